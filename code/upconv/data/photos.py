@@ -1,0 +1,76 @@
+"""Real photographs that ship inside scikit-image and scikit-learn: nothing is downloaded."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Name → where it comes from. All are in the wheels themselves, at full size.
+PHOTOS = {
+    "astronaut": "skimage",
+    "brick": "skimage",
+    "camera": "skimage",
+    "cat": "skimage",
+    "coffee": "skimage",
+    "coins": "skimage",
+    "grass": "skimage",
+    "gravel": "skimage",
+    "moon": "skimage",
+    "rocket": "skimage",
+    "temple": "sklearn",
+    "flower": "sklearn",
+}
+
+
+def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
+    """A photograph as floats between 0 and 1.
+
+    Parameters
+    ----------
+    name
+        One of :data:`PHOTOS`.
+    size
+        If given, the largest centred square is cut out and resized (with a low-pass
+        filter, so without aliasing) to ``size`` × ``size`` pixels.
+    gray
+        If true, the luminance, shape (H, W); else RGB, shape (H, W, 3).
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a size below 1.
+    """
+    if name not in PHOTOS:
+        raise ValueError(f"name: got {name!r}, expected one of {', '.join(PHOTOS)}")
+    if size is not None and size < 1:
+        raise ValueError(f"size: got {size}, expected at least 1 pixel")
+    from skimage.color import gray2rgb, rgb2gray
+    from skimage.transform import resize
+
+    image = _read(name)
+    if gray and image.ndim == 3:
+        image = rgb2gray(image)
+    elif not gray and image.ndim == 2:
+        image = gray2rgb(image)
+    if size is not None:
+        side = min(image.shape[:2])
+        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+        image = image[top : top + side, left : left + side]
+        image = resize(image, (size, size), anti_aliasing=True)
+    return np.clip(image, 0.0, 1.0)
+
+
+def _read(name: str) -> np.ndarray:
+    if PHOTOS[name] == "sklearn":
+        from sklearn.datasets import load_sample_image
+
+        image = load_sample_image({"temple": "china.jpg", "flower": "flower.jpg"}[name])
+    else:
+        import skimage.data
+
+        image = getattr(skimage.data, name)()
+    return image.astype(np.float64) / 255.0

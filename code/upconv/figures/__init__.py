@@ -1,0 +1,17 @@
+"""Every kind of picture the chapters draw. Knows arrays, not networks.
+
+``style`` holds the look, :func:`show` and the parts every picture is made of; the other files
+hold the pictures themselves, one file per subject.
+"""
+
+from upconv.figures.style import (
+    COLOURS,
+    INK,
+    image_row,
+    number_grid,
+    show,
+    show_image,
+    use_style,
+)
+
+__all__ = ["COLOURS", "INK", "image_row", "number_grid", "show", "show_image", "use_style"]

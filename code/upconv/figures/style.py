@@ -1,0 +1,226 @@
+"""One look for all pictures, and how a picture gets onto the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+# Okabe & Ito's palette: told apart by readers with any common colour-vision deficiency.
+COLOURS = SimpleNamespace(
+    blue="#0072b2",
+    orange="#e69f00",
+    green="#009e73",
+    red="#d55e00",
+    purple="#cc79a7",
+    sky="#56b4e9",
+    yellow="#f0e442",
+    grey="#8a94a3",
+)
+INK = "#1f2a3a"
+_FAINT = "#d9dee6"
+
+# Pictures are drawn for a text column of this many CSS pixels, at twice that resolution.
+_COLUMN_PX = 760
+_DPI = 100
+
+
+def use_style() -> None:
+    """Set the look of all pictures that follow. Call it once, in a chapter's second cell."""
+    mpl.rcParams.update(
+        {
+            "figure.dpi": _DPI,
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "axes.facecolor": "white",
+            "font.family": "DejaVu Sans",
+            "font.size": 10,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": COLOURS.grey,
+            "axes.titlesize": 11,
+            "axes.titleweight": "bold",
+            "axes.titlecolor": INK,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": False,
+            "axes.axisbelow": True,
+            "grid.color": _FAINT,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "legend.frameon": False,
+            "lines.linewidth": 2,
+            "axes.prop_cycle": mpl.cycler(
+                color=[COLOURS.blue, COLOURS.red, COLOURS.green, COLOURS.purple, COLOURS.orange]
+            ),
+            "image.cmap": "gray",
+            "image.interpolation": "nearest",
+        }
+    )
+
+
+def show(figure: Figure, alt: str, caption: str = "") -> None:
+    """Put a figure on the page, with a text alternative and a caption, and close it.
+
+    The picture is stored as PNG or JPEG, whichever is right for what it holds (see
+    :func:`encode`). The alternative text is its plain-text form, so a change of the numbers
+    in it is noticed by nbval, which does not compare pictures.
+
+    Parameters
+    ----------
+    figure
+        The figure; at most 7.6 inches wide fills the text column.
+    alt
+        What the picture shows, for a reader who cannot see it.
+    caption
+        Markdown, shown under the picture. Put measured numbers in from variables.
+
+    Raises
+    ------
+    ValueError
+        If ``alt`` is empty.
+    """
+    if not alt.strip():
+        raise ValueError("alt: got an empty text, expected a description of the picture")
+    from IPython.display import Markdown, display
+
+    kind, data = encode(figure)
+    width = round(figure.get_size_inches()[0] * _DPI)
+    plt.close(figure)
+    metadata = {kind: {"width": min(width, _COLUMN_PX), "alt": alt}}
+    bundle = {kind: base64.b64encode(data).decode(), "text/plain": alt}
+    display(bundle, metadata=metadata, raw=True)
+    if caption:
+        display(Markdown(caption))
+
+
+def encode(figure: Figure) -> tuple[str, bytes]:
+    """The figure's MIME type and bytes, at two pixels per CSS pixel.
+
+    Line drawings become PNG with a palette of 256 colours; pictures with photographs, which
+    such a PNG would store badly, become JPEG.
+    """
+    raw = io.BytesIO()
+    figure.savefig(raw, format="png", dpi=2 * _DPI, metadata={"Software": None})
+    image = Image.open(raw).convert("RGB")
+    jpeg = io.BytesIO()
+    image.save(jpeg, "jpeg", quality=84, optimize=True, progressive=True, subsampling=0)
+    png = io.BytesIO()
+    palette = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette.save(png, "png", optimize=True)
+    if png.tell() <= jpeg.tell():
+        return "image/png", png.getvalue()
+    return "image/jpeg", jpeg.getvalue()
+
+
+def show_image(ax: Axes, image: np.ndarray, title: str = "", **imshow) -> Axes:
+    """Draw an image without ticks; grey images between 0 and 1 unless told otherwise."""
+    if image.ndim == 2 and "norm" not in imshow:
+        imshow.setdefault("vmin", 0.0)
+        imshow.setdefault("vmax", 1.0)
+    ax.imshow(image, **imshow)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def image_row(
+    images: Sequence[np.ndarray], titles: Sequence[str], width: float = 7.6, **imshow
+) -> Figure:
+    """Images side by side, scaled to one height. Extra arguments go to ``imshow``."""
+    ratios = [image.shape[1] / image.shape[0] for image in images]
+    height = width / sum(ratios) + 0.35 * (1 + max(title.count("\n") for title in titles))
+    figure, axes = plt.subplots(
+        1, len(images), figsize=(width, height), width_ratios=ratios, squeeze=False
+    )
+    for ax, image, title in zip(axes[0], images, titles, strict=True):
+        show_image(ax, image, title, **imshow)
+    return figure
+
+
+def number_grid(
+    ax: Axes,
+    values: np.ndarray,
+    title: str = "",
+    fmt: str = "{:g}",
+    cmap: str | mpl.colors.Colormap | None = "Blues",
+    highlight: Sequence[tuple[int, int]] = (),
+    highlight_colour: str = COLOURS.red,
+    fontsize: float = 11,
+    vmin: float | None = None,
+    vmax: float | None = None,
+) -> Axes:
+    """A small matrix as coloured cells with its numbers written in.
+
+    Parameters
+    ----------
+    values
+        Shape (rows, columns). NaN leaves a cell empty.
+    cmap
+        Colour map of the cells, or None for white cells.
+    highlight
+        (row, column) of cells to frame.
+    """
+    values = np.asarray(values, dtype=float)
+    rows, columns = values.shape
+    finite = values[np.isfinite(values)]
+    low = vmin if vmin is not None else (finite.min() if finite.size else 0.0)
+    high = vmax if vmax is not None else (finite.max() if finite.size else 1.0)
+    norm = mpl.colors.Normalize(low, high if high > low else low + 1.0)
+    colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+    for row in range(rows):
+        for column in range(columns):
+            value = values[row, column]
+            # The lightest and darkest ends of a colour map drown the numbers: use its middle.
+            face = "white" if cmap is None else colours(0.08 + 0.72 * norm(value))
+            if not np.isfinite(value):
+                face = "#f4f6f9"
+            ax.add_patch(
+                plt.Rectangle(
+                    (column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", lw=2
+                )
+            )
+            if np.isfinite(value):
+                luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))
+                ax.text(
+                    column,
+                    row,
+                    fmt.format(value + 0.0),
+                    ha="center",
+                    va="center",
+                    fontsize=fontsize,
+                    color=INK if luminance > 0.5 else "white",
+                )
+    for row, column in highlight:
+        ax.add_patch(
+            plt.Rectangle(
+                (column - 0.5, row - 0.5),
+                1,
+                1,
+                fill=False,
+                edgecolor=highlight_colour,
+                lw=2.5,
+                zorder=3,
+            )
+        )
+    ax.set_xlim(-0.56, columns - 0.44)
+    ax.set_ylim(rows - 0.44, -0.56)
+    ax.set_aspect("equal")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    if title:
+        ax.set_title(title)
+    return ax
