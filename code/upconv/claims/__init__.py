@@ -81,9 +81,8 @@ def load_claims() -> dict[str, Claim]:
         chapter = file.name.removesuffix(".toml")
         for claim_id, row in tomllib.loads(file.read_text(encoding="utf-8")).items():
             if row["verdict"] not in VERDICTS:
-                raise ValueError(
-                    f"verdict of claim {claim_id}: got {row['verdict']!r}, expected one of {VERDICTS}"
-                )
+                got = f"got {row['verdict']!r}, expected one of {VERDICTS}"
+                raise ValueError(f"verdict of claim {claim_id}: {got}")
             if claim_id in claims:
                 raise ValueError(f"claim {claim_id}: got it twice, expected an id to be unique")
             claims[claim_id] = Claim(id=claim_id, chapter=chapter, **row)

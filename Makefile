@@ -1,0 +1,66 @@
+# The only commands a person needs:
+#   make book       build the website and say where to open it
+#   make test       check everything: code, chapters cell by cell, the site in a browser
+#   make lab        work on the chapters in JupyterLab
+#   make serve      build and serve the website on this machine
+#   make notebooks  run the chapters and store their outputs
+# For those who maintain it: make format, make stamp, make lock, make clean.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SITE := _build/html
+
+# One thread each: the tests run two at a time, and sums stay in one order.
+export OMP_NUM_THREADS ?= 1
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: book test lab serve notebooks format stamp lock clean
+.DELETE_ON_ERROR:
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit("make: got Python %d.%d, expected 3.11: run make PYTHON=/path/to/python3.11" % v)'
+	@echo "Installing into $(VENV) (some minutes the first time) …"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+book: $(READY)
+	@$(BIN)/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
+	@echo "The book is ready. Open file://$(CURDIR)/$(SITE)/index.html or run: make serve"
+
+test: book
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	@$(BIN)/python tests/browser.py
+	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing" --nbval --nbval-current-env tests chapters
+	$(BIN)/pytest -m timing tests
+
+lab: $(READY)
+	$(BIN)/jupyter lab chapters
+
+serve: book
+	$(BIN)/python -m http.server --directory $(SITE) --bind 127.0.0.1 $(PORT)
+
+notebooks: $(READY)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 chapters/*.ipynb
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+stamp: $(READY)
+	$(BIN)/python code/scripts/stamp.py
+
+# Resolve anew, in a fresh environment, and pin every package.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --requirement requirements.in
+	build/lock/bin/python code/scripts/write_lock.py > requirements.lock
+
+clean:
+	rm -rf _build build

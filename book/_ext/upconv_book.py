@@ -1,0 +1,194 @@
+"""What the book needs of Sphinx beyond its configuration.
+
+1. MathJax is shipped with the site, so that no page asks another server for anything.
+2. Pictures in notebook outputs get the text alternative, size and lazy loading that
+   ``upconv.figures.show`` stored beside them; a picture without a text alternative is a warning.
+3. The claims page is written from the claims and from the cells that check them.
+4. What no page needs, above all scripts that would load something from elsewhere, is taken out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import json
+import re
+import shutil
+from base64 import b64decode
+from pathlib import Path
+
+from PIL import Image
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.fileutil import copy_asset
+
+from upconv.claims import Claim, load_claims
+
+logger = logging.getLogger(__name__)
+
+# The parts of MathJax that a page with TeX mathematics can ask for.
+_MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
+
+_CLAIMS_MARK = "<!-- claims -->"
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Copy MathJax from its package into the finished site."""
+    if error is not None or app.builder.format != "html":
+        return
+    package = importlib.import_module("sphinx-mathjax-offline")
+    source = Path(package.__file__).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for part in _MATHJAX_PARTS:
+        destination = target / part if (source / part).is_dir() else (target / part).parent
+        destination.mkdir(parents=True, exist_ok=True)
+        copy_asset(str(source / part), str(destination))
+
+
+def notebook_pictures(path: Path) -> dict[str, dict[str, object]]:
+    """Every picture a notebook stores: SHA-256 of its bytes → alt, width, height."""
+    pictures = {}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            for kind in ("image/png", "image/jpeg"):
+                if kind not in output.get("data", {}):
+                    continue
+                data = b64decode("".join(output["data"][kind]))
+                stored = output.get("metadata", {}).get(kind, {})
+                pixels = Image.open(io.BytesIO(data)).size
+                width = int(stored.get("width", pixels[0]))
+                pictures[hashlib.sha256(data).hexdigest()] = {
+                    "alt": stored.get("alt", ""),
+                    "width": width,
+                    "height": round(width * pixels[1] / pixels[0]),
+                }
+    return pictures
+
+
+def complete_pictures(app, pagename, templatename, context, doctree) -> None:
+    """Give each picture of a chapter its text alternative, its size and lazy loading."""
+    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
+    if not notebook.exists() or "body" not in context:
+        return
+    from html import escape
+
+    pictures = notebook_pictures(notebook)
+    seen = 0
+
+    def complete(match: re.Match) -> str:
+        nonlocal seen
+        source, digest = match["source"], match["digest"]
+        picture = pictures.get(digest)
+        if picture is None:
+            return match[0]
+        if not picture["alt"]:
+            logger.warning(
+                "picture without a text alternative: use figures.show", location=pagename
+            )
+        seen += 1
+        # The first picture is in view on load: fetching it late would only delay it.
+        loading = "eager" if seen == 1 else "lazy"
+        return (
+            f'<img alt="{escape(str(picture["alt"]))}" src="{source}" width="{picture["width"]}" '
+            f'height="{picture["height"]}" loading="{loading}" decoding="async">'
+        )
+
+    context["body"] = re.sub(
+        r'<img [^>]*src="(?P<source>[^"]*?(?P<digest>[0-9a-f]{64})\.(?:png|jpe?g))"[^>]*>',
+        complete,
+        context["body"],
+    )
+
+
+def checked_claims(chapter: Path) -> set[str]:
+    """The ids whose verdict a chapter's stored outputs show."""
+    found = set()
+    for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            for text in output.get("data", {}).get("text/html", []):
+                found |= set(re.findall(r'id="(claim-[a-z0-9-]+)"', text))
+    return found
+
+
+def write_claims(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put the tables of all claims in place of the mark in ``book/claims``."""
+    if _CLAIMS_MARK not in source[0]:
+        return
+    claims = load_claims()
+    chapters = dict.fromkeys(claim.chapter for claim in claims.values())
+    blocks = [_tally(list(claims.values()))]
+    for chapter in chapters:
+        notebook = Path(app.srcdir) / "chapters" / f"{chapter}.ipynb"
+        app.env.note_dependency(str(notebook))
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
+        rows = [claim for claim in claims.values() if claim.chapter == chapter]
+        shown = checked_claims(notebook)
+        for claim in rows:
+            if claim.anchor not in shown:
+                logger.warning("claim %s has no cell that checks it", claim.id, location=docname)
+        blocks.append(f"## {title}\n\n{_tally(rows)}\n\n" + _table(rows))
+    source[0] = source[0].replace(_CLAIMS_MARK, "\n\n".join(blocks))
+
+
+def _tally(claims: list[Claim]) -> str:
+    counts = [
+        f"{sum(claim.verdict == verdict for claim in claims)} {words}"
+        for verdict, words in (
+            ("holds", "hold"),
+            ("holds, corrected", "hold once corrected"),
+            ("fails", "fail"),
+        )
+    ]
+    return f"**{len(claims)} claims:** {counts[0]}, {counts[1]}, {counts[2]}."
+
+
+def _table(claims: list[Claim]) -> str:
+    rows = ["| Claim | What is said | Verdict | What is so |", "|---|---|---|---|"]
+    for claim in claims:
+        kind = claim.verdict.split(",")[-1].strip()
+        cell = f'<a href="../chapters/{claim.chapter}.html#{claim.anchor}">{claim.id}</a>'
+        verdict = f'<span class="verdict verdict-{kind}">{claim.verdict}</span>'
+        statement = f"{claim.statement} <small>({claim.source})</small>"
+        texts = (text.replace("|", r"\|") for text in (cell, statement, verdict, claim.finding))
+        rows.append("| " + " | ".join(texts) + " |")
+    return ":::{div} claims-table\n" + "\n".join(rows) + "\n:::"
+
+
+# What the theme and Jupyter Book put on every page without need: scripts that load from
+# elsewhere (Thebe), Font Awesome a second time as 1.5 MB of script (the style sheet is there
+# already), font preloads that a browser refuses on pages opened from disk, a second viewport.
+_UNWANTED = (
+    r"<script>const THEBE_JS_URL = .*?</script>\s*",
+    r'<script type="text/x-thebe-config">.*?</script>\s*',
+    r'<link rel="stylesheet"[^>]*sphinx-thebe\.css[^>]*>\s*',
+    r'<script[^>]*src="[^"]*/fontawesome/[^"]*"></script>\s*',
+    r'<link rel="preload"[^>]*as="font"[^>]*>\s*',
+    r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>',
+)
+_UNWANTED_FILES = ("sphinx-thebe.js", "sphinx-thebe.css", "vendor/fontawesome/*/js")
+
+
+def tidy_pages(app: Sphinx, error: Exception | None) -> None:
+    """Take what no page needs out of the finished site."""
+    if error is not None or app.builder.format != "html":
+        return
+    unwanted = re.compile("|".join(_UNWANTED), flags=re.DOTALL)
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        tidy = unwanted.sub("", text)
+        if tidy != text:
+            page.write_text(tidy, encoding="utf-8")
+    for pattern in _UNWANTED_FILES:
+        for path in (Path(app.outdir) / "_static").glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    app.config.mathjax_path = "mathjax/tex-chtml.js"
+    app.connect("source-read", write_claims)
+    app.connect("html-page-context", complete_pictures, priority=900)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", tidy_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
