@@ -160,6 +160,8 @@ def _table(claims: list[Claim]) -> str:
 # elsewhere (Thebe), Font Awesome a second time as 1.5 MB of script (the style sheet is there
 # already), font preloads that a browser refuses on pages opened from disk, a second viewport.
 _UNWANTED = (
+    r'<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>\s*',
+    r"<script>kernelName = .*?</script>\s*",
     r"<script>const THEBE_JS_URL = .*?</script>\s*",
     r'<script type="text/x-thebe-config">.*?</script>\s*',
     r'<link rel="stylesheet"[^>]*sphinx-thebe\.css[^>]*>\s*',
@@ -167,6 +169,13 @@ _UNWANTED = (
     r'<link rel="preload"[^>]*as="font"[^>]*>\s*',
     r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>',
 )
+# Roles for screen readers that the theme leaves out, or docutils gives where none is allowed.
+_ROLES = {
+    '<div class="bd-sidebar-primary bd-sidebar">': (
+        '<div class="bd-sidebar-primary bd-sidebar" role="region" aria-label="Book">'
+    ),
+    'role="doc-biblioentry"': 'role="listitem"',
+}
 _UNWANTED_FILES = ("sphinx-thebe.js", "sphinx-thebe.css", "vendor/fontawesome/*/js")
 
 
@@ -178,6 +187,8 @@ def tidy_pages(app: Sphinx, error: Exception | None) -> None:
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         tidy = unwanted.sub("", text)
+        for old, new in _ROLES.items():
+            tidy = tidy.replace(old, new)
         if tidy != text:
             page.write_text(tidy, encoding="utf-8")
     for pattern in _UNWANTED_FILES:

@@ -1,0 +1,274 @@
+"""The built website in a real Chromium: served, and opened from disk."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import require_browser
+from bs4 import BeautifulSoup
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build" / "html"
+# Pages that Sphinx adds to those in the contents.
+GENERATED = {"search.html", "genindex.html"}
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+
+
+def contents() -> list[str]:
+    """The pages named in _toc.yml, as paths in the site."""
+    names = re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [f"{name}.html" for name in names]
+
+
+PAGES = contents()
+CHAPTERS = [page for page in PAGES if page.startswith("chapters/")]
+
+
+def soup(page: str) -> BeautifulSoup:
+    path = SITE / page
+    assert path.exists(), f"{path} is not there: run `make book`"
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def served():
+    """Address of the site on a server of this machine."""
+    handler = functools.partial(Quiet, directory=str(SITE))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    # Started as root, as in most containers, Chromium refuses its own sandbox.
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=require_browser(), args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open a page; what it complains of and asks for is kept on the page object."""
+    contexts = []
+
+    def open_page(address: str, viewport=DESKTOP, scheme="light"):
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints, page.asked = [], []
+        page.on("console", lambda m: m.type == "error" and page.complaints.append(m.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("requestfailed", lambda request: page.complaints.append(f"failed: {request.url}"))
+        page.goto(address, wait_until="load")
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def settle(page) -> None:
+    """Wait until mathematics is set and every picture, lazy ones too, has been fetched."""
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.evaluate(
+        """async () => {
+            const images = [...document.images];
+            images.forEach(image => { image.loading = "eager"; });
+            await Promise.all(images.map(image => image.decode().catch(() => {})));
+        }"""
+    )
+
+
+@pytest.mark.parametrize("page_name", PAGES + sorted(GENERATED))
+@pytest.mark.parametrize("origin", ["served", "disk"])
+def test_page_is_whole(visit, served, page_name, origin):
+    base = served if origin == "served" else SITE.as_uri() + "/"
+    page = visit(base + page_name)
+    assert page.complaints == []
+    strangers = [url for url in page.asked if not url.startswith((base, "data:", "blob:"))]
+    assert strangers == []
+    assert page.locator("#main-content h1:visible").count() == 1
+    assert page.locator("mjx-merror").count() == 0
+    # `script` and `pre` may hold dollars and backslashes; running text may not.
+    formulas = page.locator("span.math, div.math")
+    assert page.locator(":is(span, div).math mjx-container").count() == formulas.count()
+    broken = page.evaluate(
+        """() => [...document.images].filter(i => i.offsetParent && i.naturalWidth === 0)
+                 .map(i => i.src)"""
+    )
+    assert broken == []
+
+
+@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_mathematics_is_set(visit, served, page_name):
+    page = visit(served + page_name)
+    assert page.locator("mjx-container").count() >= 10
+    widths = page.evaluate(
+        "() => [...document.querySelectorAll('mjx-container')]"
+        ".filter(m => m.offsetParent).map(m => m.getBoundingClientRect().width)"
+    )
+    assert min(widths) > 0
+    fonts = page.evaluate("() => [...document.fonts].filter(f => f.status === 'loaded').length")
+    assert fonts >= 2
+    text = page.evaluate(
+        """() => {
+            const copy = document.querySelector('article').cloneNode(true);
+            copy.querySelectorAll('pre, code, mjx-container, script').forEach(n => n.remove());
+            return copy.textContent;
+        }"""
+    )
+    assert "$" not in text
+    assert not re.search(r"\\(frac|sum|mathrm|begin)", text)
+    assert "{cite}" not in text
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+def test_every_picture_has_a_text_alternative(page_name):
+    for image in soup(page_name).find_all("img"):
+        alt = image.get("alt", "")
+        assert alt, f"no text alternative: {image}"
+        assert not re.search(r"\.(png|jpe?g|svg)$|[0-9a-f]{32}", alt), f"a file's name: {alt}"
+
+
+@pytest.mark.parametrize("page_name", PAGES + sorted(GENERATED))
+def test_every_link_inside_resolves(page_name):
+    missing = []
+    for tag, attribute in (("a", "href"), ("img", "src"), ("link", "href"), ("script", "src")):
+        for node in soup(page_name).find_all(tag, attrs={attribute: True}):
+            link = node[attribute]
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            path = unquote(urlsplit(urljoin(page_name, parts.path)).path) or page_name
+            target = page_name if not parts.path else path
+            if not (SITE / target).is_file() or (
+                parts.fragment
+                and target.endswith(".html")
+                and soup(target).find(id=unquote(parts.fragment)) is None
+            ):
+                missing.append(link)
+    assert missing == []
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_page_does_not_scroll_sideways(visit, served, page_name, viewport):
+    page = visit(served + page_name, viewport)
+    width = page.evaluate("() => document.scrollingElement.scrollWidth")
+    assert width <= viewport["width"]
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit, served, page_name, scheme):
+    page = visit(served + page_name, scheme=scheme)
+    assert page.evaluate("() => document.documentElement.dataset.theme") == scheme
+    found = Axe().run(page).response["violations"]
+    report = [
+        f"{rule['id']} ({rule['impact']}): {rule['help']}: "
+        + "; ".join(node["html"][:160] for node in rule["nodes"][:3])
+        for rule in found
+    ]
+    assert report == []
+
+
+@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_launch_buttons_open_this_chapter(page_name):
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    repository = re.search(r"  url: https://github\.com/(\S+)", config)[1]
+    notebook = page_name.replace(".html", ".ipynb")
+    assert (ROOT / notebook).is_file()
+    links = [node["href"] for node in soup(page_name).find_all("a", href=True)]
+    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{notebook}"
+    assert colab in links
+    binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{notebook}"
+    assert binder in links
+
+
+@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_solutions_are_folded_until_asked_for(visit, served, page_name):
+    page = visit(served + page_name)
+    solutions = page.locator(".cell.tag_solution details")
+    assert 4 <= solutions.count() <= 6
+    for index in range(solutions.count()):
+        code = solutions.nth(index).locator(".cell_input")
+        assert not code.is_visible()
+        solutions.nth(index).locator("summary").click()
+        assert code.is_visible()
+
+
+def test_claims_lead_to_their_cells(visit, served):
+    page = visit(served + "book/claims.html")
+    links = page.locator(".claims-table td:first-child a")
+    assert links.count() > 0
+    page.locator(".claims-table td:first-child a").last.click()
+    page.wait_for_load_state("load")
+    settle(page)
+    box = page.locator(".upconv-claim:target")
+    assert box.is_visible()
+    page.wait_for_function(
+        """() => {
+            const box = document.querySelector('.upconv-claim:target').getBoundingClientRect();
+            return box.bottom > 0 && box.top < innerHeight;
+        }"""
+    )
+
+
+def test_reader_can_switch_to_dark(visit, served):
+    page = visit(served + CHAPTERS[0])
+    paper = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    for _ in range(3):
+        page.locator(".theme-switch-button:visible").first.click()
+        if page.evaluate("() => document.documentElement.dataset.theme") == "dark":
+            break
+    assert page.evaluate("() => document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != paper
+
+
+@pytest.mark.parametrize("origin", ["served", "disk"])
+def test_search_finds_a_term(visit, served, origin):
+    base = served if origin == "served" else SITE.as_uri() + "/"
+    page = visit(base + "search.html?q=transposed+convolution")
+    page.wait_for_selector("#search-results li a")
+    found = page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
+    assert any("02_upsampling" in link for link in found)
+    if origin == "served":
+        # From disk, a browser lets no script read the pages for the lines under each result.
+        assert page.complaints == []
+
+
+@pytest.mark.parametrize("origin", ["served", "disk"])
+def test_the_address_of_the_site_opens_the_front_page(chromium, served, origin):
+    page = chromium.new_page()
+    page.goto((served if origin == "served" else SITE.as_uri() + "/") + "index.html")
+    page.wait_for_url("**/book/intro.html")
+    assert page.locator("#main-content h1:visible").inner_text().startswith("Upconv")
+    page.close()
+
+
+def test_one_search_box_and_icons_are_drawn(visit, served):
+    page = visit(served + CHAPTERS[0])
+    assert page.locator("input[type=search]:visible").count() <= 1
+    assert page.locator(".search-button__button:visible").count() == 1
+    fonts = "() => [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family)"
+    page.wait_for_function(f"() => ({fonts})().some(f => f.includes('Font Awesome'))")
