@@ -1,0 +1,56 @@
+"""How a picture gets onto the page."""
+
+import base64
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from IPython.utils.capture import capture_output
+from PIL import Image
+
+from upconv.data import photo
+from upconv.figures import image_row, number_grid, show
+from upconv.figures.style import encode
+
+
+def grid():
+    figure, ax = plt.subplots(figsize=(2, 2))
+    number_grid(ax, np.array([[1.0, -2.5], [np.nan, 4.0]]), "Grid")
+    return figure
+
+
+def test_a_shown_picture_carries_its_words_and_is_closed():
+    figure = grid()
+    with capture_output() as captured:
+        show(figure, alt="a grid of three numbers", caption="The sum is **2.5**.")
+    picture, caption = captured.outputs
+    assert picture.data["text/plain"] == "a grid of three numbers"
+    assert picture.metadata["image/png"]["alt"] == "a grid of three numbers"
+    assert picture.metadata["image/png"]["width"] == 200
+    assert Image.open(io.BytesIO(base64.b64decode(picture.data["image/png"]))).size == (400, 400)
+    assert caption.data["text/markdown"] == "The sum is **2.5**."
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_a_picture_without_words_is_refused():
+    with pytest.raises(ValueError, match="alt: got an empty text"):
+        show(grid(), alt=" ")
+
+
+def test_drawings_become_png_and_photographs_jpeg():
+    assert encode(grid())[0] == "image/png"
+    kind, data = encode(image_row([photo("gravel", 256), photo("grass", 256)], ["a", "b"]))
+    assert kind == "image/jpeg"
+    assert len(data) < 700_000
+
+
+def test_encoding_is_reproducible():
+    assert encode(grid()) == encode(grid())
+
+
+def test_number_grid_writes_every_finite_number():
+    figure = grid()
+    texts = {text.get_text() for text in figure.axes[0].texts}
+    assert texts == {"1", "-2.5", "4"}
+    plt.close(figure)

@@ -1,0 +1,95 @@
+"""The module as a package: what importing loads, who imports whom, what installing changes."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "code" / "upconv"
+FRAMEWORKS = {"torch", "tensorflow", "keras"}
+# Room of the package → the other rooms it may import.
+ALLOWED = {
+    "ops": set(),
+    "data": set(),
+    "claims": set(),
+    "exercises": set(),
+    "figures": {"ops"},
+}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules in memory after a statement, in a fresh interpreter."""
+    code = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+
+
+def test_importing_is_cheap():
+    heavy = FRAMEWORKS | {"matplotlib", "scipy", "skimage", "sklearn", "IPython"}
+    assert not loaded_by("import upconv") & heavy
+
+
+def test_operators_load_no_framework():
+    assert not loaded_by("import upconv.ops, upconv.data") & (FRAMEWORKS | {"matplotlib"})
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.name))
+def test_rooms_import_only_what_they_may(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            imported.add(node.module)
+    assert not {name.split(".")[0] for name in imported} & FRAMEWORKS
+    rooms = {name.split(".")[1] for name in imported if name.startswith("upconv.")}
+    assert rooms <= ALLOWED.get(room, set()) | {room}
+
+
+def test_installing_beside_the_frameworks_changes_nothing():
+    """As on Colab: whoever has NumPy, PyTorch and TensorFlow keeps them as they are."""
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-"]
+    report = subprocess.check_output(
+        [*command, "--no-build-isolation", "--disable-pip-version-check", str(ROOT)], text=True
+    )
+    installed = [item["metadata"]["name"] for item in json.loads(report)["install"]]
+    assert installed == ["upconv"]
+
+
+def test_installing_from_the_repository_brings_all_files(tmp_path):
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-build-isolation", "--target", str(tmp_path)]
+    subprocess.check_call([*command, *options, f"git+file://{ROOT}"])
+    code = (
+        "import upconv, numpy as np\n"
+        "from upconv.claims import load_claims\n"
+        "from upconv.exercises import all_exercises\n"
+        "from upconv.ops import conv2d\n"
+        "from upconv.data import photo\n"
+        "print(upconv.__file__, len(load_claims()), len(all_exercises()), photo('cat', 8).shape)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    out = subprocess.check_output(
+        [sys.executable, "-c", code], text=True, cwd=tmp_path, env=environment
+    )
+    assert out.startswith(str(tmp_path))
+    claims, exercises = (int(number) for number in out.split()[1:3])
+    assert claims > 0
+    assert exercises > 0
+
+
+def test_version_is_written_twice_alike():
+    import tomllib
+
+    import upconv
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == upconv.__version__
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {upconv.__version__}\n" in citation
