@@ -6,7 +6,6 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from IPython.utils.capture import capture_output
 from PIL import Image
 
 from upconv.data import photo
@@ -20,16 +19,16 @@ def grid():
     return figure
 
 
-def test_a_shown_picture_carries_its_words_and_is_closed():
+def test_a_shown_picture_carries_its_words_and_is_closed(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append((a[0], k)))
     figure = grid()
-    with capture_output() as captured:
-        show(figure, alt="a grid of three numbers", caption="The sum is **2.5**.")
-    picture, caption = captured.outputs
-    assert picture.data["text/plain"] == "a grid of three numbers"
-    assert picture.metadata["image/png"]["alt"] == "a grid of three numbers"
-    assert picture.metadata["image/png"]["width"] == 200
-    assert Image.open(io.BytesIO(base64.b64decode(picture.data["image/png"]))).size == (400, 400)
-    assert caption.data["text/markdown"] == "The sum is **2.5**."
+    show(figure, alt="a grid of three numbers", caption="The sum is **2.5**.")
+    (picture, options), (caption, _) = shown
+    assert picture["text/plain"] == "a grid of three numbers"
+    assert options["metadata"]["image/png"] == {"width": 200, "alt": "a grid of three numbers"}
+    assert Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))).size == (400, 400)
+    assert caption.data == "The sum is **2.5**."
     assert not plt.fignum_exists(figure.number)
 
 
