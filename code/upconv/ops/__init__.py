@@ -1,0 +1,77 @@
+"""The operators of the course, from their definitions, in NumPy.
+
+Arrays are laid out (N, C, H, W) and keep their floating dtype; names and parameters are those
+of ``torch.nn.functional``. Bad arguments raise ``ValueError("name: got X, expected Y")``.
+"""
+
+from upconv.ops.convolution import (
+    conv2d,
+    conv2d_input_gradient,
+    conv2d_weight_gradient,
+    conv_transpose2d,
+    convolution_matrix,
+)
+from upconv.ops.fourier import (
+    apply_transfer,
+    circular_convolve2d,
+    fft_conv2d,
+    frequency_radius,
+    gaussian_lowpass,
+    gaussian_transfer,
+    heat_solution,
+    ideal_lowpass,
+    inverse_filter,
+    log_spectrum,
+    spectral_derivative,
+    swap_phase,
+    wiener_filter,
+    zero_pad_spectrum,
+)
+from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
+from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
+from upconv.ops.shapes import (
+    Layer,
+    ReceptiveField,
+    conv2d_output_size,
+    conv2d_parameters,
+    conv_transpose2d_output_size,
+    network_shapes,
+    receptive_field,
+)
+
+__all__ = [
+    "Layer",
+    "ReceptiveField",
+    "apply_transfer",
+    "avg_pool2d",
+    "avg_unpool2d",
+    "bilinear_kernel",
+    "circular_convolve2d",
+    "conv2d",
+    "conv2d_input_gradient",
+    "conv2d_output_size",
+    "conv2d_parameters",
+    "conv2d_weight_gradient",
+    "conv_transpose2d",
+    "conv_transpose2d_output_size",
+    "convolution_matrix",
+    "fft_conv2d",
+    "frequency_radius",
+    "gaussian_lowpass",
+    "gaussian_transfer",
+    "heat_solution",
+    "ideal_lowpass",
+    "interpolate",
+    "inverse_filter",
+    "log_spectrum",
+    "max_pool2d",
+    "max_unpool2d",
+    "network_shapes",
+    "overlap_count",
+    "receptive_field",
+    "spectral_derivative",
+    "swap_phase",
+    "wiener_filter",
+    "zero_insert",
+    "zero_pad_spectrum",
+]

@@ -1,0 +1,89 @@
+"""Checks of arguments. Every refusal reads ``name: got X, expected Y``.
+
+The operators call these first, so that their own lines show only the mathematics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, NoReturn
+
+import numpy as np
+
+LARGEST = np.iinfo(np.int64).max
+
+
+def refuse(name: str, got: object, expected: str) -> NoReturn:
+    """Raise the one kind of error this package raises."""
+    raise ValueError(f"{name}: got {got}, expected {expected}")
+
+
+def is_integer(value: object) -> bool:
+    """Python's and NumPy's integers; ``True`` is a truth value, not the number 1."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_integer(name: str, value: Any, minimum: int) -> int:
+    """One integer, at least ``minimum``."""
+    if not is_integer(value) or value < minimum:
+        refuse(name, repr(value), f"an integer of at least {minimum}")
+    return int(value)
+
+
+def check_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
+    """An integer, meant for both axes, or a pair (height, width) of integers."""
+    both = (value, value) if is_integer(value) else value
+    if (
+        not isinstance(both, Sequence | np.ndarray)
+        or len(both) != 2
+        or not all(is_integer(v) and v >= minimum for v in both)
+    ):
+        refuse(name, repr(value), f"an integer of at least {minimum} or a pair of them")
+    return int(both[0]), int(both[1])
+
+
+def check_shape(name: str, value: Any, axes: str) -> tuple[int, ...]:
+    """A sequence of positive integers, one for each of the ``axes``, e.g. ``"N, C, H, W"``."""
+    count = axes.count(",") + 1
+    if (
+        not isinstance(value, Sequence | np.ndarray)
+        or len(value) != count
+        or not all(is_integer(v) and v >= 1 for v in value)
+    ):
+        refuse(name, repr(value), f"{count} positive integers ({axes})")
+    return tuple(int(v) for v in value)
+
+
+def check_real(name: str, value: Any, *, positive: bool = False) -> float:
+    """A finite real number, at least zero, or above zero if ``positive``."""
+    bad = isinstance(value, bool | np.bool_) or not isinstance(value, Real)
+    if bad or not math.isfinite(value) or value < 0 or (positive and value == 0):
+        refuse(name, repr(value), f"a finite number {'above' if positive else 'of at least'} 0")
+    return float(value)
+
+
+def check_array(name: str, value: Any, axes: str | None = None) -> np.ndarray:
+    """A non-empty array of a real floating dtype, with the given ``axes`` if any are named."""
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        refuse(name, f"dtype {array.dtype}", "a real floating dtype such as float32 or float64")
+    if axes is not None and array.ndim != axes.count(",") + 1:
+        got = f"{array.ndim} axes, shape {array.shape}"
+        refuse(name, got, f"{axes.count(',') + 1} axes ({axes})")
+    if array.size == 0:
+        refuse(name, f"an empty array of shape {array.shape}", "at least one element")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def check_same_dtype(name: str, array: np.ndarray, other_name: str, other: np.ndarray) -> None:
+    """No silent promotion: as in torch, two operands have one dtype."""
+    if array.dtype != other.dtype:
+        refuse(name, f"dtype {array.dtype}", f"{other.dtype}, the dtype of {other_name}")
+
+
+def check_volume(name: str, got: object, shape: Sequence[int], itemsize: int = 8) -> None:
+    """The bytes of an array of this shape must be countable in 64 bits."""
+    if math.prod(shape) * itemsize > LARGEST:
+        refuse(name, got, f"an array whose bytes int64 can count, not one of shape {tuple(shape)}")

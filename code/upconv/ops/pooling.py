@@ -1,0 +1,291 @@
+"""Pooling and its inverses, (N, C, H, W), named and parametrised as in torch.nn.functional."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from upconv.ops._checks import check_array, check_pair, check_volume, is_integer, refuse
+from upconv.ops.shapes import Size, conv2d_output_size
+
+
+def max_pool2d(
+    input: np.ndarray,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    return_indices: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Largest value of every window, as ``torch.nn.functional.max_pool2d``.
+
+    Parameters
+    ----------
+    input : (N, C, H, W)
+        Any real floating dtype; the result keeps it.
+    kernel_size, stride, dilation : int or pair
+        In pixels, at least 1. The stride is the kernel size if not given.
+    padding : int or pair
+        Rim of −∞, at most half of the dilated kernel.
+    return_indices : bool
+        Also return where each maximum was: the switches of :func:`max_unpool2d`.
+
+    Returns
+    -------
+    output : (N, C, H_out, W_out)
+        See ``conv2d_output_size`` for the size. A window with a NaN gives NaN.
+    indices : (N, C, H_out, W_out), int64, if asked for
+        row · W + column in the input's plane. Of equal values the first counts, reading row by
+        row; of several NaN the last.
+
+    Raises
+    ------
+    ValueError
+        If the input is empty or of the wrong rank or dtype, a size is no positive integer, the
+        padding is more than half of the kernel, or the kernel larger than the padded input.
+
+    References
+    ----------
+    Zeiler et al., "Adaptive deconvolutional networks" (2011), for the switches.
+    """
+    input = check_array("input", input, "N, C, H, W")
+    window = _check_window(input.shape, kernel_size, stride, padding, dilation)
+    kernel_size, stride, padding, dilation, size = window
+    padded = _pad(input, padding, -np.inf)
+    taps = _taps(padded, kernel_size, stride, dilation, size)
+    if not return_indices:
+        output = next(taps)[2].copy()
+        for _, _, tap in taps:
+            np.maximum(output, tap, out=output)
+        return output
+
+    # The first pixel of a window that lies in the input, for windows of nothing but −∞.
+    width = input.shape[3]
+    row, column = (
+        np.where(start < 0, start % d, start)
+        for start, d in (
+            (s * np.arange(n) - p, d)
+            for s, n, p, d in zip(stride, size, padding, dilation, strict=True)
+        )
+    )
+    output = np.full((*input.shape[:2], *size), -np.inf, input.dtype)
+    indices = np.broadcast_to(row[:, None] * width + column, output.shape).copy()
+    top, left = (s * np.arange(n) - p for s, n, p in zip(stride, size, padding, strict=True))
+    for i, j, tap in taps:
+        better = (tap > output) | np.isnan(tap)
+        position = (top[:, None] + dilation[0] * i) * width + left + dilation[1] * j
+        np.copyto(output, tap, where=better)
+        np.copyto(indices, position, where=better)
+    return output, indices
+
+
+def avg_pool2d(
+    input: np.ndarray,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    count_include_pad: bool = True,
+) -> np.ndarray:
+    """Mean of every window, as ``torch.nn.functional.avg_pool2d``.
+
+    Parameters
+    ----------
+    input : (N, C, H, W)
+        Any real floating dtype; the result keeps it (float16 is summed in float32).
+    kernel_size, stride : int or pair
+        In pixels, at least 1. The stride is the kernel size if not given.
+    padding : int or pair
+        Rim of zeros, at most half of the kernel.
+    count_include_pad : bool
+        Whether the zeros of the rim count as values when dividing.
+
+    Returns
+    -------
+    (N, C, H_out, W_out)
+        See ``conv2d_output_size`` for the size.
+
+    Raises
+    ------
+    ValueError
+        If the input is empty or of the wrong rank or dtype, a size is no positive integer, the
+        padding is more than half of the kernel, or the kernel larger than the padded input.
+    """
+    input = check_array("input", input, "N, C, H, W")
+    window = _check_window(input.shape, kernel_size, stride, padding, 1)
+    kernel_size, stride, padding, dilation, size = window
+    total = _sum_of_windows(_pad(input, padding, 0), kernel_size, stride, size)
+    count = kernel_size[0] * kernel_size[1]
+    if not count_include_pad:
+        ones = _pad(np.ones((1, 1, *input.shape[2:]), input.dtype), padding, 0)
+        count = _sum_of_windows(ones, kernel_size, stride, size)
+    return (total / count).astype(input.dtype, copy=False)
+
+
+def max_unpool2d(
+    input: np.ndarray,
+    indices: np.ndarray,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    output_size: Sequence[int] | None = None,
+) -> np.ndarray:
+    """Puts each value back where its maximum was, zero elsewhere, as torch's ``max_unpool2d``.
+
+    Parameters
+    ----------
+    input : (N, C, H, W)
+        Any real floating dtype; the result keeps it.
+    indices : (N, C, H, W), integers
+        From :func:`max_pool2d`: row · W_out + column in the output's plane. Where two values
+        claim one place (overlapping windows) the last one stays; they are not summed.
+    kernel_size, stride, padding : int or pair
+        As given to :func:`max_pool2d`.
+    output_size : (H_out, W_out) or (N, C, H_out, W_out), optional
+        Which of the sizes that pool to (H, W) is meant; it must be less than a stride away
+        from S(H − 1) + K − 2P, which is the default.
+
+    Returns
+    -------
+    (N, C, H_out, W_out)
+
+    Raises
+    ------
+    ValueError
+        If an array is empty or of the wrong rank, shape or dtype, a size is no positive
+        integer, or an index lies outside the output.
+
+    References
+    ----------
+    Zeiler & Fergus, "Visualizing and understanding convolutional networks" (2014). Noh, Hong &
+    Han, "Learning deconvolution network for semantic segmentation" (2015).
+    """
+    input = check_array("input", input, "N, C, H, W")
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        refuse("indices", f"dtype {indices.dtype}", "an integer dtype")
+    if indices.shape != input.shape:
+        refuse("indices", f"shape {indices.shape}", f"{input.shape}, the shape of input")
+    kernel_size = check_pair("kernel_size", kernel_size, 1)
+    stride = kernel_size if stride is None else check_pair("stride", stride, 1)
+    padding = check_pair("padding", padding, 0)
+    height, width = _unpooled_size(input.shape, kernel_size, stride, padding, output_size)
+    check_volume("stride", stride, (*input.shape[:2], height, width), input.itemsize)
+    if indices.min() < 0 or indices.max() >= height * width:
+        got = f"values from {indices.min()} to {indices.max()}"
+        refuse("indices", got, f"0 to {height * width - 1}, the pixels of {height} × {width}")
+
+    planes = input.shape[0] * input.shape[1]
+    output = np.zeros((planes, height * width), input.dtype)
+    # NumPy lets the last of equal positions win, as torch does.
+    output[np.arange(planes)[:, None], indices.reshape(planes, -1)] = input.reshape(planes, -1)
+    return output.reshape(*input.shape[:2], height, width)
+
+
+def avg_unpool2d(input: np.ndarray, kernel_size: Size) -> np.ndarray:
+    """Copies each value into a block of ``kernel_size`` pixels.
+
+    A right inverse of average pooling with the same kernel and stride:
+    avg_pool2d(avg_unpool2d(x, K), K) = x.
+
+    Parameters
+    ----------
+    input : (N, C, H, W)
+        Any real floating dtype; the result keeps it.
+    kernel_size : int or pair
+        In pixels, at least 1.
+
+    Returns
+    -------
+    (N, C, H · K_h, W · K_w)
+
+    Raises
+    ------
+    ValueError
+        If the input is empty or of the wrong rank or dtype, or a size is no positive integer.
+    """
+    input = check_array("input", input, "N, C, H, W")
+    tall, wide = check_pair("kernel_size", kernel_size, 1)
+    shape = (*input.shape[:2], input.shape[2] * tall, input.shape[3] * wide)
+    check_volume("kernel_size", kernel_size, shape, input.itemsize)
+    return input.repeat(tall, axis=2).repeat(wide, axis=3)
+
+
+def _taps(
+    padded: np.ndarray,
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    size: tuple[int, int],
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """For every place (i, j) of the kernel, what it meets in all windows: (N, C, H_out, W_out)."""
+    for i, j in np.ndindex(kernel_size):
+        top, left = dilation[0] * i, dilation[1] * j
+        rows = slice(top, top + stride[0] * (size[0] - 1) + 1, stride[0])
+        columns = slice(left, left + stride[1] * (size[1] - 1) + 1, stride[1])
+        yield i, j, padded[:, :, rows, columns]
+
+
+def _sum_of_windows(
+    padded: np.ndarray,
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+    size: tuple[int, int],
+) -> np.ndarray:
+    """Sum of every window, in float32 at least."""
+    wide = np.result_type(padded.dtype, np.float32)
+    total = np.zeros((*padded.shape[:2], *size), wide)
+    for _, _, tap in _taps(padded, kernel_size, stride, (1, 1), size):
+        total += tap
+    return total
+
+
+def _pad(input: np.ndarray, padding: tuple[int, int], value: float) -> np.ndarray:
+    if padding == (0, 0):
+        return input
+    rim = ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2)
+    return np.pad(input, rim, constant_values=value)
+
+
+def _check_window(
+    input_shape: tuple[int, ...],
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    dilation: Size,
+) -> tuple[tuple[int, int], ...]:
+    """Kernel size, stride, padding, dilation and output size, each as a pair."""
+    kernel_size = check_pair("kernel_size", kernel_size, 1)
+    stride = kernel_size if stride is None else check_pair("stride", stride, 1)
+    padding, dilation = check_pair("padding", padding, 0), check_pair("dilation", dilation, 1)
+    for pad, kernel, spread in zip(padding, kernel_size, dilation, strict=True):
+        if pad > (spread * (kernel - 1) + 1) // 2:
+            expected = f"at most half of the dilated kernel, {spread * (kernel - 1) + 1} pixels"
+            refuse("padding", pad, expected)
+    size = conv2d_output_size(input_shape[2:], kernel_size, stride, padding, dilation)
+    return kernel_size, stride, padding, dilation, size
+
+
+def _unpooled_size(
+    input_shape: tuple[int, ...],
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    output_size: Sequence[int] | None,
+) -> tuple[int, int]:
+    default = tuple(
+        s * (n - 1) + k - 2 * p
+        for n, k, s, p in zip(input_shape[2:], kernel_size, stride, padding, strict=True)
+    )
+    if output_size is None:
+        if min(default) < 1:
+            refuse("padding", padding, f"an output of at least one pixel, not {default}")
+        return default
+    if not isinstance(output_size, Sequence | np.ndarray) or len(output_size) not in (2, 4):
+        refuse("output_size", repr(output_size), "(H_out, W_out) or (N, C, H_out, W_out)")
+    size = tuple(output_size)[-2:]
+    for got, middle, step in zip(size, default, stride, strict=True):
+        low, high = max(middle - step + 1, 1), middle + step - 1
+        if not is_integer(got) or not low <= got <= high:
+            refuse("output_size", repr(output_size), f"an integer from {low} to {high}")
+    return int(size[0]), int(size[1])

@@ -1,0 +1,254 @@
+"""Changing the size of feature maps: interpolation and zero insertion, (N, C, H, W)."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+import numpy as np
+
+from upconv.ops._checks import (
+    check_array,
+    check_integer,
+    check_pair,
+    check_real,
+    check_volume,
+    is_integer,
+    refuse,
+)
+from upconv.ops.shapes import Size, conv_transpose2d_output_size
+
+MODES = ("nearest", "nearest-exact", "bilinear")
+
+
+def interpolate(
+    input: np.ndarray,
+    size: Size | None = None,
+    scale_factor: float | tuple[float, float] | None = None,
+    mode: str = "nearest",
+    align_corners: bool = False,
+) -> np.ndarray:
+    """Resample to another size, as ``torch.nn.functional.interpolate``.
+
+    Inverse mapping: every output pixel u asks where it lies in the input, x(u), with the scale
+    r = input size / output size (or 1 / scale_factor, where that was given):
+
+    ================================  ==========================  ===========================
+    mode                              x(u)                        then
+    ================================  ==========================  ===========================
+    "nearest"                         r · u                       rounded down
+    "nearest-exact"                   r · (u + ½)                 rounded down
+    "bilinear"                        r · (u + ½) − ½             mean of the two neighbours
+    "bilinear", align_corners=True    u · (n_in − 1)/(n_out − 1)  weighted by nearness
+    ================================  ==========================  ===========================
+
+    ``tf.image.resize`` uses half-pixel centres throughout: its "bilinear" is this one with
+    ``align_corners=False``, its "nearest" is "nearest-exact" here. Nothing is smoothed before
+    sampling, so scaling down aliases.
+
+    Parameters
+    ----------
+    input : (N, C, H, W)
+        Any real floating dtype; the result keeps it.
+    size : int or pair, optional
+        Output size in pixels.
+    scale_factor : float or pair, optional
+        Output size over input size, the product rounded down. Give one of the two.
+    mode : "nearest", "nearest-exact" or "bilinear"
+    align_corners : bool
+        With "bilinear": the centres of the corner pixels stay where they are.
+
+    Returns
+    -------
+    (N, C, H_out, W_out)
+
+    Raises
+    ------
+    ValueError
+        If the input is empty or of the wrong rank or dtype, if not exactly one of ``size`` and
+        ``scale_factor`` is given, if either is not positive and finite, or if nothing is left.
+    """
+    input = check_array("input", input, "N, C, H, W")
+    if mode not in MODES:
+        refuse("mode", repr(mode), f"one of {', '.join(MODES)}")
+    if align_corners and mode != "bilinear":
+        refuse("align_corners", repr(align_corners), f"False with mode {mode!r}")
+    size, scales = _check_target(input.shape[2:], size, scale_factor)
+    check_volume(
+        "size" if scale_factor is None else "scale_factor", size, (*input.shape[:2], *size)
+    )
+
+    output = input
+    for axis, (n_out, scale) in enumerate(zip(size, scales, strict=True), start=2):
+        n_in = input.shape[axis]
+        if mode == "bilinear":
+            low, fraction = _linear_source(n_in, n_out, scale, align_corners)
+            fraction = np.expand_dims(fraction, 1) if axis == 2 else fraction
+            near = output.take(low, axis)
+            far = output.take(np.minimum(low + 1, n_in - 1), axis)
+            output = (near * (1 - fraction) + far * fraction).astype(input.dtype, copy=False)
+        else:
+            output = output.take(_nearest_source(n_in, n_out, scale, mode), axis)
+    return output
+
+
+def zero_insert(input: np.ndarray, stride: Size) -> np.ndarray:
+    """Put S − 1 zeros between neighbours: the first half of a transposed convolution.
+
+    Parameters
+    ----------
+    input : (N, C, H, W)
+        Any real floating dtype; the result keeps it.
+    stride : int or pair
+        Distance of neighbours in the result, in pixels, at least 1.
+
+    Returns
+    -------
+    (N, C, S(H − 1) + 1, S(W − 1) + 1)
+
+    Raises
+    ------
+    ValueError
+        If the input is empty or of the wrong rank or dtype, or a stride is no positive integer.
+
+    References
+    ----------
+    Dumoulin & Visin, arXiv:1603.07285 (2016), section 4.5, figure 4.5.
+    """
+    input = check_array("input", input, "N, C, H, W")
+    down, across = check_pair("stride", stride, 1)
+    height, width = input.shape[2:]
+    shape = (*input.shape[:2], down * (height - 1) + 1, across * (width - 1) + 1)
+    check_volume("stride", stride, shape, input.itemsize)
+    output = np.zeros(shape, input.dtype)
+    output[:, :, ::down, ::across] = input
+    return output
+
+
+def bilinear_kernel(factor: int) -> np.ndarray:
+    """The tent kernel whose transposed convolution interpolates bilinearly by ``factor``.
+
+    t[i] = 1 − |i − centre| / f, in both directions, size K = 2f − (f mod 2) and centre
+    (K − 1)/2. With stride f and padding (K − f)/2, ``conv_transpose2d`` equals
+    ``interpolate(mode="bilinear")`` away from the border, where the latter repeats pixels and
+    the former reads zeros. For odd f the taps of equal sums agree as well.
+
+    Parameters
+    ----------
+    factor : int
+        At least 1.
+
+    Returns
+    -------
+    (K, K), float64
+
+    Raises
+    ------
+    ValueError
+        If the factor is no positive integer.
+
+    References
+    ----------
+    Long, Shelhamer & Darrell, "Fully convolutional networks" (2015), section 3.3.
+    """
+    factor = check_integer("factor", factor, 1)
+    size = 2 * factor - factor % 2
+    check_volume("factor", factor, (size, size))
+    tent = 1 - abs(np.arange(size) - (size - 1) / 2) / factor
+    return np.outer(tent, tent)
+
+
+def overlap_count(
+    input_size: Size,
+    kernel_size: Size,
+    stride: Size,
+    padding: Size = 0,
+    output_padding: Size = 0,
+) -> np.ndarray:
+    """How many products a transposed convolution sums into each position of its output.
+
+    Where the stride divides the kernel size the count is the same everywhere but at the
+    border; where it does not, the count has a pattern of period S: the checkerboard.
+
+    Parameters
+    ----------
+    input_size, kernel_size, stride, padding, output_padding : int or pair
+        As of :func:`conv_transpose2d`, in pixels.
+
+    Returns
+    -------
+    (H_out,) or (H_out, W_out), int64
+        One axis if all arguments are integers; if any is a pair, the plane.
+
+    Raises
+    ------
+    ValueError
+        As ``conv_transpose2d_output_size``.
+
+    References
+    ----------
+    Odena, Dumoulin & Olah, "Deconvolution and checkerboard artifacts" (Distill, 2016).
+    """
+    arguments = (input_size, kernel_size, stride, padding, output_padding)
+    size = conv_transpose2d_output_size(*arguments)
+    check_volume("input_size", input_size, (size,) if is_integer(size) else size)
+    if is_integer(size):
+        return _overlap_count(size, *arguments[:-1])
+    pairs = [check_pair("size", value, 0) for value in (size, *arguments[:-1])]
+    down, across = (_overlap_count(*(pair[axis] for pair in pairs)) for axis in (0, 1))
+    return np.outer(down, across)
+
+
+def _overlap_count(
+    output_size: int, input_size: int, kernel_size: int, stride: int, padding: int
+) -> np.ndarray:
+    count = np.zeros(output_size + 2 * padding, np.int64)
+    for i in range(kernel_size):
+        count[i : i + stride * (input_size - 1) + 1 : stride] += 1
+    return count[padding : padding + output_size]
+
+
+def _linear_source(
+    n_in: int, n_out: int, scale: float, align_corners: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """For every output pixel, its lower neighbour in the input and how far it is beyond it."""
+    position = np.arange(n_out)
+    if align_corners:
+        source = position * ((n_in - 1) / (n_out - 1) if n_out > 1 else 0.0)
+    else:
+        source = np.maximum((position + 0.5) * scale - 0.5, 0)
+    low = np.minimum(source.astype(np.int64), n_in - 1)
+    return low, np.minimum(source - low, 1)
+
+
+def _nearest_source(n_in: int, n_out: int, scale: float, mode: str) -> np.ndarray:
+    """For every output pixel the input pixel it copies.
+
+    Positions are computed in float32, as torch and TensorFlow do: where r · u should be a whole
+    number, the rounding decides, and to differ there is to be off by a pixel.
+    """
+    position = np.arange(n_out) + (0.5 if mode == "nearest-exact" else 0)
+    source = np.floor(position.astype(np.float32) * np.float32(scale)).astype(np.int64)
+    return np.minimum(source, n_in - 1)
+
+
+def _check_target(
+    input_size: tuple[int, int],
+    size: Size | None,
+    scale_factor: float | tuple[float, float] | None,
+) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Output size, and input pixels per output pixel, along both axes."""
+    if (size is None) == (scale_factor is None):
+        got = f"{size!r} and scale_factor {scale_factor!r}"
+        refuse("size", got, "exactly one of the two")
+    if size is not None:
+        size = check_pair("size", size, 1)
+        return size, tuple(n / m for n, m in zip(input_size, size, strict=True))
+    both = (scale_factor,) * 2 if isinstance(scale_factor, Real) else scale_factor
+    if not isinstance(both, tuple | list) or len(both) != 2:
+        refuse("scale_factor", repr(scale_factor), "a number above 0 or a pair of them")
+    factors = [check_real("scale_factor", factor, positive=True) for factor in both]
+    products = [n * factor for n, factor in zip(input_size, factors, strict=True)]
+    if not all(1 <= product < math.inf for product in products):
+        refuse("scale_factor", repr(scale_factor), f"an output of some pixels from {input_size}")
+    return tuple(int(product) for product in products), tuple(1 / f for f in factors)

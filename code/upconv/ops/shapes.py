@@ -1,0 +1,243 @@
+"""Sizes, receptive fields and parameter counts: arithmetic on numbers, no arrays.
+
+Symbols: input size N, kernel size K, stride S, padding P, dilation D, output padding A.
+The relations are those of Dumoulin & Visin, "A guide to convolution arithmetic for deep
+learning" (arXiv:1603.07285, 2016).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from upconv.ops._checks import check_integer, check_pair, is_integer, refuse
+
+Size = int | tuple[int, int]
+
+
+def conv2d_output_size(
+    input_size: Size, kernel_size: Size, stride: Size = 1, padding: Size = 0, dilation: Size = 1
+) -> Size:
+    """Output size of a convolution or a pooling: ⌊(N + 2P − D(K−1) − 1) / S⌋ + 1.
+
+    Relationship 6 of Dumoulin & Visin (2016), with dilation as in their relationship 15.
+
+    Parameters
+    ----------
+    input_size, kernel_size, stride, padding, dilation : int or pair of int
+        In pixels, for one axis, or (height, width).
+
+    Returns
+    -------
+    int or pair of int
+        An integer if all arguments are integers, else a pair.
+
+    Raises
+    ------
+    ValueError
+        If a size is no positive integer (padding may be 0), or if the dilated kernel,
+        D(K−1)+1 pixels wide, is larger than the padded input.
+    """
+    return _per_axis(
+        _conv2d_output_size,
+        input_size=(input_size, 1),
+        kernel_size=(kernel_size, 1),
+        stride=(stride, 1),
+        padding=(padding, 0),
+        dilation=(dilation, 1),
+    )
+
+
+def _conv2d_output_size(
+    input_size: int, kernel_size: int, stride: int, padding: int, dilation: int
+) -> int:
+    room = input_size + 2 * padding - (dilation * (kernel_size - 1) + 1)
+    if room < 0:
+        got = f"{kernel_size} ({dilation * (kernel_size - 1) + 1} with dilation {dilation})"
+        refuse("kernel_size", got, f"at most the padded input size {input_size + 2 * padding}")
+    return room // stride + 1
+
+
+def conv_transpose2d_output_size(
+    input_size: Size,
+    kernel_size: Size,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    dilation: Size = 1,
+) -> Size:
+    """Output size of a transposed convolution: S(N−1) + D(K−1) + 1 − 2P + A.
+
+    Relationship 14 of Dumoulin & Visin (2016), with dilation. A convolution of stride S sends
+    S neighbouring input sizes to one output size; the output padding A says which of them
+    the transposed convolution goes back to.
+
+    Parameters
+    ----------
+    input_size, kernel_size, stride, padding, output_padding, dilation : int or pair of int
+        In pixels, for one axis, or (height, width).
+
+    Returns
+    -------
+    int or pair of int
+        An integer if all arguments are integers, else a pair.
+
+    Raises
+    ------
+    ValueError
+        If a size is no positive integer (paddings may be 0), if the output padding is not
+        smaller than the stride or the dilation (torch's rule: A < max(S, D)), or if the
+        padding leaves no output.
+    """
+    return _per_axis(
+        _conv_transpose2d_output_size,
+        input_size=(input_size, 1),
+        kernel_size=(kernel_size, 1),
+        stride=(stride, 1),
+        padding=(padding, 0),
+        output_padding=(output_padding, 0),
+        dilation=(dilation, 1),
+    )
+
+
+def _conv_transpose2d_output_size(
+    input_size: int, kernel_size: int, stride: int, padding: int, output_padding: int, dilation: int
+) -> int:
+    if output_padding >= max(stride, dilation):
+        expected = f"less than the larger of stride {stride} and dilation {dilation}"
+        refuse("output_padding", output_padding, expected)
+    whole = stride * (input_size - 1) + dilation * (kernel_size - 1) + 1 + output_padding
+    if whole - 2 * padding < 1:
+        refuse("padding", padding, f"less than half of the unpadded output size {whole}")
+    return whole - 2 * padding
+
+
+def _per_axis(function: Callable[..., int], **arguments: tuple[Any, int]) -> Size:
+    """Apply ``function`` to numbers, or to both members of pairs.
+
+    Each argument comes with the smallest value it may have.
+    """
+    pairs = {name: check_pair(name, value, low) for name, (value, low) in arguments.items()}
+    height, width = (
+        function(**{name: pair[axis] for name, pair in pairs.items()}) for axis in (0, 1)
+    )
+    one_axis = all(is_integer(value) for value, _ in arguments.values())
+    return height if one_axis else (height, width)
+
+
+def conv2d_parameters(
+    in_channels: int, out_channels: int, kernel_size: Size, groups: int = 1, bias: bool = True
+) -> int:
+    """Number of weights and biases: C_out · (C_in / G) · K_h · K_w, plus C_out with bias.
+
+    A fully connected layer is the case ``kernel_size=1``, its units being the channels.
+
+    Raises
+    ------
+    ValueError
+        If a count is no positive integer or ``groups`` does not divide both channel counts.
+    """
+    in_channels = check_integer("in_channels", in_channels, 1)
+    out_channels = check_integer("out_channels", out_channels, 1)
+    groups = check_integer("groups", groups, 1)
+    height, width = check_pair("kernel_size", kernel_size, 1)
+    for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+        if channels % groups:
+            refuse(name, channels, f"a multiple of groups {groups}")
+    weights = out_channels * (in_channels // groups) * height * width
+    return weights + (out_channels if bias else 0)
+
+
+class Layer(NamedTuple):
+    """What matters of a convolution or pooling to sizes and receptive fields, along one axis."""
+
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    name: str = ""
+
+
+class ReceptiveField(NamedTuple):
+    """What one unit of a layer sees of the input, along one axis, in input pixels.
+
+    ``size`` is the width of the region, ``jump`` the distance between the regions of
+    neighbouring units, ``centre`` the middle of the first unit's region, counted so that the
+    first input pixel's centre is 0. Unit i sees the pixels
+    ``centre + i * jump ± (size − 1) / 2``, those outside the input being padding.
+    """
+
+    name: str
+    size: int
+    jump: int
+    centre: float
+
+
+def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
+    """Receptive field after each layer, by recursion from the input on.
+
+    With jump j and size r before a layer (j = r = 1 at the input), after it::
+
+        r ← r + (K − 1) · D · j
+        centre ← centre + ((K − 1) · D / 2 − P) · j
+        j ← j · S
+
+    The recursion is that of Araujo, Norris & Sim, "Computing receptive fields of
+    convolutional neural networks" (Distill, 2019).
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        In the order of the network; plain tuples ``(kernel_size, stride, ...)`` will do.
+
+    Returns
+    -------
+    list of ReceptiveField
+        One row per layer; the last is the network's.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or a size is no positive integer (padding may be 0).
+    """
+    rows = []
+    size, jump, centre = 1, 1, 0.0
+    for layer in _check_layers(layers):
+        reach = (layer.kernel_size - 1) * layer.dilation
+        size += reach * jump
+        centre += (reach / 2 - layer.padding) * jump
+        jump *= layer.stride
+        rows.append(ReceptiveField(layer.name, size, jump, centre))
+    return rows
+
+
+def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tuple[str, Size]]:
+    """Output size after each layer, as rows (name, size); the size is a pair if the input's is.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, if a size is no positive integer (padding may be 0), or if a
+        kernel is larger than what reaches it.
+    """
+    rows = []
+    size = input_size
+    for layer in _check_layers(layers):
+        *geometry, name = layer
+        size = conv2d_output_size(size, *geometry)
+        rows.append((name, size))
+    return rows
+
+
+def _check_layers(layers: Iterable[Layer | tuple]) -> list[Layer]:
+    checked = []
+    for position, layer in enumerate(layers):
+        if not isinstance(layer, tuple) or not 1 <= len(layer) <= len(Layer._fields):
+            refuse(f"layers[{position}]", repr(layer), f"a Layer({', '.join(Layer._fields)})")
+        layer = Layer(*layer)
+        for name, minimum in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
+            check_integer(f"layers[{position}].{name}", getattr(layer, name), minimum)
+        checked.append(layer)
+    if not checked:
+        refuse("layers", "none", "at least one layer")
+    return checked
