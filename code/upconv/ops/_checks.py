@@ -87,3 +87,8 @@ def check_volume(name: str, got: object, shape: Sequence[int], itemsize: int = 8
     """The bytes of an array of this shape must be countable in 64 bits."""
     if math.prod(shape) * itemsize > LARGEST:
         refuse(name, got, f"an array whose bytes int64 can count, not one of shape {tuple(shape)}")
+
+
+def widen(array: np.ndarray) -> np.ndarray:
+    """float16 as float32, in which its sums are made; any other dtype as it is."""
+    return array.astype(np.result_type(array.dtype, np.float32), copy=False)

@@ -8,20 +8,21 @@ are those of ``torch.nn.functional``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
+from numpy.lib.stride_tricks import sliding_window_view
 
 from upconv.ops._checks import (
     check_array,
-    check_integer,
     check_pair,
     check_same_dtype,
     check_shape,
     check_volume,
     refuse,
+    widen,
 )
+from upconv.ops._geometry import Pair, Plan, check_bias, check_groups, every, plan_convolution
 from upconv.ops.shapes import Size, conv_transpose2d_output_size
 
 # Windows are copied in blocks of about this size, which stay in a processor's cache.
@@ -79,11 +80,11 @@ def conv2d(
     input = check_array("input", input, "N, C_in, H, W")
     weight = check_array("weight", weight, "C_out, C_in / groups, K_h, K_w")
     check_same_dtype("weight", weight, "input", input)
-    plan = _plan(input.shape, weight.shape, stride, padding, dilation, groups)
-    bias = _check_bias(bias, input, plan.out_channels)
+    plan = plan_convolution(input.shape, weight.shape, stride, padding, dilation, groups)
+    bias = check_bias(bias, input, plan.out_channels)
 
     windows = _windows(input, plan)  # (N, G, C_in/G, K_h, K_w, H_out, W_out), nothing copied
-    matrix = _wide(weight).reshape(plan.groups, plan.out_channels // plan.groups, -1)
+    matrix = widen(weight).reshape(plan.groups, plan.out_channels // plan.groups, -1)
     output = np.empty((len(input), *matrix.shape[:2], *plan.output_size), input.dtype)
     for images, rows, columns in _columns(windows):
         part = output[images, ..., rows, :]
@@ -148,16 +149,19 @@ def conv_transpose2d(
     input = check_array("input", input, "N, C_in, H, W")
     weight = check_array("weight", weight, "C_in, C_out / groups, K_h, K_w")
     check_same_dtype("weight", weight, "input", input)
-    groups = _check_groups(groups, "weight", weight.shape[0])
+    groups = check_groups(groups, "weight", weight.shape[0])
     if input.shape[1] != weight.shape[0]:
-        refuse("input", f"{input.shape[1]} channels", f"{weight.shape[0]}, the rows of weight")
-    bias = _check_bias(bias, input, weight.shape[1] * groups)
+        expected = f"{weight.shape[0]}, the first axis of weight"
+        refuse("input", f"{input.shape[1]} channels", expected)
+    bias = check_bias(bias, input, weight.shape[1] * groups)
     stride, dilation = check_pair("stride", stride, 1), check_pair("dilation", dilation, 1)
     padding = check_pair("padding", padding, 0)
     geometry = (input.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     height, width = conv_transpose2d_output_size(*geometry)
 
     canvas = (height + 2 * padding[0], width + 2 * padding[1])
+    volume = (len(input), weight.shape[1] * groups, *canvas)
+    check_volume("stride", f"{stride} with dilation {dilation}", volume)
     stamped = _stamp(input, weight, stride, dilation, groups, canvas)
     output = stamped[:, :, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
     if bias is not None:
@@ -211,8 +215,10 @@ def convolution_matrix(
     if len(input_shape) == 2:
         input_shape = (1, *input_shape)
     channels, height, width = check_shape("input_shape", input_shape, "C_in, H, W")
-    weight = _wide(weight.reshape((1, 1, *weight.shape) if weight.ndim == 2 else weight.shape))
-    plan = _plan((1, channels, height, width), weight.shape, stride, padding, dilation, 1)
+    weight = widen(weight.reshape((1, 1, *weight.shape) if weight.ndim == 2 else weight.shape))
+    names = ("input_shape", "weight")
+    image = (1, channels, height, width)
+    plan = plan_convolution(image, weight.shape, stride, padding, dilation, 1, names)
     shape = (plan.out_channels, *plan.output_size, *weight.shape[1:])
     check_volume("input_shape", (channels, height, width), shape)
     check_volume("input_shape", (channels, height, width), (channels, height, width))
@@ -268,7 +274,8 @@ def conv2d_input_gradient(
     weight = check_array("weight", weight, "C_out, C_in / groups, K_h, K_w")
     check_same_dtype("weight", weight, "grad_output", grad_output)
     input_shape = check_shape("input_shape", input_shape, "N, C_in, H, W")
-    plan = _plan(input_shape, weight.shape, stride, padding, dilation, groups, "input_shape")
+    names = ("input_shape", "weight")
+    plan = plan_convolution(input_shape, weight.shape, stride, padding, dilation, groups, names)
     _check_grad_output(grad_output, (input_shape[0], plan.out_channels, *plan.output_size))
 
     stamped = _stamp(grad_output, weight, plan.stride, plan.dilation, groups, plan.padded_size)
@@ -314,10 +321,11 @@ def conv2d_weight_gradient(
     input = check_array("input", input, "N, C_in, H, W")
     check_same_dtype("input", input, "grad_output", grad_output)
     weight_shape = check_shape("weight_shape", weight_shape, "C_out, C_in / groups, K_h, K_w")
-    plan = _plan(input.shape, weight_shape, stride, padding, dilation, groups)
+    names = ("input", "weight_shape")
+    plan = plan_convolution(input.shape, weight_shape, stride, padding, dilation, groups, names)
     _check_grad_output(grad_output, (len(input), plan.out_channels, *plan.output_size))
 
-    errors = _wide(grad_output).reshape(len(input), plan.groups, -1, *plan.output_size)
+    errors = widen(grad_output).reshape(len(input), plan.groups, -1, *plan.output_size)
     gradient = np.zeros((plan.groups, errors.shape[2], np.prod(weight_shape[1:])), errors.dtype)
     for images, rows, columns in _columns(_windows(input, plan)):
         part = errors[images, ..., rows, :]
@@ -326,13 +334,12 @@ def conv2d_weight_gradient(
     return gradient.reshape(weight_shape).astype(input.dtype, copy=False)
 
 
-def _windows(input: np.ndarray, plan: _Plan) -> np.ndarray:
+def _windows(input: np.ndarray, plan: Plan) -> np.ndarray:
     """The window below every output, as a view: (N, G, C_in/G, K_h, K_w, H_out, W_out)."""
     if any(np.ravel(plan.padding)):
         input = np.pad(input, ((0, 0), (0, 0), *plan.padding))
     split = input.reshape(len(input), plan.groups, -1, *plan.padded_size)
-    reach = [d * (k - 1) + 1 for d, k in zip(plan.dilation, plan.kernel_size, strict=True)]
-    windows = np.lib.stride_tricks.sliding_window_view(split, reach, axis=(-2, -1))
+    windows = sliding_window_view(split, plan.reach, axis=(-2, -1))
     (down, across), (tall, wide) = plan.stride, plan.dilation
     windows = windows[..., ::down, ::across, ::tall, ::wide]
     return np.moveaxis(windows, (-2, -1), (-4, -3))
@@ -354,114 +361,31 @@ def _columns(windows: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
         for row in range(0, height, rows_at_once):
             rows = slice(row, min(row + rows_at_once, height))
             block = windows[images, ..., rows, :]
-            yield images, rows, _wide(block).reshape(len(block), groups, np.prod(window), -1)
+            yield images, rows, widen(block).reshape(len(block), groups, np.prod(window), -1)
 
 
 def _stamp(
     input: np.ndarray,
     weight: np.ndarray,
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
+    stride: Pair,
+    dilation: Pair,
     groups: int,
-    canvas_size: tuple[int, int],
+    canvas_size: Pair,
 ) -> np.ndarray:
     """Sum of the kernels that the input values stamp onto a canvas of the given size."""
     count, channels, height, width = input.shape
-    out_channels, kernel_height, kernel_width = weight.shape[1:]
-    shape = (count, groups, out_channels, *canvas_size)
-    check_volume("stride", stride, shape)
-    values = _wide(input).reshape(count, groups, channels // groups, height * width)
-    matrix = _wide(weight).reshape(groups, channels // groups, *weight.shape[1:])
-    canvas = np.zeros(shape, values.dtype)
-    for i, j in np.ndindex(kernel_height, kernel_width):
-        rows = _every(stride[0], dilation[0] * i, height)
-        columns = _every(stride[1], dilation[1] * j, width)
-        stamps = matrix[..., i, j].swapaxes(-1, -2) @ values
-        canvas[..., rows, columns] += stamps.reshape(count, groups, -1, height, width)
-    canvas = canvas.reshape(count, groups * out_channels, *canvas_size)
+    shape = (count, groups, weight.shape[1], *canvas_size)
+    canvas = np.zeros(shape, widen(input).dtype)
+    values = widen(input).reshape(count, groups, channels // groups, height * width)
+    taps = widen(weight).reshape(groups, channels // groups, *weight.shape[1:])
+    taps = np.ascontiguousarray(taps.transpose(3, 4, 0, 2, 1))  # (K_h, K_w, G, C_out/G, C_in/G)
+    for i, j in np.ndindex(taps.shape[:2]):
+        rows = every(stride[0], dilation[0] * i, height)
+        columns = every(stride[1], dilation[1] * j, width)
+        stamps = taps[i, j] @ values
+        canvas[..., rows, columns] += stamps.reshape(*shape[:3], height, width)
+    canvas = canvas.reshape(count, -1, *canvas_size)
     return canvas.astype(input.dtype, copy=False)
-
-
-def _every(step: int, start: int, count: int) -> slice:
-    """The positions start, start + step, …: ``count`` of them."""
-    return slice(start, start + step * (count - 1) + 1, step)
-
-
-def _wide(array: np.ndarray) -> np.ndarray:
-    """float16 as float32, in which it is summed (and which BLAS knows); all else as it is."""
-    return array.astype(np.result_type(array.dtype, np.float32), copy=False)
-
-
-class _Plan(NamedTuple):
-    """The checked geometry of a convolution."""
-
-    kernel_size: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
-    padded_size: tuple[int, int]
-    output_size: tuple[int, int]
-    out_channels: int
-    groups: int
-
-
-def _plan(
-    input_shape: Sequence[int],
-    weight_shape: Sequence[int],
-    stride: Size,
-    padding: Size | str,
-    dilation: Size,
-    groups: int,
-    input_name: str = "input",
-) -> _Plan:
-    """Check how input, weight and parameters fit together."""
-    out_channels, channels, *kernel = weight_shape
-    groups = _check_groups(groups, "weight", out_channels)
-    if input_shape[1] != channels * groups:
-        expected = f"{channels * groups} (weight's {channels} times groups {groups})"
-        refuse(input_name, f"{input_shape[1]} channels", expected)
-    stride, dilation = check_pair("stride", stride, 1), check_pair("dilation", dilation, 1)
-    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
-    pads = _check_padding(padding, stride, reach)
-    padded = tuple(n + sum(pad) for n, pad in zip(input_shape[2:], pads, strict=True))
-    if reach[0] > padded[0] or reach[1] > padded[1]:
-        got = f"a kernel of {reach[0]} × {reach[1]} pixels (with dilation {dilation})"
-        refuse("weight", got, f"at most the padded input's {padded[0]} × {padded[1]}")
-    check_volume("padding", padding, (*input_shape[:2], *padded))
-    output = tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
-    check_volume("padding", padding, (input_shape[0], out_channels, *output))
-    return _Plan(tuple(kernel), stride, dilation, pads, padded, output, out_channels, groups)
-
-
-def _check_padding(
-    padding: Size | str, stride: tuple[int, int], reach: Sequence[int]
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Zeros to add: ((top, bottom), (left, right))."""
-    if isinstance(padding, str):
-        if padding not in ("same", "valid"):
-            refuse("padding", repr(padding), '"same", "valid", an integer or a pair')
-        if padding == "same" and stride != (1, 1):
-            refuse("stride", stride, '(1, 1) with padding "same"')
-        extra = [r - 1 if padding == "same" else 0 for r in reach]
-        return tuple((e // 2, e - e // 2) for e in extra)
-    return tuple((p, p) for p in check_pair("padding", padding, 0))
-
-
-def _check_groups(groups: int, name: str, channels: int) -> int:
-    groups = check_integer("groups", groups, 1)
-    if channels % groups:
-        refuse("groups", groups, f"a divisor of the first axis of {name}, {channels}")
-    return groups
-
-
-def _check_bias(bias: np.ndarray | None, input: np.ndarray, channels: int) -> np.ndarray | None:
-    if bias is None:
-        return None
-    bias = check_array("bias", bias, "C_out")
-    check_same_dtype("bias", bias, "input", input)
-    if len(bias) != channels:
-        refuse("bias", f"{len(bias)} values", f"{channels}, one per output channel")
-    return bias
 
 
 def _check_grad_output(grad_output: np.ndarray, shape: tuple[int, ...]) -> None:

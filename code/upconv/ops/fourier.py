@@ -21,8 +21,9 @@ from upconv.ops._checks import (
     check_shape,
     check_volume,
     refuse,
+    widen,
 )
-from upconv.ops.convolution import _check_bias, _plan, _wide
+from upconv.ops._geometry import check_bias, plan_convolution
 from upconv.ops.shapes import Size
 
 
@@ -54,24 +55,23 @@ def fft_conv2d(
     input = check_array("input", input, "N, C_in, H, W")
     weight = check_array("weight", weight, "C_out, C_in / groups, K_h, K_w")
     check_same_dtype("weight", weight, "input", input)
-    plan = _plan(input.shape, weight.shape, stride, padding, dilation, groups)
-    bias = _check_bias(bias, input, plan.out_channels)
+    plan = plan_convolution(input.shape, weight.shape, stride, padding, dilation, groups)
+    bias = check_bias(bias, input, plan.out_channels)
     (top, _), (left, _) = plan.padding
     (height, width), (down, across) = input.shape[2:], plan.stride
 
     # Zeros on one side serve both, as the transform is periodic: P more are enough.
-    sizes = zip(plan.padded_size, plan.dilation, plan.kernel_size, strict=True)
-    full = [n - d * (k - 1) for n, d, k in sizes]  # output size before striding
+    full = [n - r + 1 for n, r in zip(plan.padded_size, plan.reach, strict=True)]
     needed = (max(height + top, full[0]), max(width + left, full[1]))
     size = tuple(scipy.fft.next_fast_len(n, real=True) for n in needed)
-    placed = np.zeros((*input.shape[:2], *size), _wide(input).dtype)
+    placed = np.zeros((*input.shape[:2], *size), widen(input).dtype)
     placed[:, :, top : top + height, left : left + width] = input
     spectrum = scipy.fft.rfft2(placed).reshape(
         len(input), plan.groups, -1, size[0], size[1] // 2 + 1
     )
 
     output = np.empty((len(input), plan.out_channels, *plan.output_size), input.dtype)
-    for channel, kernel in enumerate(_wide(weight)):
+    for channel, kernel in enumerate(widen(weight)):
         group = channel * plan.groups // plan.out_channels
         transfer = scipy.fft.rfft2(_spread(kernel, plan.dilation), s=size).conj()
         product = np.einsum("nchw,chw->nhw", spectrum[:, group], transfer)
@@ -135,7 +135,7 @@ def log_spectrum(image: np.ndarray) -> np.ndarray:
         If the image is empty, of another dtype or of fewer than two axes.
     """
     image = _check_image("image", image)
-    magnitude = np.abs(scipy.fft.fft2(_wide(image)))
+    magnitude = np.abs(scipy.fft.fft2(widen(image)))
     return scipy.fft.fftshift(np.log1p(magnitude), axes=(-2, -1)).astype(image.dtype, copy=False)
 
 
@@ -265,7 +265,7 @@ def apply_transfer(image: np.ndarray, transfer: np.ndarray) -> np.ndarray:
         refuse("transfer", f"dtype {transfer.dtype}", "a floating or complex dtype")
     if transfer.shape != image.shape[-2:]:
         refuse("transfer", f"shape {transfer.shape}", f"{image.shape[-2:]}, the size of image")
-    filtered = scipy.fft.ifft2(scipy.fft.fft2(_wide(image)) * transfer)
+    filtered = scipy.fft.ifft2(scipy.fft.fft2(widen(image)) * transfer)
     return filtered.real.astype(image.dtype)
 
 
@@ -295,8 +295,8 @@ def swap_phase(magnitude_from: np.ndarray, phase_from: np.ndarray) -> np.ndarray
     check_same_dtype("phase_from", phase_from, "magnitude_from", magnitude_from)
     if phase_from.shape != magnitude_from.shape:
         refuse("phase_from", f"shape {phase_from.shape}", f"{magnitude_from.shape}")
-    magnitude = np.abs(scipy.fft.rfft2(_wide(magnitude_from)))
-    phase = np.angle(scipy.fft.rfft2(_wide(phase_from)))
+    magnitude = np.abs(scipy.fft.rfft2(widen(magnitude_from)))
+    phase = np.angle(scipy.fft.rfft2(widen(phase_from)))
     mixed = scipy.fft.irfft2(magnitude * np.exp(1j * phase), s=phase_from.shape[-2:])
     return mixed.astype(magnitude_from.dtype, copy=False)
 
@@ -335,7 +335,7 @@ def spectral_derivative(values: np.ndarray, length: float, order: int = 1) -> np
     factor = (2j * math.pi * np.arange(count // 2 + 1) / length) ** order
     if count % 2 == 0 and order % 2 == 1:
         factor[-1] = 0
-    derivative = scipy.fft.irfft(scipy.fft.rfft(_wide(values)) * factor, n=count)
+    derivative = scipy.fft.irfft(scipy.fft.rfft(widen(values)) * factor, n=count)
     return derivative.astype(values.dtype, copy=False)
 
 
@@ -369,7 +369,7 @@ def heat_solution(initial: np.ndarray, time: float, diffusivity: float = 1.0) ->
     time, diffusivity = check_real("time", time), check_real("diffusivity", diffusivity)
     radius = frequency_radius((1, *initial.shape)[-2:]).reshape(initial.shape)
     decay = np.exp(-diffusivity * time * (2 * math.pi * radius) ** 2)
-    solution = scipy.fft.ifftn(scipy.fft.fftn(_wide(initial)) * decay)
+    solution = scipy.fft.ifftn(scipy.fft.fftn(widen(initial)) * decay)
     return solution.real.astype(initial.dtype)
 
 
@@ -398,7 +398,7 @@ def zero_pad_spectrum(image: np.ndarray, factor: int) -> np.ndarray:
     factor = check_integer("factor", factor, 1)
     shape = (*image.shape[:-2], image.shape[-2] * factor, image.shape[-1] * factor)
     check_volume("factor", factor, shape, 16)
-    output = _wide(image)
+    output = widen(image)
     for axis in (-2, -1):
         count = output.shape[axis]
         spectrum = np.moveaxis(scipy.fft.rfft(output, axis=axis), axis, -1)
@@ -489,7 +489,7 @@ def _transfer(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     check_same_dtype("kernel", kernel, "image", image)
     if kernel.shape[0] > image.shape[0] or kernel.shape[1] > image.shape[1]:
         refuse("kernel", f"shape {kernel.shape}", f"at most {image.shape}, the image's shape")
-    return scipy.fft.fft2(_wide(kernel), s=image.shape)
+    return scipy.fft.fft2(widen(kernel), s=image.shape)
 
 
 def _check_image(name: str, image: np.ndarray) -> np.ndarray:

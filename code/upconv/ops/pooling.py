@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from upconv.ops._checks import check_array, check_pair, check_volume, is_integer, refuse
+from upconv.ops._checks import check_array, check_pair, check_volume, is_integer, refuse, widen
+from upconv.ops._geometry import every
 from upconv.ops.shapes import Size, conv2d_output_size
 
 
@@ -55,29 +56,24 @@ def max_pool2d(
     padded = _pad(input, padding, -np.inf)
     taps = _taps(padded, kernel_size, stride, dilation, size)
     if not return_indices:
-        output = next(taps)[2].copy()
-        for _, _, tap in taps:
+        output = next(taps).copy()
+        for tap in taps:
             np.maximum(output, tap, out=output)
         return output
 
-    # The first pixel of a window that lies in the input, for windows of nothing but −∞.
-    width = input.shape[3]
-    row, column = (
-        np.where(start < 0, start % d, start)
-        for start, d in (
-            (s * np.arange(n) - p, d)
-            for s, n, p, d in zip(stride, size, padding, dilation, strict=True)
-        )
-    )
-    output = np.full((*input.shape[:2], *size), -np.inf, input.dtype)
-    indices = np.broadcast_to(row[:, None] * width + column, output.shape).copy()
+    # The tap that won; at first the first one inside the input, as all may be −∞.
     top, left = (s * np.arange(n) - p for s, n, p in zip(stride, size, padding, strict=True))
-    for i, j, tap in taps:
+    first_i, first_j = np.maximum(-(top // dilation[0]), 0), np.maximum(-(left // dilation[1]), 0)
+    output = np.full((*input.shape[:2], *size), -np.inf, input.dtype)
+    winner = np.empty(output.shape, np.int64)
+    winner[:] = first_i[:, None] * kernel_size[1] + first_j
+    for number, tap in enumerate(taps):
         better = (tap > output) | np.isnan(tap)
-        position = (top[:, None] + dilation[0] * i) * width + left + dilation[1] * j
         np.copyto(output, tap, where=better)
-        np.copyto(indices, position, where=better)
-    return output, indices
+        np.copyto(winner, number, where=better)
+    i, j = np.divmod(winner, kernel_size[1])
+    row, column = top[:, None] + dilation[0] * i, left + dilation[1] * j
+    return output, row * input.shape[3] + column
 
 
 def avg_pool2d(
@@ -113,7 +109,7 @@ def avg_pool2d(
     """
     input = check_array("input", input, "N, C, H, W")
     window = _check_window(input.shape, kernel_size, stride, padding, 1)
-    kernel_size, stride, padding, dilation, size = window
+    kernel_size, stride, padding, _, size = window
     total = _sum_of_windows(_pad(input, padding, 0), kernel_size, stride, size)
     count = kernel_size[0] * kernel_size[1]
     if not count_include_pad:
@@ -217,13 +213,12 @@ def _taps(
     stride: tuple[int, int],
     dilation: tuple[int, int],
     size: tuple[int, int],
-) -> Iterator[tuple[int, int, np.ndarray]]:
-    """For every place (i, j) of the kernel, what it meets in all windows: (N, C, H_out, W_out)."""
+) -> Iterator[np.ndarray]:
+    """For each place of the kernel, what it meets in all windows: (N, C, H_out, W_out)."""
     for i, j in np.ndindex(kernel_size):
-        top, left = dilation[0] * i, dilation[1] * j
-        rows = slice(top, top + stride[0] * (size[0] - 1) + 1, stride[0])
-        columns = slice(left, left + stride[1] * (size[1] - 1) + 1, stride[1])
-        yield i, j, padded[:, :, rows, columns]
+        rows = every(stride[0], dilation[0] * i, size[0])
+        columns = every(stride[1], dilation[1] * j, size[1])
+        yield padded[:, :, rows, columns]
 
 
 def _sum_of_windows(
@@ -233,9 +228,8 @@ def _sum_of_windows(
     size: tuple[int, int],
 ) -> np.ndarray:
     """Sum of every window, in float32 at least."""
-    wide = np.result_type(padded.dtype, np.float32)
-    total = np.zeros((*padded.shape[:2], *size), wide)
-    for _, _, tap in _taps(padded, kernel_size, stride, (1, 1), size):
+    total = np.zeros((*padded.shape[:2], *size), widen(padded).dtype)
+    for tap in _taps(padded, kernel_size, stride, (1, 1), size):
         total += tap
     return total
 
@@ -263,6 +257,8 @@ def _check_window(
             expected = f"at most half of the dilated kernel, {spread * (kernel - 1) + 1} pixels"
             refuse("padding", pad, expected)
     size = conv2d_output_size(input_shape[2:], kernel_size, stride, padding, dilation)
+    padded = (n + 2 * p for n, p in zip(input_shape[2:], padding, strict=True))
+    check_volume("padding", padding, (*input_shape[:2], *padded))
     return kernel_size, stride, padding, dilation, size
 
 

@@ -15,7 +15,9 @@ from upconv.ops._checks import (
     check_volume,
     is_integer,
     refuse,
+    widen,
 )
+from upconv.ops._geometry import every
 from upconv.ops.shapes import Size, conv_transpose2d_output_size
 
 MODES = ("nearest", "nearest-exact", "bilinear")
@@ -73,23 +75,21 @@ def interpolate(
         refuse("mode", repr(mode), f"one of {', '.join(MODES)}")
     if align_corners and mode != "bilinear":
         refuse("align_corners", repr(align_corners), f"False with mode {mode!r}")
-    size, scales = _check_target(input.shape[2:], size, scale_factor)
-    check_volume(
-        "size" if scale_factor is None else "scale_factor", size, (*input.shape[:2], *size)
-    )
+    size, scales = _check_target(input.shape[2:], size, scale_factor, mode)
+    check_volume("size", size, (*input.shape[:2], *size))
 
-    output = input
+    output = widen(input)
     for axis, (n_out, scale) in enumerate(zip(size, scales, strict=True), start=2):
         n_in = input.shape[axis]
         if mode == "bilinear":
             low, fraction = _linear_source(n_in, n_out, scale, align_corners)
-            fraction = np.expand_dims(fraction, 1) if axis == 2 else fraction
+            fraction = fraction.astype(output.dtype).reshape((-1, 1) if axis == 2 else (-1,))
             near = output.take(low, axis)
             far = output.take(np.minimum(low + 1, n_in - 1), axis)
-            output = (near * (1 - fraction) + far * fraction).astype(input.dtype, copy=False)
+            output = near * (1 - fraction) + far * fraction
         else:
             output = output.take(_nearest_source(n_in, n_out, scale, mode), axis)
-    return output
+    return output.astype(input.dtype, copy=False)
 
 
 def zero_insert(input: np.ndarray, stride: Size) -> np.ndarray:
@@ -131,7 +131,7 @@ def bilinear_kernel(factor: int) -> np.ndarray:
     t[i] = 1 − |i − centre| / f, in both directions, size K = 2f − (f mod 2) and centre
     (K − 1)/2. With stride f and padding (K − f)/2, ``conv_transpose2d`` equals
     ``interpolate(mode="bilinear")`` away from the border, where the latter repeats pixels and
-    the former reads zeros. For odd f the taps of equal sums agree as well.
+    the former reads zeros.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _overlap_count(
 ) -> np.ndarray:
     count = np.zeros(output_size + 2 * padding, np.int64)
     for i in range(kernel_size):
-        count[i : i + stride * (input_size - 1) + 1 : stride] += 1
+        count[every(stride, i, input_size)] += 1
     return count[padding : padding + output_size]
 
 
@@ -236,8 +236,13 @@ def _check_target(
     input_size: tuple[int, int],
     size: Size | None,
     scale_factor: float | tuple[float, float] | None,
+    mode: str,
 ) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Output size, and input pixels per output pixel, along both axes."""
+    """Output size, and input pixels per output pixel, along both axes.
+
+    A given scale factor is taken at its word, not as the ratio of the rounded sizes. There are
+    torch's exceptions: "nearest" at sizes that come out equal or doubled, "bilinear" at equal.
+    """
     if (size is None) == (scale_factor is None):
         got = f"{size!r} and scale_factor {scale_factor!r}"
         refuse("size", got, "exactly one of the two")
@@ -251,4 +256,10 @@ def _check_target(
     products = [n * factor for n, factor in zip(input_size, factors, strict=True)]
     if not all(1 <= product < math.inf for product in products):
         refuse("scale_factor", repr(scale_factor), f"an output of some pixels from {input_size}")
-    return tuple(int(product) for product in products), tuple(1 / f for f in factors)
+    size = tuple(int(product) for product in products)
+    ratios = {"nearest": (1, 2), "bilinear": (1,), "nearest-exact": ()}[mode]
+    scales = (
+        n / m if m in [ratio * n for ratio in ratios] else 1 / factor
+        for n, m, factor in zip(input_size, size, factors, strict=True)
+    )
+    return size, tuple(scales)

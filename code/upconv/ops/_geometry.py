@@ -1,0 +1,104 @@
+"""How the input, the weight and the parameters of a convolution fit together, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from upconv.ops._checks import (
+    check_array,
+    check_integer,
+    check_pair,
+    check_same_dtype,
+    check_volume,
+    refuse,
+)
+from upconv.ops.shapes import Size
+
+Pair = tuple[int, int]
+
+
+class Plan(NamedTuple):
+    """The checked geometry of a convolution, every size a pair (height, width)."""
+
+    kernel_size: Pair
+    reach: Pair  # pixels from the kernel's first to its last: D(K − 1) + 1
+    stride: Pair
+    dilation: Pair
+    padding: tuple[Pair, Pair]  # ((top, bottom), (left, right))
+    padded_size: Pair
+    output_size: Pair
+    out_channels: int
+    groups: int
+
+
+def plan_convolution(
+    input_shape: Sequence[int],
+    weight_shape: Sequence[int],
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+    names: tuple[str, str] = ("input", "weight"),
+) -> Plan:
+    """Check a convolution of shapes (N, C_in, H, W) and (C_out, C_in / groups, K_h, K_w).
+
+    ``names`` are the arguments to blame if the two shapes do not match.
+    """
+    input_name, weight_name = names
+    out_channels, channels, *kernel = weight_shape
+    groups = check_groups(groups, weight_name, out_channels)
+    if input_shape[1] != channels * groups:
+        expected = f"{channels * groups}: {weight_name} has {channels}, times groups {groups}"
+        refuse(input_name, f"{input_shape[1]} channels", expected)
+    stride, dilation = check_pair("stride", stride, 1), check_pair("dilation", dilation, 1)
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    pads = _check_padding(padding, stride, reach)
+    padded = tuple(n + sum(pad) for n, pad in zip(input_shape[2:], pads, strict=True))
+    if reach[0] > padded[0] or reach[1] > padded[1]:
+        got = f"a kernel reaching over {reach[0]} × {reach[1]} pixels (dilation {dilation})"
+        refuse(weight_name, got, f"at most the padded input's {padded[0]} × {padded[1]}")
+    output = tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
+    check_volume("padding", padding, (*input_shape[:2], *padded))
+    check_volume("padding", padding, (input_shape[0], out_channels, *output))
+    sizes = (tuple(kernel), tuple(reach), stride, dilation, pads, padded, output)
+    return Plan(*sizes, out_channels, groups)
+
+
+def _check_padding(padding: Size | str, stride: Pair, reach: Sequence[int]) -> tuple[Pair, Pair]:
+    """Zeros to add: ((top, bottom), (left, right))."""
+    if not isinstance(padding, str):
+        return tuple((p, p) for p in check_pair("padding", padding, 0))
+    if padding not in ("same", "valid"):
+        refuse("padding", repr(padding), '"same", "valid", an integer or a pair of them')
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if stride != (1, 1):
+        refuse("stride", stride, '(1, 1) with padding "same"')
+    return tuple(((r - 1) // 2, r // 2) for r in reach)
+
+
+def check_groups(groups: int, weight_name: str, channels: int) -> int:
+    """``groups`` divides the first axis of the weight."""
+    groups = check_integer("groups", groups, 1)
+    if channels % groups:
+        refuse("groups", groups, f"a divisor of the first axis of {weight_name}, {channels}")
+    return groups
+
+
+def check_bias(bias: np.ndarray | None, input: np.ndarray, channels: int) -> np.ndarray | None:
+    """No bias, or one value per output channel."""
+    if bias is None:
+        return None
+    bias = check_array("bias", bias, "C_out")
+    check_same_dtype("bias", bias, "input", input)
+    if len(bias) != channels:
+        refuse("bias", f"{len(bias)} values", f"{channels}, one per output channel")
+    return bias
+
+
+def every(step: int, start: int, count: int) -> slice:
+    """The positions start, start + step, start + 2 step, …: ``count`` of them."""
+    return slice(start, start + step * (count - 1) + 1, step)
