@@ -57,18 +57,19 @@ def fft_conv2d(
     check_same_dtype("weight", weight, "input", input)
     plan = plan_convolution(input.shape, weight.shape, stride, padding, dilation, groups)
     bias = check_bias(bias, input, plan.out_channels)
+    # Zeros on one side of x̄ serve the other side as well, because the transform is periodic.
+    full = tuple(n - r + 1 for n, r in zip(plan.padded_size, plan.reach, strict=True))
+    needed = (
+        max(n + max(pad), outputs)
+        for n, pad, outputs in zip(input.shape[2:], plan.padding, full, strict=True)
+    )
+    size = tuple(scipy.fft.next_fast_len(n, real=True) for n in needed)
     (top, _), (left, _) = plan.padding
     (height, width), (down, across) = input.shape[2:], plan.stride
-
-    # Zeros on one side serve both, as the transform is periodic: P more are enough.
-    full = [n - r + 1 for n, r in zip(plan.padded_size, plan.reach, strict=True)]
-    needed = (max(height + top, full[0]), max(width + left, full[1]))
-    size = tuple(scipy.fft.next_fast_len(n, real=True) for n in needed)
-    placed = np.zeros((*input.shape[:2], *size), widen(input).dtype)
-    placed[:, :, top : top + height, left : left + width] = input
-    spectrum = scipy.fft.rfft2(placed).reshape(
-        len(input), plan.groups, -1, size[0], size[1] // 2 + 1
-    )
+    grouped = widen(input).reshape(len(input), plan.groups, -1, height, width)
+    placed = np.zeros((*grouped.shape[:3], *size), grouped.dtype)
+    placed[..., top : top + height, left : left + width] = grouped
+    spectrum = scipy.fft.rfft2(placed)
 
     output = np.empty((len(input), plan.out_channels, *plan.output_size), input.dtype)
     for channel, kernel in enumerate(widen(weight)):
