@@ -56,6 +56,15 @@ def test_each_chapter_has_claims_and_each_claim_a_chapter():
     assert {c.chapter for c in CLAIMS.values()} == {chapter.stem for chapter in CHAPTERS}
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.stem)
+@pytest.mark.parametrize("series", ["C", "W"])
+def test_no_number_of_a_series_is_left_out(chapter, series):
+    ids = [i for i, c in CLAIMS.items() if c.chapter == chapter.stem and i[0] == series]
+    numbers = [int(i.split(".")[1]) for i in ids]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert {i.split(".")[0] for i in ids} == {f"{series}{int(chapter.stem[:2])}"}
+
+
 @pytest.mark.parametrize("claim_id", CLAIMS)
 def test_claim_has_one_cell_that_can_fail(claim_id):
     assert len(CHECKS.get(claim_id, [])) == 1, f"cells for {claim_id}: expected exactly one"

@@ -16,6 +16,7 @@ import json
 import re
 import shutil
 from base64 import b64decode
+from html import escape
 from pathlib import Path
 
 from PIL import Image
@@ -71,8 +72,6 @@ def complete_pictures(app, pagename, templatename, context, doctree) -> None:
     notebook = Path(app.srcdir) / f"{pagename}.ipynb"
     if not notebook.exists() or "body" not in context:
         return
-    from html import escape
-
     pictures = notebook_pictures(notebook)
     seen = 0
 
@@ -106,8 +105,8 @@ def checked_claims(chapter: Path) -> set[str]:
     found = set()
     for cell in json.loads(chapter.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", []):
-            for text in output.get("data", {}).get("text/html", []):
-                found |= set(re.findall(r'id="(claim-[a-z0-9-]+)"', text))
+            text = "".join(output.get("data", {}).get("text/html", ""))
+            found |= set(re.findall(r'id="(claim-[a-z0-9-]+)"', text))
     return found
 
 
