@@ -27,7 +27,7 @@ def test_a_shown_picture_carries_its_words_and_is_closed(monkeypatch):
     (picture, options), (caption, _) = shown
     assert picture["text/plain"] == "a grid of three numbers"
     assert options["metadata"]["image/png"] == {"width": 200, "alt": "a grid of three numbers"}
-    assert Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))).size == (400, 400)
+    assert Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))).size == (360, 360)
     assert caption.data == "The sum is **2.5**."
     assert not plt.fignum_exists(figure.number)
 

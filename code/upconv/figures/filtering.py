@@ -1,0 +1,183 @@
+"""Pictures of filtering in space: worked sums, learned kernels, pooling, aliasing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from upconv.figures.style import COLOURS, INK, number_grid, show_image
+
+
+def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Figure:
+    """One position of a sliding window, written out: patch, kernel, products, output.
+
+    Parameters
+    ----------
+    patch : (5, 5)
+        The window is its centre.
+    kernel : (3, 3)
+    output : (3, 3)
+        All positions of the window.
+    """
+    figure, axes = plt.subplots(1, 4, figsize=(7.6, 2.55), width_ratios=[5, 3.2, 3.2, 3.2])
+    window = [(row, column) for row in range(1, 4) for column in range(1, 4)]
+    number_grid(axes[0], patch, "input", highlight=[], cmap="Blues")
+    axes[0].add_patch(
+        plt.Rectangle((0.5, 0.5), 3, 3, fill=False, edgecolor=COLOURS.red, lw=3, zorder=3)
+    )
+    number_grid(axes[1], kernel, "kernel", cmap="Purples", fmt="{:+g}")
+    products = patch[1:4, 1:4] * kernel
+    number_grid(axes[2], products, "products", cmap="Oranges", fmt="{:+g}")
+    number_grid(axes[3], output, "output", cmap="Greens", highlight=[(1, 1)])
+    axes[2].set_xlabel(f"sum = {products.sum():g}", color=COLOURS.red, fontweight="bold")
+    axes[3].set_xlabel("the sum goes here", color=COLOURS.red)
+    axes[0].set_xlabel(f"window of {len(window)} numbers", color=COLOURS.red)
+    for ax, sign in zip(axes[1:], ("×", "=", "→"), strict=True):
+        ax.text(-0.14, 0.5, sign, transform=ax.transAxes, ha="center", va="center", fontsize=17)
+    return figure
+
+
+def signed_row(
+    images: Sequence[np.ndarray], titles: Sequence[str], limit: float, width: float = 7.6
+) -> Figure:
+    """Images side by side; those with negative values in a diverging colour map.
+
+    ``limit`` is the value of the strongest colour.
+    """
+    ratio = images[0].shape[1] / images[0].shape[0]
+    lines = 1 + max(title.count("\n") for title in titles)
+    height = width / len(images) / ratio + 0.25 * lines + 0.1
+    figure, axes = plt.subplots(1, len(images), figsize=(width, height))
+    for ax, image, title in zip(axes, images, titles, strict=True):
+        if image.min() < 0:
+            show_image(ax, image, title, cmap="RdBu", vmin=-limit, vmax=limit)
+        else:
+            show_image(ax, image, title)
+    return figure
+
+
+def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float]) -> Figure:
+    """A kernel at several steps of its training, and the loss on the way.
+
+    Parameters
+    ----------
+    snapshots
+        Step → kernel, shape (3, 3).
+    losses
+        One value a step.
+    """
+    figure = plt.figure(figsize=(7.6, 3.9))
+    rows = figure.add_gridspec(2, len(snapshots), height_ratios=[1.05, 1])
+    for column, (step, kernel) in enumerate(snapshots.items()):
+        ax = figure.add_subplot(rows[0, column])
+        number_grid(
+            ax, kernel, f"step {step}", cmap="RdBu", fmt="{:.2f}", vmin=-9, vmax=9, fontsize=9
+        )
+    ax = figure.add_subplot(rows[1, :])
+    ax.semilogy(losses, color=COLOURS.blue)
+    for step in snapshots:
+        ax.plot(step, losses[min(step, len(losses) - 1)], "o", color=COLOURS.red, ms=7)
+    ax.set_xlabel("step of gradient descent")
+    ax.set_ylabel("mean squared error")
+    ax.grid(axis="y")
+    return figure
+
+
+def pooling_example(values: np.ndarray, maxima: np.ndarray, means: np.ndarray) -> Figure:
+    """A 4 × 4 map in four coloured blocks, its maxima and its means."""
+    figure, axes = plt.subplots(1, 3, figsize=(6.6, 2.5), width_ratios=[4, 2.2, 2.2])
+    block_colours = (COLOURS.sky, COLOURS.orange, COLOURS.green, COLOURS.purple)
+    for ax, grid, title in zip(
+        axes, (values, maxima, means), ("input", "max pooling", "average pooling"), strict=True
+    ):
+        number_grid(ax, grid, title, cmap=None, fontsize=12)
+        block = grid.shape[0] // 2
+        for index, colour in enumerate(block_colours):
+            row, column = divmod(index, 2)
+            ax.add_patch(
+                plt.Rectangle(
+                    (column * block - 0.46, row * block - 0.46),
+                    block - 0.08,
+                    block - 0.08,
+                    facecolor=colour,
+                    alpha=0.35,
+                    zorder=0.5,
+                )
+            )
+            for patch in ax.patches[: grid.size]:
+                patch.set_alpha(0.0)
+    return figure
+
+
+def aliasing(columns: Sequence[Sequence[np.ndarray]], titles: Sequence[str]) -> Figure:
+    """One column per way of sampling, one row per picture; all drawn at the same size."""
+    rows = len(columns[0])
+    figure, axes = plt.subplots(rows, len(columns), figsize=(7.6, 2.5 * rows + 0.35))
+    for column, (pictures, title) in enumerate(zip(columns, titles, strict=True)):
+        for row, picture in enumerate(pictures):
+            show_image(axes[row, column], picture, title if row == 0 else "")
+    return figure
+
+
+def shift_curves(curves: Mapping[str, np.ndarray], period: int) -> Figure:
+    """Change of an output against the shift of its input, one curve per way of pooling."""
+    figure, ax = plt.subplots(figsize=(7.6, 3.0))
+    for (label, values), marker in zip(curves.items(), "osD^", strict=False):
+        ax.plot(values, marker=marker, ms=6, label=label)
+    for multiple in range(0, len(values), period):
+        ax.axvline(multiple, color=COLOURS.grey, lw=1, ls=":")
+    ax.set_xlabel("shift of the input, in pixels (dotted: multiples of the stride)")
+    ax.set_ylabel("relative change\nof the output")
+    ax.set_ylim(bottom=-0.02)
+    ax.grid(axis="y")
+    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    return figure
+
+
+def receptive_fields(
+    photograph: np.ndarray, square: int, maps: Sequence[np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """The theoretical receptive field over a photograph, and effective ones as heat maps.
+
+    Parameters
+    ----------
+    photograph : (H, W)
+    square : int
+        Side of the theoretical receptive field, in pixels, centred.
+    maps
+        Each (H, W), non-negative, largest value 1.
+    """
+    figure, axes = plt.subplots(1, len(maps) + 1, figsize=(7.6, 7.6 / (len(maps) + 1) + 0.45))
+    height, width = photograph.shape
+    corner = ((width - square) / 2 - 0.5, (height - square) / 2 - 0.5)
+    show_image(axes[0], photograph, f"theoretical: {square} × {square}")
+    for ax, heat, title in zip(axes[1:], maps, titles, strict=True):
+        show_image(ax, 0.55 * photograph, title)
+        ax.imshow(heat, cmap="inferno", alpha=np.clip(heat * 1.6, 0, 0.95), vmin=0, vmax=1)
+    for ax in axes:
+        ax.add_patch(
+            plt.Rectangle(corner, square, square, fill=False, edgecolor=COLOURS.orange, lw=2)
+        )
+    return figure
+
+
+def operation_counts(
+    kernel_sizes: np.ndarray, direct: np.ndarray, fourier: np.ndarray, size: int
+) -> Figure:
+    """Operations per image against kernel size, with the crossover marked."""
+    figure, ax = plt.subplots(figsize=(7.6, 3.2))
+    ax.loglog(kernel_sizes, direct, label=r"direct: $N^2K^2$ products", color=COLOURS.red)
+    ax.loglog(
+        kernel_sizes, fourier, label=r"Fourier: three FFTs and one product", color=COLOURS.blue
+    )
+    cross = kernel_sizes[np.argmax(direct > fourier)]
+    ax.axvline(cross, color=COLOURS.grey, ls=":")
+    ax.text(cross * 1.05, direct.min() * 1.4, f"crossover at K = {cross}", color=INK)
+    ax.set_xlabel(f"kernel size K (image {size} × {size})")
+    ax.set_ylabel("multiplications")
+    ax.grid(which="major")
+    ax.legend()
+    return figure

@@ -1,0 +1,238 @@
+"""Pictures of signals and images in the frequency domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from upconv.figures.style import COLOURS, INK, show_image
+
+
+def chord(
+    seconds: np.ndarray,
+    wave: np.ndarray,
+    hertz: np.ndarray,
+    level: np.ndarray,
+    notes: Mapping[str, float],
+) -> Figure:
+    """A sound over time, and its spectrum as the bars of an equaliser, notes named."""
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.6, 4.4), height_ratios=[1, 1.3])
+    top.plot(1000 * seconds, wave, color=COLOURS.red, lw=1.4)
+    top.set_xlabel("time in milliseconds")
+    top.set_ylabel("pressure")
+    top.set_title("what a microphone records")
+    bottom.bar(hertz, level, width=0.75 * (hertz[1] - hertz[0]), color=COLOURS.blue)
+    for name, frequency in notes.items():
+        height = level[np.argmin(np.abs(hertz - frequency))]
+        bottom.annotate(
+            name,
+            (frequency, height),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            fontweight="bold",
+            color=COLOURS.red,
+        )
+    bottom.set_xlabel("frequency in hertz")
+    bottom.set_ylabel("amplitude")
+    bottom.set_title("what an equaliser shows")
+    bottom.set_ylim(0, 1.18 * level.max())
+    return figure
+
+
+def photographs_and_spectra(
+    images: Sequence[np.ndarray], spectra: Sequence[np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """Photographs above, centred log-magnitude spectra below."""
+    figure, axes = plt.subplots(2, len(images), figsize=(7.6, 4.9))
+    for column, (image, spectrum, title) in enumerate(zip(images, spectra, titles, strict=True)):
+        show_image(axes[0, column], image, title)
+        top = np.percentile(spectrum, 99.9)
+        ax = axes[1, column]
+        ax.imshow(spectrum, cmap="magma", vmin=top - 9, vmax=top, extent=(-0.5, 0.5, 0.5, -0.5))
+        ax.set_xticks([-0.5, 0, 0.5])
+        ax.set_yticks([-0.5, 0, 0.5] if column == 0 else [])
+        ax.spines[:].set_visible(False)
+    axes[1, 0].set_ylabel("cycles per pixel")
+    return figure
+
+
+def filters(
+    transfers: Sequence[np.ndarray], results: Sequence[np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """Masks in the frequency plane above (centred), what they leave of a photograph below."""
+    figure, axes = plt.subplots(2, len(transfers), figsize=(7.6, 7.6 / len(transfers) * 2 + 0.35))
+    for column, (transfer, result, title) in enumerate(
+        zip(transfers, results, titles, strict=True)
+    ):
+        show_image(axes[0, column], np.fft.fftshift(transfer), title, cmap="cividis")
+        show_image(axes[1, column], result)
+    return figure
+
+
+def ringing(
+    offsets: np.ndarray,
+    kernels: Mapping[str, np.ndarray],
+    edge: np.ndarray,
+    responses: Mapping[str, np.ndarray],
+) -> Figure:
+    """Kernel profiles of two low-pass filters, and what each does to an edge."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0))
+    for (label, kernel), colour in zip(kernels.items(), (COLOURS.red, COLOURS.blue), strict=True):
+        left.plot(offsets, kernel, color=colour, label=label)
+    left.axhline(0, color=COLOURS.grey, lw=1)
+    left.set_title("kernel, cut through its centre")
+    left.set_xlabel("pixels from the centre")
+    left.set_yticks([0])
+    left.legend(loc="upper right", fontsize=9)
+    right.step(offsets, edge, where="mid", color=COLOURS.grey, lw=1.5, label="edge")
+    for (label, response), colour in zip(
+        responses.items(), (COLOURS.red, COLOURS.blue), strict=True
+    ):
+        right.plot(offsets, response, color=colour, label=label)
+    right.set_title("response to an edge")
+    right.set_xlabel("pixels from the edge")
+    right.legend(loc="lower right", fontsize=9)
+    return figure
+
+
+def swap(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+    """Four pictures in a square: two originals, two with exchanged phases."""
+    figure, axes = plt.subplots(2, 2, figsize=(5.6, 5.9))
+    for ax, image, title in zip(axes.flat, images, titles, strict=True):
+        low, high = np.percentile(image, [0.5, 99.5])
+        show_image(ax, image, title, vmin=low, vmax=high)
+    return figure
+
+
+def gaussian_pair(
+    offsets: np.ndarray,
+    kernels: Mapping[float, np.ndarray],
+    frequencies: np.ndarray,
+    predicted: Mapping[float, np.ndarray],
+    measured: Mapping[float, np.ndarray],
+) -> Figure:
+    """Gaussians in space and what their transforms do to frequencies, by standard deviation."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0))
+    colours = (COLOURS.blue, COLOURS.red, COLOURS.green)
+    for (sigma, kernel), colour in zip(kernels.items(), colours, strict=True):
+        left.plot(offsets, kernel, color=colour, label=f"σ = {sigma:g}")
+        right.plot(frequencies, predicted[sigma], color=colour, label=f"σ = {sigma:g}")
+        right.plot(frequencies[::6], measured[sigma][::6], "o", color=colour, ms=4, mfc="white")
+    left.set_title("in space: the kernel")
+    left.set_xlabel("pixels from the centre")
+    right.set_title("in frequency: what passes")
+    right.set_xlabel("cycles per pixel (line: formula, dots: FFT)")
+    left.legend()
+    return figure
+
+
+def spectral_interpolation(
+    coarse: tuple[np.ndarray, np.ndarray],
+    fine: tuple[np.ndarray, np.ndarray],
+    length: int,
+    padded_length: int,
+) -> Figure:
+    """The DFT of a few samples, and of the same samples followed by zeros."""
+    figure, ax = plt.subplots(figsize=(7.6, 2.9))
+    ax.plot(
+        *fine, color=COLOURS.blue, label=f"the same followed by zeros, to length {padded_length}"
+    )
+    ax.plot(*coarse, "o", color=COLOURS.red, ms=8, label=f"{length} samples alone")
+    ax.set_xlabel("cycles per sample")
+    ax.set_ylabel("magnitude")
+    ax.grid(axis="y")
+    ax.legend()
+    return figure
+
+
+def derivative_errors(counts: np.ndarray, errors: Mapping[str, np.ndarray]) -> Figure:
+    """Error of a derivative against the number of samples, one curve per method."""
+    figure, ax = plt.subplots(figsize=(7.6, 3.2))
+    for (label, values), marker in zip(errors.items(), "osD", strict=False):
+        ax.loglog(counts, values, marker=marker, ms=5, label=label)
+    ax.axhline(np.finfo(float).eps, color=COLOURS.grey, ls=":")
+    ax.text(counts[0], 2 * np.finfo(float).eps, "rounding of float64", color=INK, fontsize=9)
+    ax.set_xlabel("samples per period")
+    ax.set_ylabel("largest error")
+    ax.set_xticks(counts[::2], [str(count) for count in counts[::2]])
+    ax.minorticks_off()
+    ax.grid()
+    ax.legend()
+    return figure
+
+
+def diffusion(
+    pictures: Sequence[np.ndarray],
+    titles: Sequence[str],
+    steps: np.ndarray,
+    variances: np.ndarray,
+    slope: float,
+    profile: np.ndarray,
+    gaussian: np.ndarray,
+) -> Figure:
+    """A photograph diffusing; the variance of the repeated kernel; its shape at the end."""
+    figure = plt.figure(figsize=(7.6, 5.0))
+    grid = figure.add_gridspec(2, 1, height_ratios=[1, 1.1])
+    top = grid[0].subgridspec(1, len(pictures))
+    for column, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+        show_image(figure.add_subplot(top[column]), picture, title)
+    bottom = grid[1].subgridspec(1, 2)
+    left, right = figure.add_subplot(bottom[0]), figure.add_subplot(bottom[1])
+    left.plot(steps, slope * steps, color=COLOURS.grey, label=f"{slope:g} per step")
+    left.plot(steps, variances, "o", color=COLOURS.red, ms=5, label="measured")
+    left.set_xlabel("steps")
+    left.set_ylabel("variance of the kernel")
+    left.legend()
+    offsets = np.arange(len(profile)) - len(profile) // 2
+    right.bar(offsets, profile, color=COLOURS.sky, label=f"kernel after {steps[-1]} steps")
+    right.plot(offsets, gaussian, color=COLOURS.red, label="Gaussian of that variance")
+    right.set_xlabel("pixels from the centre")
+    right.legend(fontsize=8, loc="upper right")
+    right.set_ylim(0, 1.45 * profile.max())
+    return figure
+
+
+def counterparts(
+    frequencies: np.ndarray,
+    pieces: Sequence[np.ndarray],
+    dilation: tuple[np.ndarray, np.ndarray],
+    samples: tuple[np.ndarray, np.ndarray],
+    padded: np.ndarray,
+) -> Figure:
+    """What stride 2, dilation 2 and zero padding do to a spectrum, one panel each.
+
+    Parameters
+    ----------
+    frequencies : (N,)
+        Cycles per pixel of all curves but ``samples``.
+    pieces
+        The two parts of the spectrum, on the axis after the stride.
+    dilation
+        The kernel's spectrum before and after.
+    samples
+        Frequencies and magnitudes of a short signal's DFT.
+    padded : (N,)
+        The same signal's spectrum, with zeros appended.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.9))
+    grey = {"color": COLOURS.grey, "ls": "--"}
+    axes[0].plot(frequencies, pieces[0], label="what fits", **grey)
+    axes[0].plot(frequencies, pieces[1], label="what folds back", color=COLOURS.red, ls="--")
+    axes[0].plot(frequencies, pieces[0] + pieces[1], label="sum", color=COLOURS.blue)
+    axes[0].set_title("stride 2 folds")
+    axes[1].plot(frequencies, dilation[0], label="kernel", **grey)
+    axes[1].plot(frequencies, dilation[1], label="dilated", color=COLOURS.blue)
+    axes[1].set_title("dilation 2 repeats")
+    half = frequencies >= 0
+    axes[2].plot(frequencies[half], padded[half], label="padded", color=COLOURS.blue)
+    axes[2].plot(*samples, "o", label="as it is", color=COLOURS.red)
+    axes[2].set_title("padding refines")
+    for ax in axes:
+        ax.set_xlabel("cycles per pixel")
+        ax.set_ylim(0, 1.6 * max(line.get_ydata().max() for line in ax.lines))
+        ax.legend(fontsize=8, loc="upper center", ncols=2)
+    return figure
