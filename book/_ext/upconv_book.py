@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 _MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
 
 _CLAIMS_MARK = "<!-- claims -->"
+_CLAIM_MARK = re.compile(r"<!-- claim (\S+) -->")
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
@@ -111,24 +112,32 @@ def checked_claims(chapter: Path) -> set[str]:
 
 
 def write_claims(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put the tables of all claims in place of the mark in ``book/claims``."""
-    if _CLAIMS_MARK not in source[0]:
-        return
-    claims = load_claims()
-    chapters = dict.fromkeys(claim.chapter for claim in claims.values())
-    blocks = [_tally(list(claims.values()))]
-    for chapter in chapters:
+    """Put claims in place of the marks: all of them in tables, or a single one as a box."""
+    if _CLAIMS_MARK in source[0]:
+        source[0] = source[0].replace(_CLAIMS_MARK, _all_claims(app, docname))
+    source[0] = _CLAIM_MARK.sub(lambda match: _box(load_claims()[match[1]]), source[0])
+
+
+def _all_claims(app: Sphinx, docname: str) -> str:
+    claims = list(load_claims().values())
+    blocks = [_tally(claims)]
+    for chapter in dict.fromkeys(claim.chapter for claim in claims):
         notebook = Path(app.srcdir) / "chapters" / f"{chapter}.ipynb"
-        app.env.note_dependency(str(notebook))
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
-        rows = [claim for claim in claims.values() if claim.chapter == chapter]
+        rows = [claim for claim in claims if claim.chapter == chapter]
         shown = checked_claims(notebook)
         for claim in rows:
             if claim.anchor not in shown:
                 logger.warning("claim %s has no cell that checks it", claim.id, location=docname)
         blocks.append(f"## {title}\n\n{_tally(rows)}\n\n" + _table(rows))
-    source[0] = source[0].replace(_CLAIMS_MARK, "\n\n".join(blocks))
+    return "\n\n".join(blocks)
+
+
+def _box(claim: Claim) -> str:
+    """One claim as in its chapter, leading there."""
+    link = f'<a href="../chapters/{claim.chapter}.html#{claim.anchor}">See it checked</a>'
+    return claim._repr_html_().replace("</div>", f" {link}.</div>")
 
 
 def _tally(claims: list[Claim]) -> str:
