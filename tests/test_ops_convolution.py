@@ -141,6 +141,7 @@ def test_conv2d_equals_scipy(size, kernel, seed):
     np.testing.assert_allclose(full, scipy.signal.convolve2d(image, weight), **TOLERANCE)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch on its own speed
 @given(convolution_settings())
 def test_padding_by_name_is_torchs(setting):
     x, w, _, _ = setting.arrays()
