@@ -20,7 +20,15 @@ APPLICATIONS = (
 PACKAGE_MANAGERS = {
     "apt-get": (
         ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
+        [
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "chromium",
+            "fonts-liberation",
+        ],
     ),
     "dnf": (["dnf", "install", "-y", "-q", "chromium"],),
     "apk": (["apk", "add", "--quiet", "chromium"],),

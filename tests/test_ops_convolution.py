@@ -108,19 +108,11 @@ def tf_conv2d(x, w, setting):
     return tf.concat(parts, axis=-1).numpy().transpose(0, 3, 1, 2)
 
 
-@given(convolution_settings())
-def test_conv2d_equals_both_frameworks(setting):
+@pytest.mark.parametrize("operator", [ops.conv2d, ops.fft_conv2d])
+@given(setting=convolution_settings())
+def test_convolution_equals_both_frameworks(operator, setting):
     x, w, b, _ = setting.arrays()
-    ours = ops.conv2d(x, w, b, **setting.options)
-    np.testing.assert_allclose(ours, torch_conv2d(x, w, b, **setting.options), **TOLERANCE)
-    theirs = tf_conv2d(x, w, setting) + b[:, None, None]
-    np.testing.assert_allclose(ours, theirs, **TOLERANCE)
-
-
-@given(convolution_settings())
-def test_fft_conv2d_equals_both_frameworks(setting):
-    x, w, b, _ = setting.arrays()
-    ours = ops.fft_conv2d(x, w, b, **setting.options)
+    ours = operator(x, w, b, **setting.options)
     np.testing.assert_allclose(ours, torch_conv2d(x, w, b, **setting.options), **TOLERANCE)
     theirs = tf_conv2d(x, w, setting) + b[:, None, None]
     np.testing.assert_allclose(ours, theirs, **TOLERANCE)
