@@ -93,3 +93,11 @@ def test_version_is_written_twice_alike():
     assert project["version"] == upconv.__version__
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {upconv.__version__}\n" in citation
+
+
+def test_the_example_in_the_readme_prints_what_it_says():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```python\n")[1].split("```")[0]
+    expected = [line.removeprefix("# ") for line in example.splitlines() if line.startswith("# ")]
+    out = subprocess.check_output([sys.executable, "-c", example], text=True)
+    assert out.splitlines() == expected
