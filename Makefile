@@ -47,7 +47,8 @@ serve: book
 
 notebooks: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 chapters/*.ipynb
+		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
+		--ExecutePreprocessor.store_widget_state=False chapters/*.ipynb
 
 format: $(READY)
 	$(BIN)/ruff check --fix

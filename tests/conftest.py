@@ -6,7 +6,17 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
+import functools
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+from browser import require_browser
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import sync_playwright
+
+SITE = Path(__file__).parents[1] / "_build" / "html"
 
 # The same examples everywhere and no deadline: what passes here passes there.
 settings.register_profile(
@@ -17,3 +27,65 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("reproducible")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def served():
+    """Address of the site on a server of this machine."""
+    handler = functools.partial(Quiet, directory=str(SITE))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    # Started as root, as in most containers, Chromium refuses its own sandbox.
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=require_browser(), args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open a page; what it complains of and asks for is kept on the page object."""
+    contexts = []
+
+    def open_page(address: str, viewport=None, scheme="light"):
+        context = chromium.new_context(
+            viewport=viewport or {"width": 1280, "height": 900}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.complaints, page.asked = [], []
+        page.on("console", lambda m: m.type == "error" and page.complaints.append(m.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("requestfailed", lambda request: page.complaints.append(f"failed: {request.url}"))
+        page.goto(address, wait_until="load")
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def settle(page) -> None:
+    """Wait until mathematics is set and every picture, lazy ones too, has been fetched."""
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.evaluate(
+        """async () => {
+            const images = [...document.images];
+            images.forEach(image => { image.loading = "eager"; });
+            await Promise.all(images.map(image => image.decode().catch(() => {})));
+        }"""
+    )

@@ -19,6 +19,7 @@ ALLOWED = {
     "claims": set(),
     "exercises": set(),
     "figures": {"ops"},
+    "widgets": {"ops", "data"},
 }
 
 
@@ -72,6 +73,8 @@ def test_installing_from_the_repository_brings_all_files(tmp_path):
         "from upconv.exercises import all_exercises\n"
         "from upconv.ops import conv2d\n"
         "from upconv.data import photo\n"
+        "from upconv.widgets import ConvolutionExplorer\n"
+        "assert ConvolutionExplorer().output.shape == (14, 14)\n"
         "print(upconv.__file__, len(load_claims()), len(all_exercises()), photo('cat', 8).shape)"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}

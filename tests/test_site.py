@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import require_browser
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
+from conftest import SITE, settle
 
 ROOT = Path(__file__).parents[1]
-SITE = ROOT / "_build" / "html"
 # Pages that Sphinx adds to those in the contents.
 GENERATED = {"search.html", "genindex.html"}
 PHONE = {"width": 390, "height": 844}
@@ -37,66 +32,6 @@ def soup(page: str) -> BeautifulSoup:
     path = SITE / page
     assert path.exists(), f"{path} is not there: run `make book`"
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="session")
-def served():
-    """Address of the site on a server of this machine."""
-    handler = functools.partial(Quiet, directory=str(SITE))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    # Started as root, as in most containers, Chromium refuses its own sandbox.
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=require_browser(), args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium):
-    """Open a page; what it complains of and asks for is kept on the page object."""
-    contexts = []
-
-    def open_page(address: str, viewport=DESKTOP, scheme="light"):
-        context = chromium.new_context(viewport=viewport, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.complaints, page.asked = [], []
-        page.on("console", lambda m: m.type == "error" and page.complaints.append(m.text))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("requestfailed", lambda request: page.complaints.append(f"failed: {request.url}"))
-        page.goto(address, wait_until="load")
-        settle(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-def settle(page) -> None:
-    """Wait until mathematics is set and every picture, lazy ones too, has been fetched."""
-    page.evaluate("() => window.MathJax?.startup?.promise")
-    page.evaluate(
-        """async () => {
-            const images = [...document.images];
-            images.forEach(image => { image.loading = "eager"; });
-            await Promise.all(images.map(image => image.decode().catch(() => {})));
-        }"""
-    )
 
 
 @pytest.mark.parametrize("page_name", PAGES + sorted(GENERATED))

@@ -3,8 +3,10 @@
 1. MathJax is shipped with the site, so that no page asks another server for anything.
 2. Pictures in notebook outputs get the text alternative, size and lazy loading that
    ``upconv.figures.show`` stored beside them; a picture without a text alternative is a warning.
-3. The claims page is written from the claims and from the cells that check them.
-4. What no page needs, above all scripts that would load something from elsewhere, is taken out.
+3. Explorers run on the page without a kernel: their modules are written into it, since a
+   browser loads no module from disk.
+4. The claims page is written from the claims and from the cells that check them.
+5. What no page needs, above all scripts that would load something from elsewhere, is taken out.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import re
 import shutil
 from base64 import b64decode
 from html import escape
+from importlib import resources
 from pathlib import Path
 
 from PIL import Image
@@ -25,6 +28,7 @@ from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
 
 from upconv.claims import Claim, load_claims
+from upconv.widgets import MIME_TYPE
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +103,56 @@ def complete_pictures(app, pagename, templatename, context, doctree) -> None:
         complete,
         context["body"],
     )
+
+
+def mount_explorers(app, pagename, templatename, context, doctree) -> None:
+    """Put living explorers in place of the views that would need a kernel."""
+    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
+    if not notebook.exists() or "body" not in context:
+        return
+    stored = notebook_explorers(notebook)
+    used = []
+
+    def mount(match: re.Match) -> str:
+        explorer = stored.get(json.loads(match["view"])["model_id"])
+        if explorer is None:
+            logger.warning("a widget that the page cannot show without a kernel", location=pagename)
+            return match[0]
+        used.append(explorer["name"])
+        state = json.dumps(explorer["state"]).replace("</", "<\\/")
+        return (
+            f'<div class="upconv-explorer" data-explorer="{explorer["name"]}">'
+            f'<script type="application/json">{state}</script></div>'
+        )
+
+    view = r'<script type="application/vnd\.jupyter\.widget-view\+json">(?P<view>.*?)</script>'
+    context["body"] = re.sub(view, mount, context["body"], flags=re.DOTALL)
+    host = (Path(__file__).parent / "explorer_host.js").read_text(encoding="utf-8")
+    for name in dict.fromkeys(used):
+        module = (
+            resources.files("upconv.widgets").joinpath(f"{name}.js").read_text(encoding="utf-8")
+        )
+        module = module.replace("export default", "const upconvExplorer =")
+        module = re.sub(r"^export (?=function|const)", "", module, flags=re.MULTILINE)
+        context["body"] += (
+            f'<script type="module">\n{module}\n{host}\n'
+            f"for (const el of document.querySelectorAll('[data-explorer=\"{name}\"]')) {{\n"
+            "  const model = upconvModel(JSON.parse(el.firstElementChild.textContent));\n"
+            "  upconvExplorer.render({ model, el });\n"
+            "}\n</script>"
+        )
+
+
+def notebook_explorers(path: Path) -> dict[str, dict[str, object]]:
+    """The explorers a notebook shows: model id → name and state."""
+    found = {}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if MIME_TYPE in data:
+                view = data["application/vnd.jupyter.widget-view+json"]
+                found[view["model_id"]] = data[MIME_TYPE]
+    return found
 
 
 def checked_claims(chapter: Path) -> set[str]:
@@ -208,6 +262,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("source-read", write_claims)
     app.connect("html-page-context", complete_pictures, priority=900)
+    app.connect("html-page-context", mount_explorers, priority=910)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", tidy_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

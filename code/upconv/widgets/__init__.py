@@ -1,0 +1,11 @@
+"""Explorers: interactive pictures whose parameters the reader turns.
+
+Each is one Python class and one ES module of the same name. In Jupyter and Colab the class is an
+anywidget whose traits can be read, set and observed. On the static site the same module runs
+without any kernel: a small host hands it the state that the chapter stored.
+"""
+
+from upconv.widgets._explorer import MIME_TYPE, Explorer
+from upconv.widgets.convolution import ConvolutionExplorer
+
+__all__ = ["MIME_TYPE", "ConvolutionExplorer", "Explorer"]

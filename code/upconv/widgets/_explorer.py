@@ -1,0 +1,76 @@
+"""What all explorers share: how they are shown with and without a kernel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+# Read by the website, which has no kernel: the explorer's name and its state.
+MIME_TYPE = "application/vnd.upconv.explorer+json"
+
+
+class Explorer(anywidget.AnyWidget):
+    """Base of the explorers. ``state_names`` are the traits that the page shows and changes."""
+
+    state_names: ClassVar[tuple[str, ...]] = ()
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "name" in cls.__dict__:  # anywidget makes classes of its own on the way
+            cls._esm = Path(__file__).with_name(f"{cls.name}.js")
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, **kwargs: Any) -> None:
+        # A fixed id: a chapter that is run again stores the very same output.
+        super().__init__(model_id=_next_id(self.name), **kwargs)
+
+    def state(self) -> dict[str, Any]:
+        """What a page without a kernel needs to show the explorer as it is now."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        data["text/plain"] = repr(self)
+        data[MIME_TYPE] = json.loads(json.dumps({"name": self.name, "state": self.state()}))
+        return data, metadata
+
+    def __repr__(self) -> str:
+        settings = ", ".join(
+            f"{name}={value!r}" for name, value in self.state().items() if name != "pictures"
+        )
+        return f"{type(self).__name__}({settings})"
+
+
+_shown: dict[str, int] = {}
+
+
+def _next_id(name: str) -> str:
+    _shown[name] = _shown.get(name, 0) + 1
+    return f"upconv-{name}-{_shown[name]:03d}"
+
+
+def matrix(value: Any, name: str, smallest: int, largest: int) -> list[list[float]]:
+    """A square matrix of finite numbers as nested lists.
+
+    Raises
+    ------
+    traitlets.TraitError
+        Naming the trait, what came and what was expected.
+    """
+    import numpy as np
+
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    good = array.ndim == 2 and array.shape[0] == array.shape[1] and np.isfinite(array).all()
+    if not good or not smallest <= len(array) <= largest:
+        got = f"shape {array.shape}" if array.ndim == 2 else repr(value)
+        expected = f"a square of finite numbers, {smallest} to {largest} a side"
+        raise traitlets.TraitError(f"{name}: got {got}, expected {expected}")
+    return array.tolist()
