@@ -32,6 +32,8 @@ _FAINT = "#d9dee6"
 _COLUMN_PX = 760
 _DPI = 100
 _SHARPNESS = 1.8
+# Root mean square error, in levels of 255, up to which a palette counts as faithful.
+_PALETTE_ERROR = 2.0
 
 
 def use_style() -> None:
@@ -107,18 +109,19 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
 def encode(figure: Figure) -> tuple[str, bytes]:
     """The figure's MIME type and bytes, sharp on dense screens.
 
-    Line drawings become PNG with a palette of 256 colours; pictures with photographs, which
-    such a PNG would store badly, become JPEG.
+    A PNG with a palette of 256 colours where that is smaller and faithful, or much smaller, as
+    for line drawings and magnified pixels; else a JPEG, as for photographs in colour.
     """
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=_SHARPNESS * _DPI, metadata={"Software": None})
     image = Image.open(raw).convert("RGB")
-    jpeg = io.BytesIO()
+    jpeg, png = io.BytesIO(), io.BytesIO()
     image.save(jpeg, "jpeg", quality=78, optimize=True, progressive=True, subsampling=0)
-    png = io.BytesIO()
     palette = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     palette.save(png, "png", optimize=True)
-    if png.tell() <= jpeg.tell():
+    error = np.asarray(palette.convert("RGB"), float) - np.asarray(image, float)
+    faithful = np.sqrt((error**2).mean()) <= _PALETTE_ERROR
+    if png.tell() <= jpeg.tell() * (1 if faithful else 1 / 3):
         return "image/png", png.getvalue()
     return "image/jpeg", jpeg.getvalue()
 
