@@ -11,18 +11,16 @@ import traitlets
 from playwright.sync_api import expect
 
 from upconv import ops
-from upconv.widgets import MIME_TYPE, ConvolutionExplorer
+from upconv.widgets import MIME_TYPE, ConvolutionExplorer, source
 
 ROOT = Path(__file__).parents[1]
-MODULES = ROOT / "code" / "upconv" / "widgets"
 
 
 def module(page, name: str):
     """Load an explorer's module into an empty page, as a notebook does: from memory."""
-    source = (MODULES / f"{name}.js").read_text(encoding="utf-8")
     return page.evaluate_handle(
-        "source => import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })))",
-        source,
+        "text => import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))",
+        source(name),
     )
 
 

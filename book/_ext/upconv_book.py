@@ -19,7 +19,6 @@ import re
 import shutil
 from base64 import b64decode
 from html import escape
-from importlib import resources
 from pathlib import Path
 
 from PIL import Image
@@ -28,7 +27,7 @@ from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
 
 from upconv.claims import Claim, load_claims
-from upconv.widgets import MIME_TYPE
+from upconv.widgets import MIME_TYPE, source
 
 logger = logging.getLogger(__name__)
 
@@ -129,9 +128,7 @@ def mount_explorers(app, pagename, templatename, context, doctree) -> None:
     context["body"] = re.sub(view, mount, context["body"], flags=re.DOTALL)
     host = (Path(__file__).parent / "explorer_host.js").read_text(encoding="utf-8")
     for name in dict.fromkeys(used):
-        module = (
-            resources.files("upconv.widgets").joinpath(f"{name}.js").read_text(encoding="utf-8")
-        )
+        module = source(name)
         module = module.replace("export default", "const upconvExplorer =")
         module = re.sub(r"^export (?=function|const)", "", module, flags=re.MULTILINE)
         context["body"] += (

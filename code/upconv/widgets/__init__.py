@@ -5,7 +5,7 @@ anywidget whose traits can be read, set and observed. On the static site the sam
 without any kernel: a small host hands it the state that the chapter stored.
 """
 
-from upconv.widgets._explorer import MIME_TYPE, Explorer
+from upconv.widgets._explorer import MIME_TYPE, Explorer, source
 from upconv.widgets.convolution import ConvolutionExplorer
 
-__all__ = ["MIME_TYPE", "ConvolutionExplorer", "Explorer"]
+__all__ = ["MIME_TYPE", "ConvolutionExplorer", "Explorer", "source"]

@@ -21,7 +21,7 @@ class Explorer(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "name" in cls.__dict__:  # anywidget makes classes of its own on the way
-            cls._esm = Path(__file__).with_name(f"{cls.name}.js")
+            cls._esm = source(cls.name)
         super().__init_subclass__(**kwargs)
 
     def __init__(self, **kwargs: Any) -> None:
@@ -44,6 +44,12 @@ class Explorer(anywidget.AnyWidget):
             f"{name}={value!r}" for name, value in self.state().items() if name != "pictures"
         )
         return f"{type(self).__name__}({settings})"
+
+
+def source(name: str) -> str:
+    """The ES module of an explorer, in one piece: hosts load it from memory, without imports."""
+    here = Path(__file__).parent
+    return "\n".join((here / f"{n}.js").read_text(encoding="utf-8") for n in ("common", name))
 
 
 _shown: dict[str, int] = {}

@@ -60,10 +60,6 @@ export const PRESETS = {
   shift: (k) => grid(k, (i, j) => (i === 0 && j === 0 ? 1 : 0)),
 };
 
-function grid(k, value) {
-  return Array.from({ length: k }, (_, i) => Array.from({ length: k }, (_, j) => value(i, j)));
-}
-
 function middle(k) {
   return Math.floor(k / 2);
 }
@@ -71,47 +67,7 @@ function middle(k) {
 // ---- the page ----------------------------------------------------------------------------------
 
 const STATE = ["picture", "kernel", "stride", "padding", "dilation", "flip"];
-const format = (x) => (Math.abs(x) < 5e-4 ? "0" : String(Number(x.toFixed(x % 1 ? 2 : 0))));
 
-const STYLE = `
-.ux { --ux-ink: #1f2a3a; --ux-soft: #5a6472; --ux-card: #f5f7fa; --ux-line: #c4ccd8; --ux-hot: #b34700; --ux-go: #00639b;
-  color: var(--ux-ink); background: var(--ux-card); border: 1px solid var(--ux-line); border-radius: 8px;
-  padding: 0.8rem 1rem; margin: 1rem 0; font: 14px/1.45 system-ui, sans-serif; }
-html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="dark"] .ux {
-  --ux-ink: #e8ecf2; --ux-soft: #b4bdca; --ux-card: #1f252e; --ux-line: #47525f; --ux-hot: #f28e52; --ux-go: #6cc1f0; }
-.ux-row { display: flex; flex-wrap: wrap; gap: 0.5rem 1.1rem; align-items: end; }
-.ux label { display: grid; gap: 0.15rem; font-size: 12px; color: var(--ux-soft); }
-.ux select, .ux input, .ux button { font: inherit; color: var(--ux-ink); background: transparent;
-  border: 1px solid var(--ux-line); border-radius: 5px; padding: 0.25rem 0.45rem; min-height: 2rem; }
-.ux select option { color: #1f2a3a; background: #fff; }
-.ux button { cursor: pointer; color: var(--ux-go); }
-.ux :is(select, input, button):focus-visible { outline: 3px solid var(--ux-go); outline-offset: 1px; }
-.ux input[type="number"] { width: 4.1rem; }
-.ux-kernel { display: grid; gap: 3px; width: max-content; }
-.ux-kernel input { width: 3.3rem !important; padding: 0.15rem 0.2rem; text-align: center; font-size: 12px; min-height: 1.7rem; }
-.ux-stage { display: grid; grid-template-columns: minmax(0, 1fr) auto minmax(0, 1fr); gap: 0.9rem; align-items: start; margin: 0.2rem 0 0.5rem; }
-.ux figure { margin: 0 !important; min-width: 0; }
-.ux figcaption { font: 12px/1.4 system-ui, sans-serif !important; color: var(--ux-soft) !important; margin: 0 0 0.25rem !important; text-align: left !important; }
-.ux canvas { width: 100%; aspect-ratio: 1; display: block; cursor: crosshair; touch-action: manipulation; }
-.ux-line { font-variant-numeric: tabular-nums; margin: 0.35rem 0 0; overflow-wrap: anywhere; }
-.ux-line b { color: var(--ux-go); }
-.ux-error { color: var(--ux-hot); font-weight: 600; margin: 0.4rem 0 0 !important; min-height: 1.45em; }
-.ux input[type="range"] { flex: 1 1 8rem; min-width: 6rem; padding: 0; border: 0; accent-color: var(--ux-go); }
-@media (max-width: 620px) { .ux-stage { grid-template-columns: 1fr 1fr; } .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; } }
-@media (prefers-reduced-motion: reduce) { .ux * { transition: none !important; } }
-`;
-
-function element(tag, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), properties);
-  node.append(...children);
-  return node;
-}
-
-/** A list with its name; without the attribute its options would be part of the name. */
-function named(name, select) {
-  select.setAttribute("aria-label", name);
-  return element("label", {}, name, select);
-}
 
 function render({ model, el }) {
   const start = Object.fromEntries(STATE.map((name) => [name, structuredClone(model.get(name))]));
@@ -120,15 +76,8 @@ function render({ model, el }) {
   let timer = null;
   let problem = ""; // what the reader asked for and cannot be, until the next change
 
-  const numberField = (name, label, min, max) => {
-    const input = element("input", { type: "number", min, max, step: 1 });
-    input.addEventListener("change", () => {
-      const value = Math.round(Number(input.value));
-      if (value >= min && value <= max) change(name, value);
-      else complain(`${label}: got ${input.value || "nothing"}, expected ${min} to ${max}.`);
-    });
-    return { node: element("label", {}, label, input), input };
-  };
+  const field = (name, label, min, max) =>
+    numberField(label, min, max, (value) => change(name, value), complain);
 
   const picture = element("select");
   for (const name of Object.keys(pictures)) picture.append(element("option", { textContent: name }));
@@ -139,10 +88,10 @@ function render({ model, el }) {
   preset.addEventListener("change", () => {
     if (PRESETS[preset.value]) change("kernel", PRESETS[preset.value](model.get("kernel").length));
   });
-  const size = numberField("size", "size K", 1, 7);
-  const stride = numberField("stride", "stride S", 1, 4);
-  const padding = numberField("padding", "padding P", 0, 4);
-  const dilation = numberField("dilation", "dilation D", 1, 3);
+  const size = field("size", "size K", 1, 7);
+  const stride = field("stride", "stride S", 1, 4);
+  const padding = field("padding", "padding P", 0, 4);
+  const dilation = field("dilation", "dilation D", 1, 3);
   const flip = element("select");
   flip.append(
     element("option", { value: "", textContent: "as libraries do" }),
@@ -155,9 +104,11 @@ function render({ model, el }) {
     model.save_changes();
   });
 
-  const kernelGrid = element("div", { className: "ux-kernel" });
-  kernelGrid.setAttribute("role", "group");
-  kernelGrid.setAttribute("aria-label", "kernel, every weight editable");
+  const weights = kernelEditor((i, j, value) => {
+    const lain = structuredClone(lying(model.get("kernel"), model.get("flip")));
+    lain[i][j] = value;
+    change("kernel", structuredClone(lying(lain, model.get("flip"))));
+  }, complain);
   const canvases = { input: element("canvas"), output: element("canvas") };
   canvases.input.setAttribute("role", "img");
   canvases.output.setAttribute("role", "img");
@@ -200,7 +151,7 @@ function render({ model, el }) {
           "figure",
           { className: "ux-middle" },
           element("figcaption", { textContent: "kernel" }),
-          kernelGrid,
+          weights.node,
         ),
         element("figure", {}, captions.output, canvases.output),
       ),
@@ -264,58 +215,12 @@ function render({ model, el }) {
     const same = (name) =>
       PRESETS[name](kernel.length).flat().every((w, i) => Math.abs(w - kernel.flat()[i]) < 1e-9);
     preset.value = Object.keys(PRESETS).find(same) ?? "your own";
-    if (kernelGrid.childElementCount !== kernel.length ** 2) buildKernel(kernel.length);
-    const shown = lying(kernel, model.get("flip")).flat();
-    [...kernelGrid.children].forEach((input, i) => {
-      if (input !== document.activeElement) input.value = format(shown[i]);
-    });
+    weights.show(lying(kernel, model.get("flip")));
     current.output = convolve(pictures[model.get("picture")], kernel, options());
     draw();
   }
 
-  function buildKernel(k) {
-    kernelGrid.style.gridTemplateColumns = `repeat(${k}, auto)`;
-    kernelGrid.replaceChildren(
-      ...Array.from({ length: k * k }, (_, index) => {
-        const input = element("input", { type: "text", inputMode: "decimal" });
-        const [i, j] = [Math.floor(index / k), index % k];
-        input.setAttribute("aria-label", `weight, row ${i + 1}, column ${j + 1}`);
-        input.addEventListener("change", () => {
-          const value = Number(input.value.replace("−", "-"));
-          if (!Number.isFinite(value) || input.value.trim() === "") {
-            complain(`Weight: got “${input.value}”, expected a number.`);
-            return;
-          }
-          const lain = structuredClone(lying(model.get("kernel"), model.get("flip")));
-          lain[i][j] = value;
-          change("kernel", structuredClone(lying(lain, model.get("flip"))));
-        });
-        return input;
-      }),
-    );
-  }
-
   // ---- drawing -----------------------------------------------------------------------------
-
-  function paint(canvas, rows, columns, colour, frames) {
-    const scale = 2;
-    const side = Math.max(canvas.clientWidth, 120) * scale;
-    if (canvas.width !== side) canvas.width = canvas.height = side;
-    const cell = side / Math.max(rows, columns);
-    const context = canvas.getContext("2d");
-    context.clearRect(0, 0, side, side);
-    for (let r = 0; r < rows; r++)
-      for (let c = 0; c < columns; c++) {
-        context.fillStyle = colour(r, c);
-        context.fillRect(c * cell, r * cell, Math.ceil(cell) - 1, Math.ceil(cell) - 1);
-      }
-    for (const { row, column, width } of frames) {
-      context.strokeStyle = getComputedStyle(el.querySelector(".ux")).getPropertyValue("--ux-hot");
-      context.lineWidth = width * scale;
-      context.strokeRect(column * cell + 1, row * cell + 1, cell - 3, cell - 3);
-    }
-    return cell / scale;
-  }
 
   function complain(message) {
     problem = message;
@@ -367,28 +272,11 @@ function render({ model, el }) {
     slider.setAttribute("aria-valuetext", `row ${row}, column ${column}: ${format(output[row][column])}`);
   }
 
-  function grey(value) {
-    if (value === undefined) return "rgba(130, 140, 155, 0.28)"; // padding
-    const level = Math.round(255 * Math.min(Math.max(value, 0), 1));
-    return `rgb(${level}, ${level}, ${level})`;
-  }
-
-  function signed(value, limit, hasNegative) {
-    if (!hasNegative) return grey(value / limit);
-    const t = Math.min(Math.abs(value) / limit, 1);
-    const [r, g, b] = value >= 0 ? [0, 114, 178] : [213, 94, 0]; // blue, vermilion
-    const mix = (x) => Math.round(247 + (x - 247) * t);
-    return `rgb(${mix(r)}, ${mix(g)}, ${mix(b)})`;
-  }
-
   function pick(event) {
     if (!current.output) return;
-    const box = canvases.output.getBoundingClientRect();
-    const cells = Math.max(current.output.length, current.output[0].length);
-    const at = (start, length) => Math.floor(((start) / length) * cells);
-    const [row, column] = [at(event.clientY - box.top, box.height), at(event.clientX - box.left, box.width)];
-    if (row < current.output.length && column < current.output[0].length && row >= 0 && column >= 0)
-      moveTo(row * current.output[0].length + column);
+    const columns = current.output[0].length;
+    const cell = cellAt(canvases.output, event, current.output.length, columns);
+    if (cell) moveTo(cell.row * columns + cell.column);
   }
   canvases.output.addEventListener("pointermove", pick);
   canvases.output.addEventListener("pointerdown", pick);
