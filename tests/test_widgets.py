@@ -11,7 +11,12 @@ import traitlets
 from playwright.sync_api import expect
 
 from upconv import ops
-from upconv.widgets import MIME_TYPE, ConvolutionExplorer, source
+from upconv.widgets import (
+    MIME_TYPE,
+    ConvolutionExplorer,
+    TransposedConvolutionExplorer,
+    source,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,6 +91,59 @@ def test_presets_are_what_they_are_called(page):
     assert presets["Sobel, left to right"][2] == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
 
 
+def transposed_settings(count: int):
+    rng = np.random.default_rng(1)
+    for _ in range(count):
+        n, k, s, p = rng.integers((1, 1, 1, 0), (6, 6, 5, 5)).tolist()
+        yield {
+            "input": rng.normal(size=(n, n)).round(3).tolist(),
+            "kernel": rng.normal(size=(k, k)).round(3).tolist(),
+            "options": {"stride": s, "padding": p, "outputPadding": int(rng.integers(s))},
+        }
+
+
+def test_three_views_of_the_transposed_convolution_are_that_of_the_module(page):
+    settings = list(transposed_settings(300))
+    results = module(page, "transposed").evaluate(
+        """(m, all) => all.map(({ input, kernel, options }) => ({
+            scatter: m.scatter(input, kernel, options),
+            gather: m.gather(input, kernel, options),
+            matrix: m.matrix(input.length, kernel, options),
+            overlaps: m.overlaps(input.length, kernel.length, options),
+        }))""",
+        settings,
+    )
+    impossible = 0
+    for setting, result in zip(settings, results, strict=True):
+        x, w = (np.array(setting[name])[None, None] for name in ("input", "kernel"))
+        options = dict(setting["options"])
+        options["output_padding"] = options.pop("outputPadding")
+        try:
+            expected = ops.conv_transpose2d(x, w, **options)[0, 0]
+        except ValueError:
+            impossible += 1
+            assert result["scatter"] is result["gather"] is None
+            continue
+        np.testing.assert_allclose(result["scatter"], expected, atol=1e-12)
+        np.testing.assert_allclose(result["gather"], expected, atol=1e-12)
+        np.testing.assert_allclose(
+            np.array(result["matrix"]) @ x.ravel(), expected.ravel(), atol=1e-12
+        )
+        count = ops.conv_transpose2d(np.ones_like(x), np.ones_like(w), **options)[0, 0]
+        np.testing.assert_array_equal(result["overlaps"], count)
+    assert 10 < impossible < 150
+
+
+def test_transposed_explorer_in_python():
+    explorer = TransposedConvolutionExplorer(input=[[0, 1], [2, 3]], kernel=[[0, 1], [2, 3]])
+    np.testing.assert_array_equal(explorer.output, [[0, 0, 1], [0, 4, 6], [4, 12, 9]])
+    explorer.stride = 2
+    assert explorer.output.shape == (4, 4)
+    explorer.output_padding = 2
+    with pytest.raises(ValueError, match="output_padding: got 2"):
+        _ = explorer.output
+
+
 def test_explorer_in_python():
     explorer = ConvolutionExplorer(stride=2)
     assert explorer.output.shape == (7, 7)
@@ -134,12 +192,42 @@ def test_explorer_is_stored_alike_each_time():
     assert view["model_id"].startswith("upconv-convolution-")
 
 
-@pytest.fixture(params=["served", "disk"])
-def explorer_page(request, visit, served):
+def chapter_page(request, visit, served, chapter):
     base = served if request.param == "served" else (ROOT / "_build" / "html").as_uri() + "/"
-    page = visit(base + "chapters/01_cnn_fourier.html")
+    page = visit(f"{base}chapters/{chapter}.html")
     yield page
     assert page.complaints == []
+
+
+@pytest.fixture(params=["served", "disk"])
+def explorer_page(request, visit, served):
+    yield from chapter_page(request, visit, served, "01_cnn_fourier")
+
+
+@pytest.fixture(params=["served", "disk"])
+def transposed_page(request, visit, served):
+    yield from chapter_page(request, visit, served, "02_upsampling")
+
+
+def test_reader_finds_the_checkerboard(transposed_page):
+    box = transposed_page.get_by_label("Transposed convolution explorer").first
+    expect(box).to_contain_text("2·(3 − 1) + 3 − 2·1 + 0 = 5")
+    expect(box).to_contain_text("Expect a checkerboard.")
+    slider = box.get_by_label("output pixel")
+    slider.fill(str(1 * 5 + 1))
+    expect(box).to_contain_text("Output (1, 1) = 1·1 + 1·2 + 1·4 + 1·5 = 12")
+    for view in ("zeros", "matrix"):
+        box.get_by_label("computed by", exact=True).select_option(view)
+        expect(box).to_contain_text("Output (1, 1) = 1·1 + 1·2 + 1·4 + 1·5 = 12")
+    box.get_by_label("kernel K").fill("4")
+    box.get_by_label("kernel K").press("Enter")
+    expect(box).to_contain_text("every pixel is a sum of 4 products")
+    box.get_by_label("output padding A").fill("2")
+    box.get_by_label("output padding A").press("Enter")
+    expect(box.get_by_role("alert")).to_contain_text("must be less than the stride 2")
+    box.get_by_role("button", name="Reset").click()
+    expect(box.get_by_role("alert")).to_have_text("")
+    expect(box).to_contain_text("output, 5 × 5")
 
 
 def test_reader_turns_the_knobs_without_a_kernel(explorer_page):

@@ -7,5 +7,12 @@ without any kernel: a small host hands it the state that the chapter stored.
 
 from upconv.widgets._explorer import MIME_TYPE, Explorer, source
 from upconv.widgets.convolution import ConvolutionExplorer
+from upconv.widgets.transposed import TransposedConvolutionExplorer
 
-__all__ = ["MIME_TYPE", "ConvolutionExplorer", "Explorer", "source"]
+__all__ = [
+    "MIME_TYPE",
+    "ConvolutionExplorer",
+    "Explorer",
+    "TransposedConvolutionExplorer",
+    "source",
+]

@@ -24,6 +24,8 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-line b { color: var(--ux-go); }
 .ux-error { color: var(--ux-hot); font-weight: 600; margin: 0.4rem 0 0 !important; min-height: 1.45em; }
 .ux input[type="range"] { flex: 1 1 8rem; min-width: 6rem; padding: 0; border: 0; accent-color: var(--ux-go); }
+.ux-overlap { display: flex; gap: 1rem; align-items: center; margin-top: 0.6rem; }
+.ux-overlap figure { flex: 0 0 9.5rem; }
 @media (max-width: 620px) { .ux-stage { grid-template-columns: 1fr 1fr; } .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; } }
 @media (prefers-reduced-motion: reduce) { .ux * { transition: none !important; } }
 `;
