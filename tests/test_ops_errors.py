@@ -7,6 +7,7 @@ from upconv import ops
 
 X, W = np.ones((1, 4, 6, 6)), np.ones((2, 4, 3, 3))
 PLANE, KERNEL = np.ones((8, 8)), np.ones((3, 3))
+UP = ops.Layer(2, 2, transposed=True)
 INDICES = np.zeros((1, 4, 3, 3), np.int64)
 HUGE = 2**62
 
@@ -78,6 +79,8 @@ CASES = [
     ),
     ("parameters by halves", lambda: ops.conv2d_parameters(3, 6, 3, groups=2), "in_channels", "3"),
     ("field of nothing", lambda: ops.receptive_field([]), "layers", "none"),
+    ("field going up", lambda: ops.receptive_field([UP]), "transposed", "True"),
+    ("interval of no unit", lambda: ops.input_interval([UP], -1), "unit", "-1"),
     ("field of a bad layer", lambda: ops.receptive_field([(3, 0)]), "stride", "0"),
     ("pooling too large", lambda: ops.max_pool2d(X, 7), "kernel_size", "7"),
     ("pooling with much padding", lambda: ops.max_pool2d(X, 2, padding=2), "padding", "2"),

@@ -71,6 +71,54 @@ def test_receptive_field_is_the_support_of_the_gradient(stack):
     assert (first + last) / 2 == rows[-1].centre + middle * rows[-1].jump
 
 
+mixed = st.lists(
+    st.builds(
+        ops.Layer,
+        st.integers(1, 4),
+        st.integers(1, 3),
+        st.integers(0, 2),
+        dilation=st.just(1),
+        name=st.just(""),
+        transposed=st.booleans(),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(mixed, st.data())
+def test_input_interval_is_the_support_of_the_gradient(stack, data):
+    x = torch.zeros(1, 1, 1, 60, dtype=torch.float64, requires_grad=True)
+    y = x
+    for layer in stack:
+        convolve = F.conv_transpose2d if layer.transposed else F.conv2d
+        weight = torch.ones(1, 1, 1, layer.kernel_size, dtype=torch.float64)
+        padding, stride = (0, layer.padding), (1, layer.stride)
+        assume(layer.transposed or y.shape[3] + 2 * layer.padding >= layer.kernel_size)
+        y = convolve(y, weight, stride=stride, padding=padding)
+    unit = data.draw(st.integers(0, y.shape[3] - 1))
+    interval = ops.input_interval(stack, unit)
+    # Near the borders part of what would be seen is padding.
+    assume(interval is None or 0 <= interval[0] <= interval[1] < 60)
+    (gradient,) = torch.autograd.grad(y[0, 0, 0, unit], x)
+    seen = np.flatnonzero(gradient.numpy())
+    assert (interval is None) == (len(seen) == 0)
+    assert interval is None or interval == (seen[0], seen[-1])
+
+
+def test_input_interval_knows_convolutions_without_transposition():
+    stack = [(3, 2, 1), (5, 1, 2, 2)]
+    field = ops.receptive_field(stack)[-1]
+    first, last = ops.input_interval(stack, 7)
+    assert last - first + 1 == field.size
+    assert (first + last) / 2 == field.centre + 7 * field.jump
+
+
+def test_network_shapes_go_up_again():
+    stack = [ops.Layer(3, 1, 1), ops.Layer(2, 2), ops.Layer(4, 2, 1, name="up", transposed=True)]
+    assert ops.network_shapes(stack, 31) == [("", 31), ("", 15), ("up", 30)]
+
+
 def test_receptive_field_of_vgg16_up_to_pool5():
     stack = []
     for convolutions in (2, 2, 3, 3, 3):

@@ -1,24 +1,27 @@
-"""Explorers: their arithmetic against upconv.ops, and used as a reader uses them."""
+"""Explorers: their arithmetic against upconv.ops, and their Python side."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import traitlets
-from playwright.sync_api import expect
 
 from upconv import ops
 from upconv.widgets import (
+    EXPLORERS,
     MIME_TYPE,
     ConvolutionExplorer,
+    FourierExplorer,
+    PoolingExplorer,
+    ReceptiveFieldExplorer,
+    ShapeExplorer,
     TransposedConvolutionExplorer,
     source,
 )
-
-ROOT = Path(__file__).parents[1]
+from upconv.widgets._explorer import encode_photo
+from upconv.widgets.shape import boxes, some_networks
 
 
 def module(page, name: str):
@@ -81,13 +84,14 @@ def test_presets_are_what_they_are_called(page):
             assert kernel.shape == (k, k)
             if name in ("identity", "shift"):
                 assert sorted(kernel.ravel())[-2:] == ([1] if k == 1 else [0, 1])
-            elif name in ("box blur", "Gaussian"):
+            elif name in ("box blur", "Gaussian"):  # a mean
                 assert kernel.min() > 0
                 assert kernel.sum() == pytest.approx(1)
             else:
                 assert kernel.sum() == pytest.approx(0)
     edges = [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]
     assert presets["edges"][2] == edges
+    assert presets["Laplacian"][2] == [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
     assert presets["Sobel, left to right"][2] == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
 
 
@@ -192,97 +196,286 @@ def test_explorer_is_stored_alike_each_time():
     assert view["model_id"].startswith("upconv-convolution-")
 
 
-def chapter_page(request, visit, served, chapter):
-    base = served if request.param == "served" else (ROOT / "_build" / "html").as_uri() + "/"
-    page = visit(f"{base}chapters/{chapter}.html")
-    yield page
-    assert page.complaints == []
-
-
-@pytest.fixture(params=["served", "disk"])
-def explorer_page(request, visit, served):
-    yield from chapter_page(request, visit, served, "01_cnn_fourier")
-
-
-@pytest.fixture(params=["served", "disk"])
-def transposed_page(request, visit, served):
-    yield from chapter_page(request, visit, served, "02_upsampling")
-
-
-def test_reader_finds_the_checkerboard(transposed_page):
-    box = transposed_page.get_by_label("Transposed convolution explorer").first
-    expect(box).to_contain_text("2·(3 − 1) + 3 − 2·1 + 0 = 5")
-    expect(box).to_contain_text("Expect a checkerboard.")
-    slider = box.get_by_label("output pixel")
-    slider.fill(str(1 * 5 + 1))
-    expect(box).to_contain_text("Output (1, 1) = 1·1 + 1·2 + 1·4 + 1·5 = 12")
-    for view in ("zeros", "matrix"):
-        box.get_by_label("computed by", exact=True).select_option(view)
-        expect(box).to_contain_text("Output (1, 1) = 1·1 + 1·2 + 1·4 + 1·5 = 12")
-    box.get_by_label("kernel K").fill("4")
-    box.get_by_label("kernel K").press("Enter")
-    expect(box).to_contain_text("every pixel is a sum of 4 products")
-    box.get_by_label("output padding A").fill("2")
-    box.get_by_label("output padding A").press("Enter")
-    expect(box.get_by_role("alert")).to_contain_text("must be less than the stride 2")
-    box.get_by_role("button", name="Reset").click()
-    expect(box.get_by_role("alert")).to_have_text("")
-    expect(box).to_contain_text("output, 5 × 5")
-
-
-def test_reader_turns_the_knobs_without_a_kernel(explorer_page):
-    box = explorer_page.get_by_label("Convolution explorer").first
-    expect(box).to_contain_text("+ 1 = 16")
-    box.get_by_label("stride S").fill("2")
-    box.get_by_label("stride S").press("Enter")
-    expect(box).to_contain_text("output, 8 × 8")
-    box.get_by_label("picture", exact=True).select_option("one bright pixel")
-    box.get_by_label("kernel", exact=True).select_option("identity")
-    box.get_by_label("stride S").fill("1")
-    box.get_by_label("stride S").press("Enter")
-    slider = box.get_by_label("position of the window")
-    slider.fill(str(8 * 16 + 8))
-    expect(box).to_contain_text("Output (8, 8) = 1·1 = 1")
-    slider.press("ArrowRight")
-    expect(box).to_contain_text("Output (8, 9) = 0 = 0")
-    weight = box.get_by_label("weight, row 2, column 1")
-    weight.fill("2.5")
-    weight.press("Tab")
-    expect(box).to_contain_text("Output (8, 9) = 2.5·1 = 2.5")
-
-
-def test_impossible_setting_is_said_in_place(explorer_page):
-    box = explorer_page.get_by_label("Convolution explorer").first
-    for label, value in (("size K", "7"), ("dilation D", "3"), ("padding P", "0")):
-        box.get_by_label(label).fill(value)
-        box.get_by_label(label).press("Enter")
-    expect(box.get_by_role("alert")).to_contain_text("covers 19 × 19 pixels")
-    box.get_by_label("stride S").fill("9")
-    box.get_by_label("stride S").press("Enter")
-    expect(box.get_by_role("alert")).to_contain_text("got 9, expected 1 to 4")
-    box.get_by_role("button", name="Reset").click()
-    expect(box.get_by_role("alert")).to_have_text("")
-    expect(box).to_contain_text("+ 1 = 16")
-
-
-def test_window_moves_by_itself_and_stops(explorer_page):
-    box = explorer_page.get_by_label("Convolution explorer").first
-    box.get_by_role("button", name="Play").click()
-    expect(box).to_contain_text("Output (0, 2)", timeout=5000)
-    box.get_by_role("button", name="Stop").click()
-    expect(box.get_by_role("button", name="Play")).to_be_visible()
-
-
-def test_turning_a_knob_takes_less_than_a_frame(explorer_page):
-    times = explorer_page.evaluate(
-        """() => {
-            const slider = document.querySelector('[aria-label="position of the window"]');
-            return Array.from({ length: 60 }, (_, i) => {
-                const start = performance.now();
-                slider.value = i;
-                slider.dispatchEvent(new Event("input"));
-                return performance.now() - start;
-            });
-        }"""
+def test_fourier_of_the_page_is_that_of_the_module(page):
+    rng = np.random.default_rng(2)
+    settings, explorers = [], []
+    for _ in range(120):
+        n = int(rng.choice([8, 16, 32, 64]))
+        kind, edge = (
+            rng.choice(["low", "high", "band", "painted"]),
+            rng.choice(["ideal", "gaussian"]),
+        )
+        strokes = [
+            [*rng.integers(-n // 2, n // 2, 2).tolist(), int(rng.integers(0, n // 4)), int(keep)]
+            for keep in rng.integers(0, 2, rng.integers(0, 6))
+        ]
+        explorer = FourierExplorer(
+            pictures={"noise": encode_photo(rng.random((n, n)))},
+            picture="noise",
+            signals={"noise": rng.random(n).tolist()},
+            signal="noise",
+            view=str(rng.choice(["picture", "signal"])),
+            kind=str(kind),
+            edge=str(edge),
+            radius=int(rng.integers(1, n)),
+            width=int(rng.integers(1, 20)),
+            strokes=strokes,
+        )
+        if explorer.view == "signal" and kind == "painted":
+            explorer.kind = "low"
+        explorers.append(explorer)
+        names = ("view", "kind", "edge", "radius", "width", "strokes")
+        values = explorer.image.ravel().tolist()
+        settings.append({"n": n, "values": values} | {k: getattr(explorer, k) for k in names})
+    results = module(page, "fourier").evaluate(
+        """(m, all) => all.map(({ n, values, view, ...settings }) => {
+            const mask = (view === "signal" ? m.transfer1 : m.transfer)(n, settings);
+            const spectrum = m.spectrum(values, n);
+            const { output, kernel } = m.filtered(spectrum, mask, n);
+            const { energy } = m.kept(spectrum, mask);
+            return { mask: [...mask], output: [...output], kernel: [...kernel], energy };
+        })""",
+        settings,
     )
-    assert np.median(times) < 16
+    for explorer, result in zip(explorers, results, strict=True):
+        shape = explorer.image.shape
+        np.testing.assert_allclose(np.reshape(result["mask"], shape), explorer.transfer, atol=1e-12)
+        np.testing.assert_allclose(np.reshape(result["output"], shape), explorer.output, atol=1e-10)
+        np.testing.assert_allclose(np.reshape(result["kernel"], shape), explorer.kernel, atol=1e-10)
+        # Parseval: the energy kept is the variance of what is left, by that of all.
+        left = explorer.output - explorer.output.mean()
+        assert result["energy"] == pytest.approx(left.var() / explorer.image.var(), abs=1e-9)
+    assert {explorer.kind for explorer in explorers} == {"low", "high", "band", "painted"}
+
+
+def test_pooling_of_the_page_is_that_of_the_module(page):
+    rng = np.random.default_rng(3)
+    settings = [
+        {
+            "input": rng.integers(-3, 4, (n, n)).astype(float).tolist(),  # with ties
+            "pooling": str(rng.choice(["max", "average"])),
+            "unpooling": str(rng.choice(["copy", "switches"])),
+            "kernel_size": int(k),
+            "stride": int(s),
+        }
+        for n, k, s in rng.integers((2, 1, 1), (9, 5, 5), (300, 3))
+    ]
+    results = module(page, "pooling").evaluate(
+        """(m, all) => all.map((s) => {
+            const pooled = m.pool(s.input, s);
+            if (!pooled) return null;
+            const { values, switches } = pooled;
+            return {
+                values,
+                copied: m.copied(values, s.kernel_size),
+                replaced: switches && m.replaced(values, switches, s.input.length),
+            };
+        })""",
+        settings,
+    )
+    checked = {"copy": 0, "switches": 0, "impossible": 0}
+    for setting, result in zip(settings, results, strict=True):
+        explorer = PoolingExplorer(**setting)
+        if result is None:
+            with pytest.raises(ValueError, match="kernel_size"):
+                _ = explorer.pooled
+            checked["impossible"] += 1
+            continue
+        np.testing.assert_allclose(result["values"], explorer.pooled, atol=1e-12)
+        try:
+            restored = explorer.restored
+        except ValueError:
+            checked["impossible"] += 1
+            continue
+        checked[explorer.unpooling] += 1
+        name = {"copy": "copied", "switches": "replaced"}[explorer.unpooling]
+        np.testing.assert_allclose(result[name], restored, atol=1e-12)
+    assert min(checked.values()) > 20
+
+
+def random_stacks(count: int):
+    rng = np.random.default_rng(4)
+    for _ in range(count):
+        layers = [
+            [int(x) for x in rng.integers((1, 1, 1, 0, 0), (5, 4, 3, 3, 2))]
+            for _ in range(rng.integers(1, 6))
+        ]
+        yield layers, int(rng.integers(8, 60))
+
+
+def test_receptive_fields_of_the_page_are_those_of_the_module(page):
+    stacks = list(random_stacks(300))
+    results = module(page, "receptive").evaluate(
+        """(m, all) => all.map(([layers, n]) => ({
+            sizes: m.mapSizes(layers, n),
+            fields: [0, 3].map(unit => m.seen(layers, unit)),
+            paths: m.paths(layers, 3),
+            jump: m.jump(layers),
+        }))""",
+        stacks,
+    )
+    plain = blind = 0
+    for (layers, n), result in zip(stacks, results, strict=True):
+        explorer = ReceptiveFieldExplorer(pictures={}, layers=layers, size=n)
+        assert result["sizes"] == explorer.map_sizes
+        stack = [ops.Layer(k, s, p, d, transposed=bool(t)) for k, s, d, p, t in layers]
+        intervals = [ops.input_interval(stack, unit) for unit in (0, 3)]
+        assert result["fields"] == [interval and list(interval) for interval in intervals]
+        if result["paths"] is None:
+            assert intervals[1] is None or any(layer.dilation > 1 for layer in stack)
+            blind += 1
+            continue
+        assert sum(result["paths"]["shares"]) == pytest.approx(1)
+        if not any(layer.transposed for layer in stack):
+            plain += 1
+            field = ops.receptive_field(stack)[-1]
+            assert result["jump"] == field.jump
+            assert intervals[0][1] - intervals[0][0] + 1 == field.size
+            assert sum(intervals[0]) / 2 == field.centre
+            assert intervals[1][0] - intervals[0][0] == 3 * field.jump
+    assert plain > 20 < blind
+
+
+def test_influence_is_the_gradient_with_equal_weights(page):
+    """The oracle pushes an impulse through the operators, one for every input pixel."""
+    compared = 0
+    for layers, n in random_stacks(60):
+        if min(ReceptiveFieldExplorer(pictures={}, layers=layers, size=n).map_sizes) < 1:
+            continue
+        x = np.eye(n)[:, None, :, None]
+        for k, s, d, p, transposed in layers:
+            ones, axis = np.ones((1, 1, k, 1)), {"stride": (s, 1), "padding": (p, 0)}
+            apply = ops.conv_transpose2d if transposed else ops.conv2d
+            x = apply(x, ones, dilation=(d, 1), **axis)
+        unit = x.shape[2] // 2
+        expected = x[:, 0, unit, 0]
+        paths = module(page, "receptive").evaluate(
+            "(m, [layers, unit]) => m.paths(layers, unit)", [layers, unit]
+        )
+        if paths is None:
+            assert not expected.any()
+            continue
+        shares = dict(enumerate(paths["shares"], start=paths["start"]))
+        if paths["start"] < 0 or max(shares) >= n or not expected.any():
+            continue  # padding cuts paths off
+        inside = np.array([shares.get(i, 0.0) for i in range(n)])
+        np.testing.assert_allclose(inside, expected / expected.sum(), atol=1e-12)
+        compared += 1
+    assert compared >= 10
+
+
+def test_known_receptive_fields(page):
+    presets = module(page, "receptive").evaluate("m => m.PRESETS")
+    rows = {name: [row for _, row in preset["layers"]] for name, preset in presets.items()}
+    assert rows["VGG16 to pool5"] == ReceptiveFieldExplorer().layers
+    assert ReceptiveFieldExplorer().fields[-1] == 212
+    # 572 → 388: the output's 388 units see the whole 572 pixels between them.
+    unet = ReceptiveFieldExplorer(layers=rows["U-Net"], layer=len(rows["U-Net"]), size=572)
+    assert unet.map_sizes[-1] == 388
+    stack = unet._stack(len(unet.layers))
+    assert ops.input_interval(stack, 0)[0] == 0
+    assert ops.input_interval(stack, 387)[1] == 571
+
+
+def test_shapes_of_the_page_are_those_of_the_module(page):
+    networks = some_networks()
+    results = module(page, "shape").evaluate(
+        """(m, networks) => Object.fromEntries(Object.entries(networks).map(([name, network]) =>
+            [name, Array.from({ length: 600 }, (_, i) => ({
+                boxes: m.boxes(network, i + 1).map(box => [box.name, box.size, box.trouble]),
+                fit: m.fitting(network, i + 1),
+            }))]))""",
+        networks,
+    )
+    for name, rows in results.items():
+        for size, row in enumerate(rows, start=1):
+            assert row["boxes"] == [list(box) for box in boxes(networks[name], size)]
+        for size in (1, 33, 187, 573, 600):
+            explorer = ShapeExplorer(network=name, size=size)
+            assert rows[size - 1]["fit"] == explorer.fitting_size
+
+
+@pytest.mark.parametrize("name", ["FCN-32s", "FCN-16s", "FCN-8s"])
+def test_five_poolings_need_a_multiple_of_32(name):
+    fits = [n for n in range(1, 601) if ShapeExplorer(network=name, size=n).fitting_size == n]
+    assert fits == list(range(32, 601, 32))
+
+
+def test_sizes_of_the_papers():
+    """Ronneberger et al. 2015, figure 1, and Radford et al. 2015, figure 1."""
+    sizes = {box.name: box.size for box in ShapeExplorer(network="U-Net, valid", size=572).boxes}
+    assert [sizes[f"down {i}"] for i in (1, 2, 3, 4)] == [568, 280, 136, 64]
+    assert (sizes["bottom"], sizes["classes"]) == (28, 388)
+    fits = [
+        n for n in range(1, 601) if ShapeExplorer(network="U-Net, valid", size=n).fitting_size == n
+    ]
+    assert fits == [n for n in range(188, 601) if n % 16 == 12]
+    generator = ShapeExplorer(network="DCGAN generator", size=1).boxes
+    assert [box.size for box in generator] == [1, 4, 8, 16, 32, 64]
+
+
+def test_mending_pads_to_the_next_size_that_fits():
+    explorer = ShapeExplorer(network="FCN-8s", size=500, mend=True)
+    assert explorer.fitting_size == 512
+    assert not any(box.trouble for box in explorer.boxes)
+    assert explorer.boxes[0].size == explorer.boxes[-1].size == 512
+
+
+@pytest.mark.parametrize(
+    ("explorer", "name", "value"),
+    [
+        (FourierExplorer, "picture", "a dog"),
+        (FourierExplorer, "radius", 0),
+        (FourierExplorer, "strokes", [[0, 0, 5]]),
+        (FourierExplorer, "strokes", [[0, 0, 5, 2]]),
+        (FourierExplorer, "strokes", [[0.5, 0, 5, 1]]),
+        (FourierExplorer, "strokes", [[0, 0, 5, 1]] * 401),
+        (PoolingExplorer, "input", [[1, 2], [3]]),
+        (PoolingExplorer, "pooling", "median"),
+        (ReceptiveFieldExplorer, "layers", []),
+        (ReceptiveFieldExplorer, "layers", [[3, 0, 1, 1, 0]]),
+        (ReceptiveFieldExplorer, "layers", "VGG16"),
+        (ReceptiveFieldExplorer, "size", 601),
+        (ShapeExplorer, "network", "ResNet"),
+        (ShapeExplorer, "size", 0),
+        (ConvolutionExplorer, "drawing", np.zeros((8, 8))),
+    ],
+)
+def test_each_explorer_refuses_what_cannot_be(explorer, name, value):
+    explorer = explorer()
+    before = explorer.state()
+    with pytest.raises(traitlets.TraitError, match=name):
+        setattr(explorer, name, value)
+    assert explorer.state() == before
+
+
+def test_pooling_explorer_says_what_cannot_be_undone():
+    explorer = PoolingExplorer(pooling="average", unpooling="switches")
+    with pytest.raises(ValueError, match="unpooling: got 'switches', expected 'copy'"):
+        _ = explorer.restored
+    explorer.unpooling, explorer.stride = "copy", 1
+    with pytest.raises(ValueError, match="stride: got 1, expected the kernel size 2"):
+        _ = explorer.restored
+
+
+@pytest.mark.parametrize("name", list(EXPLORERS))
+def test_state_can_be_stored_and_every_setting_changed_on_the_page(page, name):
+    explorer = EXPLORERS[name]()
+    state = explorer.state()
+    assert json.loads(json.dumps(state)) == state
+    text = source(name).replace("export const STATE", "globalThis.STATE") + "\nexport const x = 1;"
+    page.evaluate(
+        "t => import(URL.createObjectURL(new Blob([t], { type: 'text/javascript' })))", text
+    )
+    # What goes into an address comes out again, and what the page may set Python takes.
+    result = page.evaluate(
+        """state => Object.fromEntries(Object.entries(STATE).map(([name, kind]) => [name, {
+            complaint: kind.refuse(state[name], { get: key => state[key] }),
+            back: kind.read(kind.write(state[name])),
+        }]))""",
+        state,
+    )
+    assert set(result) == set(state) - {"pictures", "signals", "networks"}
+    for setting, outcome in result.items():
+        assert outcome["complaint"] == ""
+        assert outcome["back"] == state[setting]

@@ -3,8 +3,8 @@
 1. MathJax is shipped with the site, so that no page asks another server for anything.
 2. Pictures in notebook outputs get the text alternative, size and lazy loading that
    ``upconv.figures.show`` stored beside them; a picture without a text alternative is a warning.
-3. Explorers run on the page without a kernel: their modules are written into it, since a
-   browser loads no module from disk.
+3. Explorers run on the page without a kernel: their modules are joined to one plain script,
+   since a browser loads no module from disk.
 4. The claims page is written from the claims and from the cells that check them.
 5. What no page needs, above all scripts that would load something from elsewhere, is taken out.
 """
@@ -27,7 +27,7 @@ from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
 
 from upconv.claims import Claim, load_claims
-from upconv.widgets import MIME_TYPE, source
+from upconv.widgets import EXPLORERS, MIME_TYPE, source
 
 logger = logging.getLogger(__name__)
 
@@ -104,40 +104,80 @@ def complete_pictures(app, pagename, templatename, context, doctree) -> None:
     )
 
 
+def place_explorers(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put an explorer in place of each mark, with the settings that the mark gives."""
+
+    def place(match: re.Match) -> str:
+        name, settings = match["name"], json.loads(match["settings"] or "{}")
+        return _mount_point(name, EXPLORERS[name](**settings).state())
+
+    source[0] = _EXPLORER_MARK.sub(place, source[0])
+
+
 def mount_explorers(app, pagename, templatename, context, doctree) -> None:
-    """Put living explorers in place of the views that would need a kernel."""
-    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
-    if not notebook.exists() or "body" not in context:
+    """Bring the page's explorers to life; in chapters they stand where a kernel would be needed."""
+    if "body" not in context:
         return
-    stored = notebook_explorers(notebook)
-    used = []
+    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
+    stored = notebook_explorers(notebook) if notebook.exists() else {}
 
     def mount(match: re.Match) -> str:
         explorer = stored.get(json.loads(match["view"])["model_id"])
         if explorer is None:
             logger.warning("a widget that the page cannot show without a kernel", location=pagename)
             return match[0]
-        used.append(explorer["name"])
-        state = json.dumps(explorer["state"]).replace("</", "<\\/")
-        return (
-            f'<div class="upconv-explorer" data-explorer="{explorer["name"]}">'
-            f'<script type="application/json">{state}</script></div>'
-        )
+        return _mount_point(explorer["name"], explorer["state"])
 
     view = r'<script type="application/vnd\.jupyter\.widget-view\+json">(?P<view>.*?)</script>'
-    context["body"] = re.sub(view, mount, context["body"], flags=re.DOTALL)
-    host = (Path(__file__).parent / "explorer_host.js").read_text(encoding="utf-8")
-    for name in dict.fromkeys(used):
-        module = source(name)
-        module = module.replace("export default", "const upconvExplorer =")
-        module = re.sub(r"^export (?=function|const)", "", module, flags=re.MULTILINE)
-        context["body"] += (
-            f'<script type="module">\n{module}\n{host}\n'
-            f"for (const el of document.querySelectorAll('[data-explorer=\"{name}\"]')) {{\n"
-            "  const model = upconvModel(JSON.parse(el.firstElementChild.textContent));\n"
-            "  upconvExplorer.render({ model, el });\n"
-            "}\n</script>"
+    body = re.sub(view, mount, context["body"], flags=re.DOTALL)
+    count: dict[str, int] = {}
+
+    def bring_to_life(match: re.Match) -> str:
+        name = match["name"]
+        count[name] = count.get(name, 0) + 1
+        address = f"{name}-{count[name]}"
+        # Run at once, not when all is loaded: nothing below the explorer is moved by it.
+        code = f'<script src="{context["pathto"](_SCRIPT, resource=True)}"></script>'
+        first = code if sum(count.values()) == 1 else ""
+        return f'{first}{match["tag"]} id="{address}">{match["rest"]}' + (
+            f'<script>upconvMount("{address}");</script>'
         )
+
+    context["body"] = _MOUNT_POINT.sub(bring_to_life, body)
+
+
+def _mount_point(name: str, state: dict[str, object]) -> str:
+    text = json.dumps(state).replace("</", "<\\/")
+    return (
+        f'<div class="upconv-explorer" data-explorer="{name}">'
+        f'<script type="application/json">{text}</script></div>'
+    )
+
+
+_SCRIPT = "_static/explorers.js"
+_EXPLORER_MARK = re.compile(r"<!-- explorer (?P<name>\w+) ?(?P<settings>\{.*?\})? -->")
+_MOUNT_POINT = re.compile(
+    r'(?P<tag><div class="upconv-explorer" data-explorer="(?P<name>\w+)")>'
+    r'(?P<rest><script type="application/json">.*?</script></div>)',
+    flags=re.DOTALL,
+)
+
+
+def write_explorers(app: Sphinx, error: Exception | None) -> None:
+    """One script with all explorers, as a browser loads it from disk too: not a module."""
+    if error is not None or app.builder.format != "html":
+        return
+    parts = []
+    for name in EXPLORERS:
+        module = re.sub(r"^export default .*$", "", source(name, common=False), flags=re.MULTILINE)
+        module = re.sub(r"^export (?=function|const)", "", module, flags=re.MULTILINE)
+        parts.append(
+            f"upconvExplorers.{name} = (() => {{\n{module}\nreturn {{ STATE, render }};\n}})();"
+        )
+    host = (Path(__file__).parent / "explorer_host.js").read_text(encoding="utf-8")
+    text = "\n".join([source("common", common=False), "const upconvExplorers = {};", *parts, host])
+    text = f"window.upconvMount = (() => {{\n{text}\nreturn upconvMount;\n}})();\n"
+    (Path(app.outdir) / _SCRIPT).write_text(text, encoding="utf-8")
 
 
 def notebook_explorers(path: Path) -> dict[str, dict[str, object]]:
@@ -258,8 +298,10 @@ def tidy_pages(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, object]:
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("source-read", write_claims)
+    app.connect("source-read", place_explorers)
     app.connect("html-page-context", complete_pictures, priority=900)
     app.connect("html-page-context", mount_explorers, priority=910)
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", write_explorers)
     app.connect("build-finished", tidy_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

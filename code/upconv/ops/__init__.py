@@ -35,6 +35,7 @@ from upconv.ops.shapes import (
     conv2d_output_size,
     conv2d_parameters,
     conv_transpose2d_output_size,
+    input_interval,
     network_shapes,
     receptive_field,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "gaussian_transfer",
     "heat_solution",
     "ideal_lowpass",
+    "input_interval",
     "interpolate",
     "inverse_filter",
     "log_spectrum",

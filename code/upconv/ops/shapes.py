@@ -149,13 +149,17 @@ def conv2d_parameters(
 
 
 class Layer(NamedTuple):
-    """What matters of a convolution or pooling to sizes and receptive fields, along one axis."""
+    """What matters of a convolution or pooling to sizes and receptive fields, along one axis.
+
+    ``transposed`` makes it a transposed convolution.
+    """
 
     kernel_size: int
     stride: int = 1
     padding: int = 0
     dilation: int = 1
     name: str = ""
+    transposed: bool = False
 
 
 class ReceptiveField(NamedTuple):
@@ -198,17 +202,61 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
     Raises
     ------
     ValueError
-        If there is no layer, or a size is no positive integer (padding may be 0).
+        If there is no layer, a size is no positive integer (padding may be 0), or a layer is
+        transposed: then units differ in how much they see, and :func:`input_interval` tells.
     """
     rows = []
     size, jump, centre = 1, 1, 0.0
-    for layer in _check_layers(layers):
+    for position, layer in enumerate(_check_layers(layers)):
+        if layer.transposed:
+            refuse(f"layers[{position}].transposed", True, "False (input_interval takes it)")
         reach = (layer.kernel_size - 1) * layer.dilation
         size += reach * jump
         centre += (reach / 2 - layer.padding) * jump
         jump *= layer.stride
         rows.append(ReceptiveField(layer.name, size, jump, centre))
     return rows
+
+
+def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int] | None:
+    """First and last input pixel that can influence one unit of the last layer, along one axis.
+
+    Walks back from the unit: units a … b of a layer read, of the layer before, the units
+
+        S·a − P … S·b − P + D(K − 1)                     in a convolution or pooling,
+        ⌈(a + P − D(K − 1)) / S⌉ … ⌊(b + P) / S⌋          in a transposed convolution.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        In the order of the network.
+    unit : int
+        Index of the unit in the last layer's map.
+
+    Returns
+    -------
+    first, last : int
+        May lie outside of the input: that is padding. Holes that dilation leaves are not said.
+        None if the unit sees nothing, as between the stamps of a kernel smaller than its stride.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, a size is no positive integer (padding may be 0), or the unit is
+        no integer of at least 0.
+    """
+    first = last = check_integer("unit", unit, 0)
+    for layer in reversed(_check_layers(layers)):
+        reach = layer.dilation * (layer.kernel_size - 1)
+        if layer.transposed:
+            first = -((reach - first - layer.padding) // layer.stride)
+            last = (last + layer.padding) // layer.stride
+            if first > last:
+                return None
+        else:
+            first = layer.stride * first - layer.padding
+            last = layer.stride * last - layer.padding + reach
+    return first, last
 
 
 def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tuple[str, Size]]:
@@ -223,8 +271,12 @@ def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tu
     rows = []
     size = input_size
     for layer in _check_layers(layers):
-        *geometry, name = layer
-        size = conv2d_output_size(size, *geometry)
+        kernel_size, stride, padding, dilation, name, transposed = layer
+        if transposed:
+            options = {"padding": padding, "dilation": dilation}
+            size = conv_transpose2d_output_size(size, kernel_size, stride, **options)
+        else:
+            size = conv2d_output_size(size, kernel_size, stride, padding, dilation)
         rows.append((name, size))
     return rows
 

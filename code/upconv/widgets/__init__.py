@@ -7,12 +7,33 @@ without any kernel: a small host hands it the state that the chapter stored.
 
 from upconv.widgets._explorer import MIME_TYPE, Explorer, source
 from upconv.widgets.convolution import ConvolutionExplorer
+from upconv.widgets.fourier import FourierExplorer
+from upconv.widgets.pooling import PoolingExplorer
+from upconv.widgets.receptive import ReceptiveFieldExplorer
+from upconv.widgets.shape import ShapeExplorer
 from upconv.widgets.transposed import TransposedConvolutionExplorer
 
+EXPLORERS = {
+    explorer.name: explorer
+    for explorer in (
+        ConvolutionExplorer,
+        TransposedConvolutionExplorer,
+        FourierExplorer,
+        PoolingExplorer,
+        ReceptiveFieldExplorer,
+        ShapeExplorer,
+    )
+}
+
 __all__ = [
+    "EXPLORERS",
     "MIME_TYPE",
     "ConvolutionExplorer",
     "Explorer",
+    "FourierExplorer",
+    "PoolingExplorer",
+    "ReceptiveFieldExplorer",
+    "ShapeExplorer",
     "TransposedConvolutionExplorer",
     "source",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +20,8 @@ class Explorer(anywidget.AnyWidget):
     """Base of the explorers. ``state_names`` are the traits that the page shows and changes."""
 
     state_names: ClassVar[tuple[str, ...]] = ()
+    # Too long to print.
+    hidden_names: ClassVar[tuple[str, ...]] = ("pictures", "signals", "networks", "drawing")
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -41,15 +46,18 @@ class Explorer(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         settings = ", ".join(
-            f"{name}={value!r}" for name, value in self.state().items() if name != "pictures"
+            f"{name}={value!r}"
+            for name, value in self.state().items()
+            if name not in self.hidden_names
         )
         return f"{type(self).__name__}({settings})"
 
 
-def source(name: str) -> str:
+def source(name: str, common: bool = True) -> str:
     """The ES module of an explorer, in one piece: hosts load it from memory, without imports."""
     here = Path(__file__).parent
-    return "\n".join((here / f"{n}.js").read_text(encoding="utf-8") for n in ("common", name))
+    names = ("common", name) if common else (name,)
+    return "\n".join((here / f"{n}.js").read_text(encoding="utf-8") for n in names)
 
 
 _shown: dict[str, int] = {}
@@ -80,3 +88,40 @@ def matrix(value: Any, name: str, smallest: int, largest: int) -> list[list[floa
         expected = f"a square of finite numbers, {smallest} to {largest} a side"
         raise traitlets.TraitError(f"{name}: got {got}, expected {expected}")
     return array.tolist()
+
+
+def table(value: Any, name: str, most: int, ranges: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Rows of whole numbers, each column in its own range, as nested lists.
+
+    Raises
+    ------
+    traitlets.TraitError
+        Naming the trait, what came and what was expected.
+    """
+    expected = f"at most {most} rows of {len(ranges)} whole numbers in {list(ranges)}"
+    try:
+        rows = [[int(x) for x in row] for row in value]
+        good = len(rows) <= most and all(
+            len(row) == len(ranges)
+            and all(
+                x == given and low <= x <= high
+                for x, given, (low, high) in zip(row, came, ranges, strict=True)
+            )
+            for row, came in zip(rows, value, strict=True)
+        )
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise traitlets.TraitError(f"{name}: got {value!r}, expected {expected}")
+    return rows
+
+
+def encode_photo(image: Any) -> str:
+    """A picture, (H, W) or (H, W, 3), floats from 0 to 1, as a data URL that a page can show."""
+    import numpy as np
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    pixels = np.round(np.asarray(image) * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90, optimize=True)
+    return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()

@@ -9,28 +9,72 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-row { display: flex; flex-wrap: wrap; gap: 0.5rem 1.1rem; align-items: end; }
 .ux label { display: grid; gap: 0.15rem; font-size: 12px; color: var(--ux-soft); }
 .ux select, .ux input, .ux button { font: inherit; color: var(--ux-ink); background: transparent;
-  border: 1px solid var(--ux-line); border-radius: 5px; padding: 0.25rem 0.45rem; min-height: 2rem; }
+  border: 1px solid var(--ux-line); border-radius: 5px; padding: 0.25rem 0.45rem; min-height: 2rem; max-width: 100%; }
 .ux select option { color: #1f2a3a; background: #fff; }
 .ux button { cursor: pointer; color: var(--ux-go); }
-.ux :is(select, input, button):focus-visible { outline: 3px solid var(--ux-go); outline-offset: 1px; }
+.ux button:disabled { cursor: default; color: var(--ux-soft); }
+.ux :is(select, input, button, canvas):focus-visible { outline: 3px solid var(--ux-go); outline-offset: 1px; }
 .ux input[type="number"] { width: 4.1rem; }
+.ux-tabs { display: flex; gap: 0.3rem; border-bottom: 1px solid var(--ux-line); margin-bottom: 0.7rem; }
+.ux-tabs button { border: 0; border-radius: 0; border-bottom: 3px solid transparent; color: var(--ux-soft); }
+.ux-tabs button[aria-selected="true"] { border-bottom-color: var(--ux-go); color: var(--ux-ink); }
 .ux-kernel { display: grid; gap: 3px; width: max-content; }
-.ux-kernel input { width: 3.3rem !important; padding: 0.15rem 0.2rem; text-align: center; font-size: 12px; min-height: 1.7rem; }
+.ux-kernel input { width: var(--cell) !important; padding: 0.15rem 0.2rem; text-align: center; font-size: 12px; min-height: 1.7rem; }
 .ux-stage { display: grid; grid-template-columns: minmax(0, 1fr) auto minmax(0, 1fr); gap: 0.9rem; align-items: start; margin: 0.2rem 0 0.5rem; }
-.ux figure { margin: 0 !important; min-width: 0; }
+.ux-stage.ux-three { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+.ux-stage.ux-pair { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+.ux-gap { margin-top: 0.5rem; }
+.ux-stage.ux-four { grid-template-columns: repeat(4, minmax(0, 1fr)); }
+.ux figure { margin: 0 !important; padding: 0 !important; min-width: 0; }
 .ux figcaption { font: 12px/1.4 system-ui, sans-serif !important; color: var(--ux-soft) !important; margin: 0 0 0.25rem !important; text-align: left !important; }
+.ux-stage figcaption { min-height: 2.8em; display: flex; align-items: flex-end; }
 .ux canvas { width: 100%; aspect-ratio: 1; display: block; cursor: crosshair; touch-action: manipulation; }
-.ux-line { font-variant-numeric: tabular-nums; margin: 0.35rem 0 0; overflow-wrap: anywhere; }
+.ux-plot canvas { aspect-ratio: 5 / 3; }
+.ux-slider { flex: 1 1 9rem; }
+.ux-tall { min-height: 3.6rem; margin-top: 0.5rem; }
+.ux-middle canvas { width: 10.5rem; }
+.ux canvas.ux-draw { touch-action: none; }
+.ux-line { font-variant-numeric: tabular-nums; margin: 0.35rem 0 0 !important; overflow-wrap: anywhere; min-height: 1.45em; }
 .ux-line b { color: var(--ux-go); }
+.ux-line .ux-bad { color: var(--ux-hot); font-weight: 600; }
+.ux-long { min-height: 2.9em; }
 .ux-error { color: var(--ux-hot); font-weight: 600; margin: 0.4rem 0 0 !important; min-height: 1.45em; }
 .ux input[type="range"] { flex: 1 1 8rem; min-width: 6rem; padding: 0; border: 0; accent-color: var(--ux-go); }
+.ux-scroll { overflow-x: auto; margin: 0.3rem 0; }
+.ux-scroll:focus-visible { outline: 3px solid var(--ux-go); }
+.ux-shapes { display: block; height: 17rem; min-width: 100%; }
+.ux-shapes text { font: 10px system-ui, sans-serif; fill: var(--ux-ink); }
+.ux-shapes .ux-size { text-anchor: middle; font-weight: 600; }
+.ux-shapes .ux-size-bad { fill: var(--ux-hot); font-size: 11.5px; }
+.ux-shapes .ux-name { text-anchor: end; fill: var(--ux-soft); }
+.ux-shapes .ux-wrong { stroke: var(--ux-hot); stroke-width: 3; stroke-dasharray: 4 2; }
+.ux-skip { fill: none; stroke: var(--ux-soft); stroke-width: 1.3; }
+.ux-skip-bad { stroke: var(--ux-hot); stroke-width: 2; stroke-dasharray: 4 3; }
+.ux-legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; font-size: 12px; }
+.ux-legend span::before { content: ""; display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.35em; background: var(--key); }
 .ux-overlap { display: flex; gap: 1rem; align-items: center; margin-top: 0.6rem; }
 .ux-overlap figure { flex: 0 0 9.5rem; }
-@media (max-width: 620px) { .ux-stage { grid-template-columns: 1fr 1fr; } .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; } }
+.ux-middle > * + figcaption { margin-top: 0.6rem !important; }
+.ux [hidden] { display: none !important; }
+@media (max-width: 620px) {
+  .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; }
+  .ux-stage.ux-three:has(.ux-plot:not([hidden])) { grid-template-columns: 1fr; }
+  .ux-stage.ux-pair { grid-template-columns: 1fr; }
+  .ux-tall { min-height: 7.2rem; }
+  .ux-stage .ux-middle figcaption { min-height: 1.4em; }
+  .ux-long { min-height: 4.35em; }
+  .ux-mid { min-height: 2.9em; }
+}
 @media (prefers-reduced-motion: reduce) { .ux * { transition: none !important; } }
 `;
 
+// ---- small parts ---------------------------------------------------------------------------------
+
 const format = (x) => (Math.abs(x) < 5e-4 ? "0" : String(Number(x.toFixed(x % 1 ? 2 : 0))));
+
+/** Numbers in a sentence, with the minus sign that a sentence has. */
+const signedSum = (terms) => terms.join(" + ").replaceAll("+ -", "− ").replace(/^-/, "−") || "0";
 
 function element(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
@@ -48,18 +92,310 @@ function grid(k, value) {
   return Array.from({ length: k }, (_, i) => Array.from({ length: k }, (_, j) => value(i, j)));
 }
 
+// ---- what a setting may be -----------------------------------------------------------------------
+// Each kind knows its name for the reader, complains of wrong values ("" if there is nothing to
+// complain of), and how it is written into an address and read from one.
+
+const rows = (text) => text.split(";").map((row) => row.split(",").map(Number));
+const refusal = (label, got, expected) => `${label}: got ${got}, expected ${expected}.`;
+
+const whole = (label, min, max) => ({
+  label, min, max,
+  refuse: (v) => (Number.isInteger(v) && v >= min && v <= max ? "" : refusal(label, v, `${min} to ${max}`)),
+  write: String, read: Number,
+});
+
+/** `options`: value → text for the reader, or a function of the model that gives it. */
+const choice = (label, options) => {
+  const of = (model) => (typeof options === "function" ? options(model) : options);
+  return {
+    label, options: of,
+    refuse: (v, model) => (Object.hasOwn(of(model), v) ? "" : refusal(label, `“${v}”`, Object.keys(of(model)).join(", "))),
+    write: String, read: String,
+  };
+};
+
+const flag = (label, no = "no", yes = "yes") => ({
+  label,
+  options: () => ({ no, yes }),
+  refuse: (v) => (typeof v === "boolean" ? "" : refusal(label, v, "yes or no")),
+  write: (v) => (v ? "yes" : "no"), read: (text) => ({ yes: true, no: false })[text],
+});
+
+/** A square of numbers. */
+const square = (label, min, max) => ({
+  label, min, max,
+  refuse: (m) => (m.length >= min && m.length <= max && m.every((row) => row.length === m.length && row.every(Number.isFinite))
+    ? "" : refusal(label, "something else", `a square of numbers, ${min} to ${max} a side`)),
+  write: (m) => m.map((row) => row.join(",")).join(";"), read: rows,
+});
+
+/** A list of rows of whole numbers, each in its own range. */
+const table = (label, most, ranges) => ({
+  label,
+  refuse: (m) => (m.length <= most && m.every((row) => row.length === ranges.length &&
+    row.every((v, i) => Number.isInteger(v) && v >= ranges[i][0] && v <= ranges[i][1]))
+    ? "" : refusal(label, "something else", `at most ${most} rows of ${ranges.length} whole numbers in range`)),
+  write: (m) => m.map((row) => row.join(",")).join(";"), read: (text) => (text ? rows(text) : []),
+});
+
+// ---- the frame of an explorer --------------------------------------------------------------------
+
+/**
+ * Controls bound to the state, a place for complaints, reset, redrawing.
+ * `update` is called when the state has changed, and computes; `draw` only draws.
+ */
+function frame({ model, el, title, state, update, draw }) {
+  const names = Object.keys(state);
+  const start = Object.fromEntries(names.map((name) => [name, structuredClone(model.get(name))]));
+  const controls = []; // each brings one control in line with the state
+  const cleaners = [];
+  let problem = ""; // what the reader asked for and cannot be, until the next change
+  let busy = false;
+
+  const error = element("p", { className: "ux-error" });
+  error.setAttribute("role", "alert");
+
+  function refresh() {
+    if (busy) return;
+    problem = "";
+    for (const control of controls) control();
+    update();
+    redraw();
+  }
+
+  function redraw() {
+    const trouble = draw() || "";
+    if (error.textContent !== (problem || trouble)) error.textContent = problem || trouble;
+  }
+
+  const ui = {
+    /** Change settings together; `keep`: more is coming, do not tell Python yet. */
+    change(settings, keep = false) {
+      for (const [name, value] of Object.entries(settings)) {
+        const complaint = state[name].refuse(value, model);
+        if (complaint) return ui.complain(complaint);
+      }
+      busy = true;
+      for (const [name, value] of Object.entries(settings)) model.set(name, value);
+      busy = false;
+      if (!keep) model.save_changes();
+      refresh();
+    },
+    complain(message) {
+      problem = message;
+      redraw();
+    },
+    redraw,
+    /** A field for a whole number; what is out of range is complained about and not passed on. */
+    number(name, accept = (value) => ui.change({ [name]: value }), show = () => model.get(name), kind = state[name]) {
+      const { label, min, max } = kind;
+      const input = element("input", { type: "number", min, max, step: 1 });
+      input.addEventListener("change", () => {
+        const value = Math.round(Number(input.value));
+        if (input.value !== "" && value >= min && value <= max) accept(value);
+        else ui.complain(refusal(label, input.value || "nothing", `${min} to ${max}`));
+      });
+      controls.push(() => (input.value = show()));
+      return element("label", {}, label, input);
+    },
+    slider(name, captioned = true) {
+      const { label, min, max } = state[name];
+      const input = element("input", { type: "range", min, max });
+      const value = element("span");
+      input.addEventListener("input", () => ui.change({ [name]: Number(input.value) }));
+      controls.push(() => {
+        input.value = model.get(name);
+        value.textContent = model.get(name);
+      });
+      input.setAttribute("aria-label", label);
+      const caption = captioned ? [element("span", {}, `${label}: `, value)] : [];
+      return element("label", { className: "ux-slider" }, ...caption, input);
+    },
+    list(name) {
+      const select = element("select");
+      select.addEventListener("change", () => ui.change({ [name]: state[name].read(select.value) }));
+      controls.push(() => {
+        const options = state[name].options(model);
+        if (select.childElementCount !== Object.keys(options).length)
+          select.replaceChildren(...Object.entries(options).map(([value, textContent]) => element("option", { value, textContent })));
+        select.value = state[name].write(model.get(name));
+      });
+      return named(state[name].label, select);
+    },
+    /** A list whose entries do something. `shown` says which of them describes the state. */
+    presets(label, entries, accept, shown) {
+      const select = element("select");
+      for (const name of ["your own", ...entries]) select.append(element("option", { textContent: name }));
+      select.addEventListener("change", () => select.value !== "your own" && accept(select.value));
+      controls.push(() => (select.value = shown() ?? "your own"));
+      return named(label, select);
+    },
+    tabs(name) {
+      const bar = element("div", { className: "ux-tabs" });
+      bar.setAttribute("role", "tablist");
+      bar.setAttribute("aria-label", state[name].label);
+      const values = Object.entries(state[name].options(model));
+      const buttons = values.map(([value, textContent], index) => {
+        const button = element("button", { type: "button", textContent });
+        button.setAttribute("role", "tab");
+        button.addEventListener("click", () => ui.change({ [name]: value }));
+        button.addEventListener("keydown", ({ key }) => {
+          const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
+          if (!step) return;
+          const next = (index + step + values.length) % values.length;
+          ui.change({ [name]: values[next][0] });
+          buttons[next].focus();
+        });
+        controls.push(() => {
+          button.setAttribute("aria-selected", String(model.get(name) === value));
+          button.tabIndex = model.get(name) === value ? 0 : -1;
+        });
+        return button;
+      });
+      bar.append(...buttons);
+      return bar;
+    },
+    button(text, action) {
+      const node = element("button", { type: "button", textContent: text });
+      node.addEventListener("click", action);
+      return node;
+    },
+    /** A line of text; `live`: read out when it changes. */
+    line(className = "", live = false) {
+      const node = element("p", { className: `ux-line ${className}` });
+      if (live) node.setAttribute("role", "status");
+      return node;
+    },
+    /** A canvas in a figure: {node, canvas, caption}. */
+    view(className = "") {
+      const [canvas, caption] = [element("canvas"), element("figcaption")];
+      canvas.setAttribute("role", "img");
+      return { node: element("figure", { className }, caption, canvas), canvas, caption };
+    },
+    error,
+    reset: element("button", { type: "button", textContent: "Reset" }),
+    cleaners,
+    /** Put it on the page and start; returns what takes it off again. */
+    begin(...nodes) {
+      const section = element("section", { className: "ux" }, ...nodes);
+      section.setAttribute("aria-label", title);
+      el.replaceChildren(element("style", { textContent: STYLE }), section);
+      for (const name of names) model.on(`change:${name}`, refresh);
+      let width = 0;
+      const watcher = new ResizeObserver(() => {
+        if (el.clientWidth === width) return;
+        width = el.clientWidth;
+        redraw();
+      });
+      // Colours drawn on a canvas do not follow the page's theme by themselves.
+      const theme = new MutationObserver(redraw);
+      for (const node of [document.documentElement, document.body])
+        theme.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light"] });
+      refresh();
+      watcher.observe(el);
+      return () => {
+        watcher.disconnect();
+        theme.disconnect();
+        for (const name of names) model.off(`change:${name}`, refresh);
+        for (const clean of cleaners) clean();
+      };
+    },
+  };
+  ui.reset.addEventListener("click", () => ui.change(structuredClone(start)));
+  return ui;
+}
+
+/** Play, step and a slider through `count()` positions. */
+function player(ui, label, count, moved) {
+  let position = 0;
+  let timer = null;
+  const stop = () => {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "Play";
+  };
+  const goTo = (index) => {
+    const all = count();
+    if (!all) return;
+    position = ((index % all) + all) % all;
+    moved();
+  };
+  const pause = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1000 : 350;
+  const play = ui.button("Play", () => {
+    if (timer) return stop();
+    play.textContent = "Stop";
+    timer = setInterval(() => goTo(position + 1), pause);
+  });
+  const step = ui.button("Step", () => goTo(position + 1));
+  const slider = element("input", { type: "range", min: 0, value: 0 });
+  slider.setAttribute("aria-label", label);
+  slider.addEventListener("input", () => goTo(Number(slider.value)));
+  ui.cleaners.push(stop);
+  return {
+    node: element("div", { className: "ux-row" }, play, step, slider),
+    goTo,
+    stop,
+    /** The position, after making sure that there is one; `describe` gives its text. */
+    at() {
+      const all = count();
+      slider.disabled = play.disabled = step.disabled = !all;
+      if (!all && timer) stop();
+      position = Math.max(0, Math.min(position, all - 1));
+      slider.max = Math.max(all - 1, 0);
+      slider.value = position;
+      return position;
+    },
+    say: (text) => slider.setAttribute("aria-valuetext", text),
+  };
+}
+
+/** A grid of editable weights: `show(weights)` fills it, `accept(row, column, value)` is called. */
+function kernelEditor(ui, name, accept) {
+  const node = element("div", { className: "ux-kernel" });
+  node.setAttribute("role", "group");
+  node.setAttribute("aria-label", `${name}, every number editable`);
+  const field = (i, j) => {
+    const input = element("input", { type: "text", inputMode: "decimal" });
+    input.setAttribute("aria-label", `weight, row ${i + 1}, column ${j + 1}`);
+    input.addEventListener("change", () => {
+      const value = Number(input.value.replace("−", "-"));
+      if (input.value.trim() !== "" && Number.isFinite(value)) accept(i, j, value);
+      else ui.complain(`Weight: got “${input.value}”, expected a number.`);
+    });
+    return input;
+  };
+  const show = (weights) => {
+    const k = weights.length;
+    if (node.childElementCount !== k * k) {
+      node.style.gridTemplateColumns = `repeat(${k}, auto)`;
+      node.style.setProperty("--cell", `${Math.min(3.3, 15.4 / k)}rem`); // seven need no more room than five
+      node.replaceChildren(...grid(k, field).flat());
+    }
+    [...node.children].forEach((input, index) => {
+      if (input !== document.activeElement) input.value = format(weights.flat()[index]);
+    });
+  };
+  return { node, show };
+}
+
+// ---- drawing -------------------------------------------------------------------------------------
+
 function grey(value) {
   if (value === undefined) return "rgba(130, 140, 155, 0.28)"; // padding
   const level = Math.round(255 * Math.min(Math.max(value, 0), 1));
   return `rgb(${level}, ${level}, ${level})`;
 }
 
-function signed(value, limit, hasNegative) {
-  if (!hasNegative) return grey(value / limit);
+/** Red, green and blue of a number: blue above 0, vermilion below, white at 0. */
+function hue(value, limit) {
   const t = Math.min(Math.abs(value) / limit, 1);
-  const [r, g, b] = value >= 0 ? [0, 114, 178] : [213, 94, 0]; // blue, vermilion
-  const mix = (x) => Math.round(247 + (x - 247) * t);
-  return `rgb(${mix(r)}, ${mix(g)}, ${mix(b)})`;
+  const end = value >= 0 ? [0, 114, 178] : [213, 94, 0];
+  return end.map((x) => Math.round(247 + (x - 247) * t));
+}
+
+function signed(value, limit, hasNegative) {
+  return hasNegative ? `rgb(${hue(value, limit).join(", ")})` : grey(value / limit);
 }
 
 /** Coloured cells, some of them framed; `label(r, c)`, if given, is written into a cell. */
@@ -83,50 +419,11 @@ function paint(canvas, rows, columns, colour, frames, label = null) {
       context.textBaseline = "middle";
       context.fillText(text, (c + 0.5) * cell, (r + 0.53) * cell);
     }
-  for (const { row, column, width } of frames) {
+  for (const { row, column, width, rows: tall = 1, columns: wide = 1 } of frames) {
     context.strokeStyle = getComputedStyle(canvas).getPropertyValue("--ux-hot");
     context.lineWidth = width * scale;
-    context.strokeRect(column * cell + 1, row * cell + 1, cell - 3, cell - 3);
+    context.strokeRect(column * cell + 1, row * cell + 1, wide * cell - 3, tall * cell - 3);
   }
-}
-
-/** A field for a whole number; what is out of range is complained about and not passed on. */
-function numberField(label, min, max, accept, complain) {
-  const input = element("input", { type: "number", min, max, step: 1 });
-  input.addEventListener("change", () => {
-    const value = Math.round(Number(input.value));
-    if (input.value !== "" && value >= min && value <= max) accept(value);
-    else complain(`${label}: got ${input.value || "nothing"}, expected ${min} to ${max}.`);
-  });
-  return { node: element("label", {}, label, input), input };
-}
-
-/** A grid of editable weights: `show(weights)` fills it, `accept(row, column, value)` is called. */
-function kernelEditor(accept, complain) {
-  const node = element("div", { className: "ux-kernel" });
-  node.setAttribute("role", "group");
-  node.setAttribute("aria-label", "kernel, every weight editable");
-  const field = (i, j) => {
-    const input = element("input", { type: "text", inputMode: "decimal" });
-    input.setAttribute("aria-label", `weight, row ${i + 1}, column ${j + 1}`);
-    input.addEventListener("change", () => {
-      const value = Number(input.value.replace("−", "-"));
-      if (input.value.trim() !== "" && Number.isFinite(value)) accept(i, j, value);
-      else complain(`Weight: got “${input.value}”, expected a number.`);
-    });
-    return input;
-  };
-  const show = (weights) => {
-    const k = weights.length;
-    if (node.childElementCount !== k * k) {
-      node.style.gridTemplateColumns = `repeat(${k}, auto)`;
-      node.replaceChildren(...grid(k, field).flat());
-    }
-    [...node.children].forEach((input, index) => {
-      if (input !== document.activeElement) input.value = format(weights.flat()[index]);
-    });
-  };
-  return { node, show };
 }
 
 /** The cell of a map of the given size under a pointer, or null. */
@@ -136,4 +433,69 @@ function cellAt(canvas, event, rows, columns) {
   const row = Math.floor(((event.clientY - box.top) / box.height) * cells);
   const column = Math.floor(((event.clientX - box.left) / box.width) * cells);
   return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
+}
+
+/** Call `pick` with the cell under the pointer while it moves over a canvas of `size()` cells. */
+function hover(canvas, size, pick) {
+  const look = (event) => {
+    const [rows, columns] = size();
+    const cell = cellAt(canvas, event, rows, columns);
+    if (cell) pick(cell);
+  };
+  canvas.addEventListener("pointermove", look);
+  canvas.addEventListener("pointerdown", look);
+}
+
+/**
+ * Draw on a canvas of `size` × `size` cells with pointer, finger, or arrow keys and space.
+ * `stamp(cell, first)` is called for each cell touched, `done()` when the hand is lifted.
+ */
+function drawing(canvas, size, enabled, stamp, done, moved) {
+  const cursor = { row: 0, column: 0 };
+  let last = null;
+  const put = (event, first) => {
+    const cell = enabled() && cellAt(canvas, event, size(), size());
+    if (!cell || (!first && last && cell.row === last.row && cell.column === last.column)) return;
+    last = cell;
+    Object.assign(cursor, cell);
+    stamp(cell, first);
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!enabled()) return;
+    canvas.setPointerCapture(event.pointerId);
+    put(event, true);
+  });
+  canvas.addEventListener("pointermove", (event) => event.buttons && put(event, false));
+  for (const end of ["pointerup", "pointercancel"])
+    canvas.addEventListener(end, () => {
+      if (last) done();
+      last = null;
+    });
+  canvas.addEventListener("keydown", (event) => {
+    if (!enabled()) return;
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (step) {
+      const fast = event.shiftKey ? 8 : 1;
+      cursor.row = Math.min(size() - 1, Math.max(0, cursor.row + fast * step[0]));
+      cursor.column = Math.min(size() - 1, Math.max(0, cursor.column + fast * step[1]));
+      moved();
+    } else if (event.key === " " || event.key === "Enter") {
+      stamp({ ...cursor }, true);
+      done();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation(); // Jupyter has its own plans for these keys
+  });
+  return {
+    cursor,
+    /** Make the canvas a place to draw on, for keyboards and screen readers too, or a picture. */
+    offer() {
+      const on = enabled();
+      canvas.classList.toggle("ux-draw", on);
+      canvas.setAttribute("role", on ? "application" : "img");
+      if (on) canvas.tabIndex = 0;
+      else canvas.removeAttribute("tabindex");
+    },
+    focused: () => enabled() && document.activeElement === canvas,
+  };
 }

@@ -32,8 +32,8 @@ export function taps(image, kernel, row, column, { stride, padding, dilation, fl
 /** The whole output, or null if the kernel does not fit. */
 export function convolve(image, kernel, options) {
   const { stride, padding, dilation } = options;
-  const rows = outputSize(image.length, kernel.length, stride, padding, dilation);
-  const columns = outputSize(image[0].length, kernel.length, stride, padding, dilation);
+  const size = (n) => outputSize(n, kernel.length, stride, padding, dilation);
+  const [rows, columns] = [size(image.length), size(image[0].length)];
   if (rows < 1 || columns < 1) return null;
   return Array.from({ length: rows }, (_, p) =>
     Array.from({ length: columns }, (_, q) =>
@@ -55,6 +55,15 @@ export const PRESETS = {
     return bell.map((row) => row.map((value) => value / total));
   },
   edges: (k) => grid(k, (i, j) => (i === middle(k) && j === middle(k) ? k * k - 1 : -1)),
+  // Second differences along both axes, between neighbours ⌊K/2⌋ apart.
+  Laplacian: (k) => {
+    const m = middle(k);
+    const cross = grid(k, () => 0);
+    if (k < 3) return cross;
+    for (const [i, j] of [[0, m], [2 * m, m], [m, 0], [m, 2 * m]]) if (i < k && j < k) cross[i][j] += 1;
+    cross[m][m] -= cross.flat().reduce((a, b) => a + b, 0);
+    return cross;
+  },
   "Sobel, left to right": (k) =>
     grid(k, (i, j) => (j - (k - 1) / 2) * (1 + (k - 1) / 2 - Math.abs(i - (k - 1) / 2))),
   shift: (k) => grid(k, (i, j) => (i === 0 && j === 0 ? 1 : 0)),
@@ -64,232 +73,137 @@ function middle(k) {
   return Math.floor(k / 2);
 }
 
+/** Independent normal weights, as an untrained layer has, rounded so that they can be read. */
+function random(k) {
+  const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  return grid(k, () => Number(normal().toFixed(2)));
+}
+
 // ---- the page ----------------------------------------------------------------------------------
 
-const STATE = ["picture", "kernel", "stride", "padding", "dilation", "flip"];
+const DRAWING = "your drawing";
 
+export const STATE = {
+  picture: choice("picture", (model) => Object.fromEntries([...Object.keys(model.get("pictures")), DRAWING].map((name) => [name, name]))),
+  drawing: square("drawing", 16, 16),
+  kernel: square("kernel", 1, 7),
+  stride: whole("stride S", 1, 4),
+  padding: whole("padding P", 0, 4),
+  dilation: whole("dilation D", 1, 3),
+  flip: flag("kernel lies", "as libraries do", "turned (true convolution)"),
+};
 
 function render({ model, el }) {
-  const start = Object.fromEntries(STATE.map((name) => [name, structuredClone(model.get(name))]));
-  const pictures = model.get("pictures");
-  let position = 0;
-  let timer = null;
-  let problem = ""; // what the reader asked for and cannot be, until the next change
-
-  const field = (name, label, min, max) =>
-    numberField(label, min, max, (value) => change(name, value), complain);
-
-  const picture = element("select");
-  for (const name of Object.keys(pictures)) picture.append(element("option", { textContent: name }));
-  picture.addEventListener("change", () => change("picture", picture.value));
-  const preset = element("select");
-  for (const name of ["your own", ...Object.keys(PRESETS)])
-    preset.append(element("option", { textContent: name }));
-  preset.addEventListener("change", () => {
-    if (PRESETS[preset.value]) change("kernel", PRESETS[preset.value](model.get("kernel").length));
-  });
-  const size = field("size", "size K", 1, 7);
-  const stride = field("stride", "stride S", 1, 4);
-  const padding = field("padding", "padding P", 0, 4);
-  const dilation = field("dilation", "dilation D", 1, 3);
-  const flip = element("select");
-  flip.append(
-    element("option", { value: "", textContent: "as libraries do" }),
-    element("option", { value: "1", textContent: "kernel turned (true convolution)" }),
-  );
-  flip.addEventListener("change", () => change("flip", flip.value === "1"));
-  const reset = element("button", { type: "button", textContent: "Reset" });
-  reset.addEventListener("click", () => {
-    for (const name of STATE) model.set(name, structuredClone(start[name]));
-    model.save_changes();
-  });
-
-  const weights = kernelEditor((i, j, value) => {
+  let output = null;
+  const ui = frame({ model, el, title: "Convolution explorer", state: STATE, update, draw });
+  const same = (a, b) => a.flat().every((w, i) => Math.abs(w - b.flat()[i]) < 1e-9);
+  const preset = () => {
+    const kernel = model.get("kernel");
+    return Object.keys(PRESETS).find((name) => same(PRESETS[name](kernel.length), kernel));
+  };
+  const setSize = (k) => {
+    const old = model.get("kernel");
+    const make = PRESETS[preset()];
+    ui.change({ kernel: make ? make(k) : grid(k, (i, j) => old[i]?.[j] ?? 0) });
+  };
+  const weights = kernelEditor(ui, "kernel", (i, j, value) => {
     const lain = structuredClone(lying(model.get("kernel"), model.get("flip")));
     lain[i][j] = value;
-    change("kernel", structuredClone(lying(lain, model.get("flip"))));
-  }, complain);
-  const canvases = { input: element("canvas"), output: element("canvas") };
-  canvases.input.setAttribute("role", "img");
-  canvases.output.setAttribute("role", "img");
-  const captions = { input: element("figcaption"), output: element("figcaption") };
-  const sumLine = element("p", { className: "ux-line" });
-  const sizeLine = element("p", { className: "ux-line" });
-  const error = element("p", { className: "ux-error" });
-  error.setAttribute("role", "alert");
-  const slider = element("input", { type: "range", min: 0, value: 0 });
-  slider.setAttribute("aria-label", "position of the window");
-  slider.addEventListener("input", () => moveTo(Number(slider.value)));
-  const play = element("button", { type: "button", textContent: "Play" });
-  play.addEventListener("click", () => (timer ? stop() : begin()));
-  const step = element("button", { type: "button", textContent: "Step" });
-  step.addEventListener("click", () => moveTo(position + 1));
+    ui.change({ kernel: structuredClone(lying(lain, model.get("flip"))) });
+  });
+  const [input, products, result] = [ui.view(), ui.view(), ui.view()];
+  const [sumLine, sizeLine] = [ui.line("ux-long"), ui.line("ux-mid", true)];
+  const window_ = player(ui, "position of the window", () => (output ? output.length ** 2 : 0), () => ui.redraw());
+  hover(result.canvas, () => (output ? [output.length, output.length] : [0, 0]),
+    ({ row, column }) => window_.goTo(row * output.length + column));
 
-  el.replaceChildren(
-    element("style", { textContent: STYLE }),
-    element(
-      "section",
-      { className: "ux" },
-      element(
-        "div",
-        { className: "ux-row" },
-        named("picture", picture),
-        named("kernel", preset),
-        size.node,
-        stride.node,
-        padding.node,
-        dilation.node,
-        named("kernel lies", flip),
-        reset,
-      ),
-      error,
-      element(
-        "div",
-        { className: "ux-stage" },
-        element("figure", {}, captions.input, canvases.input),
-        element(
-          "figure",
-          { className: "ux-middle" },
-          element("figcaption", { textContent: "kernel" }),
-          weights.node,
-        ),
-        element("figure", {}, captions.output, canvases.output),
-      ),
-      element("div", { className: "ux-row" }, play, step, slider),
-      sumLine,
-      sizeLine,
-    ),
-  );
-  el.querySelector("section").setAttribute("aria-label", "Convolution explorer");
+  const drawn = () => model.get("picture") === DRAWING;
+  const image = () => (drawn() ? model.get("drawing") : model.get("pictures")[model.get("picture")]);
+  let ink = 1; // a stroke that starts on ink rubs it out
+  const hand = drawing(input.canvas, () => 16 + 2 * model.get("padding"), drawn, (cell, first) => {
+    const [row, column] = [cell.row - model.get("padding"), cell.column - model.get("padding")];
+    const picture = structuredClone(model.get("drawing"));
+    if (picture[row]?.[column] === undefined) return;
+    if (first) ink = picture[row][column] > 0.5 ? 0 : 1;
+    picture[row][column] = ink;
+    ui.change({ drawing: picture }, true);
+  }, () => model.save_changes(), () => ui.redraw());
+  const clear = ui.button("Clear", () => ui.change({ drawing: grid(16, () => 0) }));
+  input.canvas.addEventListener("blur", () => ui.redraw());
+  input.canvas.addEventListener("focus", () => ui.redraw());
 
-  // ---- state -------------------------------------------------------------------------------
-
-  function options() {
-    return Object.fromEntries(
-      ["stride", "padding", "dilation", "flip"].map((name) => [name, model.get(name)]),
-    );
-  }
-
-  function change(name, value) {
-    if (name === "size") {
-      const make = PRESETS[preset.value];
-      const old = model.get("kernel");
-      model.set(
-        "kernel",
-        make ? make(value) : grid(value, (i, j) => old[i]?.[j] ?? 0),
-      );
-    } else model.set(name, value);
-    model.save_changes();
-  }
-
-  function moveTo(index) {
-    const output = current.output;
-    if (!output) return;
-    const count = output.length * output[0].length;
-    position = ((index % count) + count) % count;
-    draw();
-  }
-
-  function begin() {
-    play.textContent = "Stop";
-    timer = setInterval(() => moveTo(position + 1), 350);
-  }
-
-  function stop() {
-    clearInterval(timer);
-    timer = null;
-    play.textContent = "Play";
-  }
-
-  let current = { output: null };
+  const options = () => Object.fromEntries(["stride", "padding", "dilation", "flip"].map((name) => [name, model.get(name)]));
 
   function update() {
-    problem = "";
-    const kernel = model.get("kernel");
-    picture.value = model.get("picture");
-    size.input.value = kernel.length;
-    stride.input.value = model.get("stride");
-    padding.input.value = model.get("padding");
-    dilation.input.value = model.get("dilation");
-    flip.value = model.get("flip") ? "1" : "";
-    const same = (name) =>
-      PRESETS[name](kernel.length).flat().every((w, i) => Math.abs(w - kernel.flat()[i]) < 1e-9);
-    preset.value = Object.keys(PRESETS).find(same) ?? "your own";
-    weights.show(lying(kernel, model.get("flip")));
-    current.output = convolve(pictures[model.get("picture")], kernel, options());
-    draw();
-  }
-
-  // ---- drawing -----------------------------------------------------------------------------
-
-  function complain(message) {
-    problem = message;
-    draw();
+    weights.show(lying(model.get("kernel"), model.get("flip")));
+    output = convolve(image(), model.get("kernel"), options());
   }
 
   function draw() {
-    const image = pictures[model.get("picture")];
-    const kernel = model.get("kernel");
+    const picture = image();
     const { stride: s, padding: p, dilation: d } = options();
-    const n = image.length;
-    const k = kernel.length;
-    const output = current.output;
-    const reach = d * (k - 1) + 1;
-    error.textContent = problem || (output ? "" :
-      `The kernel covers ${reach} × ${reach} pixels, more than the padded picture's ${n + 2 * p} × ${n + 2 * p}. Use a smaller kernel or dilation, or more padding.`);
-    slider.disabled = play.disabled = step.disabled = !output;
-    captions.input.textContent = `picture, ${n} × ${n}${p ? `, in a rim of ${p}` : ""}`;
-    const size_ = output ? output.length : 0;
-    sizeLine.innerHTML = `Size: ⌊(N + 2P − D(K − 1) − 1) / S⌋ + 1 = ⌊(${n} + 2·${p} − ${d}·(${k} − 1) − 1) / ${s}⌋ + 1 = <b>${output ? size_ : "none"}</b>`;
+    const [n, k] = [picture.length, model.get("kernel").length];
+    clear.style.visibility = drawn() ? "visible" : "hidden";
+    hand.offer();
+    const size = output ? output.length : "none";
+    input.caption.textContent = drawn()
+      ? `draw here: pointer, or arrow keys and space`
+      : `picture, ${n} × ${n}${p ? `, in a rim of ${p}` : ""}`;
+    sizeLine.innerHTML = `Size: ⌊(N + 2P − D(K − 1) − 1) / S⌋ + 1 = ⌊(${n} + 2·${p} − ${d}·(${k} − 1) − 1) / ${s}⌋ + 1 = <b>${size}</b>`;
+    const frames = hand.focused() ? [{ ...hand.cursor, width: 3 }] : [];
+    const show = (read) => paint(input.canvas, n + 2 * p, n + 2 * p, (r, c) => grey(picture[r - p]?.[c - p]),
+      [...read.map((tap) => ({ row: tap.row + p, column: tap.column + p, width: 2 })), ...frames]);
+    const index = window_.at();
     if (!output) {
-      stop();
-      paint(canvases.input, n + 2 * p, n + 2 * p, (r, c) => grey(image[r - p]?.[c - p]), []);
-      paint(canvases.output, 1, 1, () => "transparent", []);
-      captions.output.textContent = "output: none";
+      show([]);
+      paint(result.canvas, 1, 1, () => "#00000000", []);
+      paint(products.canvas, 1, 1, () => "#00000000", []);
+      result.caption.textContent = "output: none";
+      products.caption.textContent = "products";
       sumLine.textContent = "";
-      return;
+      const reach = d * (k - 1) + 1;
+      return `The kernel covers ${reach} × ${reach} pixels, more than the padded picture's ${n + 2 * p} × ${n + 2 * p}. Use a smaller kernel or dilation, or more padding.`;
     }
-    const columns = output[0].length;
-    position = Math.min(position, output.length * columns - 1);
-    slider.max = output.length * columns - 1;
-    slider.value = position;
-    const [row, column] = [Math.floor(position / columns), position % columns];
-    const read = taps(image, kernel, row, column, options());
-    paint(canvases.input, n + 2 * p, n + 2 * p, (r, c) => grey(image[r - p]?.[c - p]),
-      read.map((tap) => ({ row: tap.row + p, column: tap.column + p, width: 2 })));
+    const [row, column] = [Math.floor(index / size), index % size];
+    const read = taps(picture, model.get("kernel"), row, column, options());
+    show(read);
     const flat = output.flat();
     const low = Math.min(0, ...flat);
     const high = Math.max(low + 1e-9, low < 0 ? -low : 1, ...flat);
-    paint(canvases.output, output.length, columns, (r, c) => signed(output[r][c], high, low < -1e-9),
-      [{ row, column, width: 2.5 }]);
-    captions.output.textContent = `output, ${output.length} × ${columns}${low < -1e-9 ? ": blue above 0, red below" : ""}`;
-    const shown = read.filter((tap) => tap.product !== 0).slice(0, 9);
-    const terms = shown.map((tap) => `${format(tap.weight)}·${format(tap.value)}`).join(" + ") || "0";
-    const more = read.filter((tap) => tap.product !== 0).length > 9 ? " + …" : "";
-    sumLine.innerHTML = `Output (${row}, ${column}) = ${terms.replaceAll("+ -", "− ")}${more} = <b>${format(output[row][column])}</b>`;
-    canvases.input.setAttribute("aria-label", `picture ${model.get("picture")} with the window at row ${row * s - p}, column ${column * s - p}`);
-    canvases.output.setAttribute("aria-label", `output map; at row ${row}, column ${column} it is ${format(output[row][column])}`);
-    slider.setAttribute("aria-valuetext", `row ${row}, column ${column}: ${format(output[row][column])}`);
+    const negative = low < -1e-9;
+    paint(result.canvas, size, size, (r, c) => signed(output[r][c], high, negative), [{ row, column, width: 2.5 }]);
+    result.caption.textContent = `output, ${size} × ${size}${negative ? ": blue above 0, red below" : ""}`;
+    const limit = Math.max(1e-9, ...read.map((tap) => Math.abs(tap.product)));
+    products.caption.textContent = "weight × pixel";
+    paint(products.canvas, k, k, (r, c) => signed(read[r * k + c].product, limit, true), [],
+      (r, c) => format(read[r * k + c].product));
+    const terms = read.filter((tap) => tap.product !== 0);
+    const sum = signedSum(terms.slice(0, 9).map((tap) => `${format(tap.weight)}·${format(tap.value)}`));
+    const value = format(output[row][column]);
+    sumLine.innerHTML = `Output (${row}, ${column}) = ${sum}${terms.length > 9 ? " + …" : ""} = <b>${value}</b>`;
+    input.canvas.setAttribute("aria-label", hand.focused()
+      ? `drawing, at row ${hand.cursor.row - p}, column ${hand.cursor.column - p}; space draws`
+      : `picture ${model.get("picture")} with the window at row ${row * s - p}, column ${column * s - p}`);
+    products.canvas.setAttribute("aria-label", `products of weights and pixels, from ${format(Math.min(...read.map((tap) => tap.product)))} to ${format(Math.max(...read.map((tap) => tap.product)))}`);
+    result.canvas.setAttribute("aria-label", `output map; at row ${row}, column ${column} it is ${value}`);
+    window_.say(`row ${row}, column ${column}: ${value}`);
   }
 
-  function pick(event) {
-    if (!current.output) return;
-    const columns = current.output[0].length;
-    const cell = cellAt(canvases.output, event, current.output.length, columns);
-    if (cell) moveTo(cell.row * columns + cell.column);
-  }
-  canvases.output.addEventListener("pointermove", pick);
-  canvases.output.addEventListener("pointerdown", pick);
-
-  for (const name of STATE) model.on(`change:${name}`, update);
-  const watcher = new ResizeObserver(() => draw());
-  watcher.observe(el);
-  update();
-  return () => {
-    stop();
-    watcher.disconnect();
-    for (const name of STATE) model.off(`change:${name}`, update);
-  };
+  return ui.begin(
+    element("div", { className: "ux-row" },
+      ui.list("picture"), clear,
+      ui.presets("kernel", [...Object.keys(PRESETS), "random"],
+        (name) => ui.change({ kernel: (PRESETS[name] ?? random)(model.get("kernel").length) }), preset),
+      ui.number("kernel", setSize, () => model.get("kernel").length, whole("size K", 1, 7)),
+      ui.number("stride"), ui.number("padding"), ui.number("dilation"), ui.list("flip"), ui.reset),
+    ui.error,
+    element("div", { className: "ux-stage" },
+      input.node,
+      element("figure", { className: "ux-middle" }, element("figcaption", { textContent: "kernel" }), weights.node,
+        products.caption, products.canvas),
+      result.node),
+    window_.node, sumLine, sizeLine,
+  );
 }
 
 export default { render };

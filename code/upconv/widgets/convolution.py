@@ -13,10 +13,13 @@ from upconv.ops import conv2d
 from upconv.widgets._explorer import Explorer, matrix
 
 SIDE = 16
+DRAWING = "your drawing"
 
 
 def small_pictures() -> dict[str, list[list[float]]]:
-    """Pictures of 16 × 16 pixels: crops of photographs, and two that one can predict."""
+    """Pictures of 16 × 16 pixels: crops of photographs, digits, and two that one can predict."""
+    from sklearn.datasets import load_digits
+
     crops = {
         "cat's eye": photo("cat")[105:169, 150:214],
         "coin": photo("coins")[20:76, 20:76],
@@ -30,6 +33,10 @@ def small_pictures() -> dict[str, list[list[float]]]:
         blocks = [[float(crop[a:b, c:d].mean()) for c, d in pairs] for a, b in pairs]
         low, high = np.min(blocks), np.max(blocks)
         pictures[name] = np.round((np.array(blocks) - low) / (high - low), 2).tolist()
+    digits = load_digits()
+    for digit in (3, 8):  # the first of each, every pixel doubled
+        image = digits.images[np.flatnonzero(digits.target == digit)[0]] / 16
+        pictures[f"a {digit}"] = np.kron(image, np.ones((2, 2))).round(2).tolist()
     edge = np.zeros((SIDE, SIDE))
     edge[:, SIDE // 2 :] = 1
     spot = np.zeros((SIDE, SIDE))
@@ -48,7 +55,9 @@ class ConvolutionExplorer(Explorer):
     Traits
     ------
     picture
-        Name of one of ``pictures``.
+        Name of one of ``pictures``, or "your drawing".
+    drawing
+        16 × 16, what the reader has drawn.
     kernel
         K × K, K from 1 to 7, as nested lists or an array.
     stride, padding, dilation
@@ -58,10 +67,20 @@ class ConvolutionExplorer(Explorer):
     """
 
     name = "convolution"
-    state_names = ("pictures", "picture", "kernel", "stride", "padding", "dilation", "flip")
+    state_names = (
+        "pictures",
+        "picture",
+        "drawing",
+        "kernel",
+        "stride",
+        "padding",
+        "dilation",
+        "flip",
+    )
 
     pictures = traitlets.Dict().tag(sync=True)
     picture = traitlets.Unicode("cat's eye").tag(sync=True)
+    drawing = traitlets.Any().tag(sync=True)
     kernel = traitlets.Any().tag(sync=True)
     stride = traitlets.Int(1, min=1, max=4).tag(sync=True)
     padding = traitlets.Int(0, min=0, max=4).tag(sync=True)
@@ -70,6 +89,14 @@ class ConvolutionExplorer(Explorer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**({"pictures": small_pictures()} | kwargs))
+
+    @traitlets.default("drawing")
+    def _blank(self) -> list[list[float]]:
+        return np.zeros((SIDE, SIDE)).tolist()
+
+    @traitlets.validate("drawing")
+    def _check_drawing(self, proposal: dict[str, Any]) -> list[list[float]]:
+        return matrix(proposal["value"], "drawing", SIDE, SIDE)
 
     @traitlets.default("kernel")
     def _edge_kernel(self) -> list[list[float]]:
@@ -81,11 +108,16 @@ class ConvolutionExplorer(Explorer):
 
     @traitlets.validate("picture")
     def _check_picture(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] not in self.pictures:
-            names = ", ".join(self.pictures)
+        names = ", ".join([*self.pictures, DRAWING])
+        if proposal["value"] not in (*self.pictures, DRAWING):
             got = f"got {proposal['value']!r}, expected one of {names}"
             raise traitlets.TraitError(f"picture: {got}")
         return proposal["value"]
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture that the kernel slides over, (16, 16)."""
+        return np.array(self.drawing if self.picture == DRAWING else self.pictures[self.picture])
 
     @property
     def output(self) -> np.ndarray:
@@ -99,6 +131,5 @@ class ConvolutionExplorer(Explorer):
         kernel = np.array(self.kernel)
         if self.flip:
             kernel = kernel[::-1, ::-1].copy()
-        image = np.array(self.pictures[self.picture])
         options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
-        return conv2d(image[None, None], kernel[None, None], **options)[0, 0]
+        return conv2d(self.image[None, None], kernel[None, None], **options)[0, 0]

@@ -80,85 +80,34 @@ export function overlaps(n, k, options) {
 
 // ---- the page ----------------------------------------------------------------------------------
 
-const STATE = ["input", "kernel", "stride", "padding", "output_padding", "view"];
-const VIEWS = { stamps: "stamps, added up", zeros: "zeros, then convolution", matrix: "matrix" };
+export const STATE = {
+  input: square("input", 1, 5),
+  kernel: square("kernel", 1, 5),
+  stride: whole("stride S", 1, 4),
+  padding: whole("padding P", 0, 4),
+  output_padding: whole("output padding A", 0, 3),
+  view: choice("computed by", { stamps: "stamps, added up", zeros: "zeros, then convolution", matrix: "matrix" }),
+};
 
 function render({ model, el }) {
-  const start = Object.fromEntries(STATE.map((name) => [name, structuredClone(model.get(name))]));
-  let position = 0;
-  let problem = "";
   let output = null;
-
-  const field = (label, min, max, accept) => numberField(label, min, max, accept, complain);
-  const inputSize = field("input N", 1, 5, (n) => {
-    const old = model.get("input");
-    change("input", grid(n, (i, j) => old[i]?.[j] ?? i * n + j + 1));
-  });
-  const kernelSize = field("kernel K", 1, 5, (k) => change("kernel", grid(k, () => 1)));
-  const stride = field("stride S", 1, 4, (value) => {
-    if (model.get("output_padding") >= value) model.set("output_padding", value - 1);
-    change("stride", value);
-  });
-  const padding = field("padding P", 0, 4, (value) => change("padding", value));
-  const extra = field("output padding A", 0, 3, (value) => change("output_padding", value));
-  const view = element("select");
-  for (const [name, text] of Object.entries(VIEWS))
-    view.append(element("option", { value: name, textContent: text }));
-  view.addEventListener("change", () => change("view", view.value));
-  const reset = element("button", { type: "button", textContent: "Reset" });
-  reset.addEventListener("click", () => {
-    for (const name of STATE) model.set(name, structuredClone(start[name]));
-    model.save_changes();
-  });
-  const weights = kernelEditor((i, j, value) => {
+  const ui = frame({ model, el, title: "Transposed convolution explorer", state: STATE, update, draw });
+  const weights = kernelEditor(ui, "kernel", (i, j, value) => {
     const kernel = structuredClone(model.get("kernel"));
     kernel[i][j] = value;
-    change("kernel", kernel);
-  }, complain);
-
-  const canvases = { left: element("canvas"), right: element("canvas"), count: element("canvas") };
-  const captions = { left: element("figcaption"), right: element("figcaption"), count: element("figcaption") };
-  for (const canvas of Object.values(canvases)) canvas.setAttribute("role", "img");
-  const error = element("p", { className: "ux-error" });
-  error.setAttribute("role", "alert");
-  const slider = element("input", { type: "range", min: 0, value: 0 });
-  slider.setAttribute("aria-label", "output pixel");
-  slider.addEventListener("input", () => {
-    position = Number(slider.value);
-    draw();
+    ui.change({ kernel });
   });
-  const lines = ["sum", "size", "even"].map(() => element("p", { className: "ux-line" }));
-
-  el.replaceChildren(
-    element("style", { textContent: STYLE }),
-    element(
-      "section",
-      { className: "ux" },
-      element("div", { className: "ux-row" }, inputSize.node, kernelSize.node, stride.node,
-        padding.node, extra.node, named("computed by", view), reset),
-      error,
-      element("div", { className: "ux-stage" },
-        element("figure", {}, captions.left, canvases.left),
-        element("figure", { className: "ux-middle" },
-          element("figcaption", { textContent: "kernel" }), weights.node),
-        element("figure", {}, captions.right, canvases.right)),
-      element("div", { className: "ux-row" }, slider),
-      ...lines.slice(0, 2),
-      element("div", { className: "ux-overlap" },
-        element("figure", {}, captions.count, canvases.count), lines[2]),
-    ),
-  );
-  el.querySelector("section").setAttribute("aria-label", "Transposed convolution explorer");
-
-  function change(name, value) {
-    model.set(name, value);
-    model.save_changes();
-  }
-
-  function complain(message) {
-    problem = message;
-    draw();
-  }
+  const setInput = (n) => {
+    const old = model.get("input");
+    ui.change({ input: grid(n, (i, j) => old[i]?.[j] ?? i * n + j + 1) });
+  };
+  const setStride = (stride) =>
+    ui.change({ stride, output_padding: Math.min(model.get("output_padding"), stride - 1) });
+  const [left, right, count] = [ui.view(), ui.view(), ui.view()];
+  const lines = [ui.line("ux-mid"), ui.line("ux-mid", true), ui.line("ux-long")];
+  const pixel = player(ui, "output pixel", () => (output ? output.length ** 2 : 0), () => ui.redraw());
+  hover(right.canvas, () => (output ? [output.length, output.length] : [0, 0]),
+    ({ row, column }) => pixel.goTo(row * output.length + column));
 
   const options = () => ({
     stride: model.get("stride"),
@@ -167,18 +116,10 @@ function render({ model, el }) {
   });
 
   function update() {
-    problem = "";
     const [input, kernel] = [model.get("input"), model.get("kernel")];
-    inputSize.input.value = input.length;
-    kernelSize.input.value = kernel.length;
-    stride.input.value = model.get("stride");
-    padding.input.value = model.get("padding");
-    extra.input.value = model.get("output_padding");
-    view.value = model.get("view");
     weights.show(kernel);
     const compute = { stamps: scatter, zeros: gather, matrix: byMatrix }[model.get("view")];
     output = model.get("output_padding") < model.get("stride") ? compute(input, kernel, options()) : null;
-    draw();
   }
 
   function byMatrix(input, kernel, settings) {
@@ -195,84 +136,75 @@ function render({ model, el }) {
     const { stride: s, padding: p, outputPadding: a } = options();
     const [n, k] = [input.length, kernel.length];
     const size = transposedSize(n, k, s, p, a);
-    error.textContent = problem || (a >= s
-      ? `Output padding ${a} must be less than the stride ${s}: it chooses among ${s} sizes.`
-      : output ? "" : `A padding of ${p} cuts off everything: the size would be ${size}.`);
     lines[1].innerHTML = `Size: S(N − 1) + K − 2P + A = ${s}·(${n} − 1) + ${k} − 2·${p} + ${a} = <b>${output ? size : "none"}</b>`;
-    slider.disabled = !output;
+    const position = pixel.at();
     if (!output) {
-      for (const canvas of Object.values(canvases)) paint(canvas, 1, 1, () => "#00000000", []);
-      for (const caption of Object.values(captions)) caption.textContent = "";
+      for (const { canvas, caption } of [left, right, count]) {
+        paint(canvas, 1, 1, () => "#00000000", []);
+        caption.textContent = "\u00a0";
+      }
       lines[0].textContent = lines[2].textContent = "";
-      return;
+      return a >= s
+        ? `Output padding ${a} must be less than the stride ${s}: it chooses among ${s} sizes.`
+        : `A padding of ${p} cuts off everything: the size would be ${size}.`;
     }
-    position = Math.min(position, size * size - 1);
-    slider.max = size * size - 1;
-    slider.value = position;
     const [row, column] = [Math.floor(position / size), position % size];
-    const all = stamps(n, k, options());
-    const mine = all.filter((stamp) => stamp.row === row && stamp.column === column);
+    const mine = stamps(n, k, options()).filter((stamp) => stamp.row === row && stamp.column === column);
     const scale = (values) => Math.max(1e-9, ...values.flat().map(Math.abs));
     const blue = (value, limit) => signed(value, limit, true);
 
     const inputLimit = scale(input);
     if (model.get("view") === "stamps") {
-      captions.left.textContent = `input, ${n} × ${n}: framed, who stamps here`;
-      paint(canvases.left, n, n, (r, c) => blue(input[r][c], inputLimit),
+      left.caption.textContent = `input, ${n} × ${n}: framed, who stamps here`;
+      paint(left.canvas, n, n, (r, c) => blue(input[r][c], inputLimit),
         mine.map(({ p: r, q: c }) => ({ row: r, column: c, width: 2.5 })), (r, c) => format(input[r][c]));
     } else if (model.get("view") === "zeros") {
       const wide = stretched(input, kernel, options());
-      captions.left.textContent = `with zeros, ${wide.length} × ${wide.length}, and the window`;
-      paint(canvases.left, wide.length, wide.length, (r, c) => blue(wide[r][c], inputLimit),
+      left.caption.textContent = `with zeros, ${wide.length} × ${wide.length}, and the window`;
+      paint(left.canvas, wide.length, wide.length, (r, c) => blue(wide[r][c], inputLimit),
         grid(k, (i, j) => ({ row: row + i, column: column + j, width: 2 })).flat(),
         (r, c) => format(wide[r][c]));
     } else {
       const rows = matrix(n, kernel, options());
       const limit = scale(rows);
-      captions.left.textContent = `matrix, ${rows.length} × ${n * n}: framed, the row of this output`;
-      paint(canvases.left, rows.length, n * n, (r, c) => blue(rows[r][c], limit),
+      left.caption.textContent = `matrix, ${rows.length} × ${n * n}: framed, this output's row`;
+      paint(left.canvas, rows.length, n * n, (r, c) => blue(rows[r][c], limit),
         rows[position].map((_, index) => ({ row: position, column: index, width: 1.5 })),
         (r, c) => (rows[r][c] ? format(rows[r][c]) : ""));
     }
     const limit = scale(output);
-    captions.right.textContent = `output, ${size} × ${size}`;
-    paint(canvases.right, size, size, (r, c) => blue(output[r][c], limit),
+    right.caption.textContent = `output, ${size} × ${size}`;
+    paint(right.canvas, size, size, (r, c) => blue(output[r][c], limit),
       [{ row, column, width: 2.5 }], (r, c) => format(output[r][c]));
-    const terms = mine.map((stamp) =>
-      `${format(kernel[stamp.i][stamp.j])}·${format(input[stamp.p][stamp.q])}`).join(" + ") || "0";
-    lines[0].innerHTML = `Output (${row}, ${column}) = ${terms.replaceAll("+ -", "− ")} = <b>${format(output[row][column])}</b>`;
+    const terms = mine.map((stamp) => `${format(kernel[stamp.i][stamp.j])}·${format(input[stamp.p][stamp.q])}`);
+    const value = format(output[row][column]);
+    lines[0].innerHTML = `Output (${row}, ${column}) = ${signedSum(terms)} = <b>${value}</b>`;
 
-    const count = overlaps(n, k, options());
-    const most = Math.max(...count.flat());
-    captions.count.textContent = "products per pixel";
-    paint(canvases.count, size, size, (r, c) => blue(count[r][c], most + 1), [], (r, c) => String(count[r][c]));
-    const even = k % s === 0;
-    lines[2].innerHTML = even
+    const products = overlaps(n, k, options());
+    const most = Math.max(...products.flat());
+    count.caption.textContent = "products per pixel";
+    paint(count.canvas, size, size, (r, c) => blue(products[r][c], most + 1), [], (r, c) => String(products[r][c]));
+    lines[2].innerHTML = k % s === 0
       ? `The kernel size ${k} is a multiple of the stride ${s}: away from the borders every pixel is a sum of <b>${(k / s) ** 2}</b> products.`
       : `The kernel size ${k} is no multiple of the stride ${s}: neighbouring pixels are sums of unequally many products. <b>Expect a checkerboard.</b>`;
-    canvases.left.setAttribute("aria-label", captions.left.textContent);
-    canvases.right.setAttribute("aria-label", `output; at row ${row}, column ${column} it is ${format(output[row][column])}`);
-    canvases.count.setAttribute("aria-label", `products per pixel, from ${Math.min(...count.flat())} to ${most}`);
-    slider.setAttribute("aria-valuetext", `row ${row}, column ${column}: ${format(output[row][column])}`);
+    left.canvas.setAttribute("aria-label", left.caption.textContent);
+    right.canvas.setAttribute("aria-label", `output; at row ${row}, column ${column} it is ${value}`);
+    count.canvas.setAttribute("aria-label", `products per pixel, from ${Math.min(...products.flat())} to ${most}`);
+    pixel.say(`row ${row}, column ${column}: ${value}`);
   }
 
-  function pick(event) {
-    const cell = output && cellAt(canvases.right, event, output.length, output.length);
-    if (!cell) return;
-    position = cell.row * output.length + cell.column;
-    draw();
-  }
-  canvases.right.addEventListener("pointermove", pick);
-  canvases.right.addEventListener("pointerdown", pick);
-
-  for (const name of STATE) model.on(`change:${name}`, update);
-  const watcher = new ResizeObserver(() => draw());
-  watcher.observe(el);
-  update();
-  return () => {
-    watcher.disconnect();
-    for (const name of STATE) model.off(`change:${name}`, update);
-  };
+  return ui.begin(
+    element("div", { className: "ux-row" },
+      ui.number("input", setInput, () => model.get("input").length, whole("input N", 1, 5)),
+      ui.number("kernel", (k) => ui.change({ kernel: grid(k, () => 1) }), () => model.get("kernel").length, whole("kernel K", 1, 5)),
+      ui.number("stride", setStride), ui.number("padding"), ui.number("output_padding"), ui.list("view"), ui.reset),
+    ui.error,
+    element("div", { className: "ux-stage" }, left.node,
+      element("figure", { className: "ux-middle" }, element("figcaption", { textContent: "kernel" }), weights.node),
+      right.node),
+    pixel.node, lines[0], lines[1],
+    element("div", { className: "ux-overlap" }, count.node, lines[2]),
+  );
 }
 
 export default { render };

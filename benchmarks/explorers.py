@@ -1,0 +1,106 @@
+"""How long the explorers take to answer, in Chromium, with its Performance API.
+
+    python benchmarks/explorers.py [--json]
+
+Needs the built site (``make book``). Each control is moved 40 times; the time from the event to
+the end of all computing and drawing calls is taken, and the median printed, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browser import require_browser
+
+# What is moved: explorer, label of the range control.
+CONTROLS = {
+    "convolution": ("convolution-1", "position of the window"),
+    "transposed": ("transposed-1", "output pixel"),
+    "pooling": ("pooling-1", "pooled value"),
+    "receptive": ("receptive-1", "layer"),
+    "shape": ("shape-1", "input size"),
+    "fourier": ("fourier-1", "radius"),
+}
+MOVE = """([id, label]) => {
+    const slider = document.querySelector(`#${id} input[type=range][aria-label="${label}"]`);
+    const times = Array.from({ length: 40 }, (_, i) => {
+        slider.value = Number(slider.min) + (i * 7) % (slider.max - slider.min + 1);
+        const start = performance.now();
+        slider.dispatchEvent(new Event("input"));
+        return performance.now() - start;
+    });
+    return times.sort((a, b) => a - b)[20];
+}"""
+
+
+def measure(page: Page) -> dict[str, float]:
+    """Median response of every explorer on the opened page, in milliseconds."""
+    times = {name: page.evaluate(MOVE, list(control)) for name, control in CONTROLS.items()}
+    # Editing a kernel computes the whole output anew, at the largest size there is.
+    page.evaluate(
+        "kernel => { location.hash = `convolution-1:padding=4&kernel=${kernel}`; }",
+        ";".join([",".join(["0.1"] * 7)] * 7),
+    )
+    page.wait_for_timeout(300)
+    times["convolution, kernel of 7 × 7 edited"] = page.evaluate(
+        """() => {
+            const weight = document.querySelector("#convolution-1 .ux-kernel input");
+            const times = Array.from({ length: 40 }, (_, i) => {
+                weight.value = i % 5;
+                const start = performance.now();
+                weight.dispatchEvent(new Event("change"));
+                return performance.now() - start;
+            });
+            return times.sort((a, b) => a - b)[20];
+        }"""
+    )
+    page.evaluate(
+        """async () => {
+            const canvas = new OffscreenCanvas(512, 512);
+            const context = canvas.getContext("2d");
+            for (let i = 0; i < 300; i++) context.fillRect((i * 97) % 512, (i * 53) % 512, 40, 9);
+            const input = document.querySelector("#fourier-1 input[type=file]");
+            const files = new DataTransfer();
+            files.items.add(new File([await canvas.convertToBlob()], "bars.png"));
+            input.files = files.files;
+            input.dispatchEvent(new Event("change"));
+        }"""
+    )
+    page.get_by_text("picture, 512 × 512").wait_for()
+    times["fourier, picture of 512 × 512"] = page.evaluate(MOVE, list(CONTROLS["fourier"]))
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the medians as JSON")
+    arguments = parser.parse_args()
+    site = ROOT / "_build" / "html" / "book" / "explorers.html"
+    if not site.exists():
+        raise SystemExit(f"{site} is not there: run `make book`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=require_browser(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(site.as_uri())
+        page.wait_for_timeout(1000)
+        times = measure(page)
+        browser.close()
+    if arguments.json:
+        print(json.dumps(times))
+        return
+    for name, time in times.items():
+        print(f"{name:40} {time:6.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
