@@ -84,14 +84,19 @@ def notebook(lab, chromium):
     page = chromium.new_page(viewport={"width": 1200, "height": 6000})
     page.goto(f"{address}lab/tree/explorers.ipynb")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
     everything = page.get_by_text("Run All Cells", exact=True)
-    for _ in range(40):  # until the notebook is ready, the menu lacks this
+    for _ in range(60):  # until the notebook is ready, the menu lacks this or does nothing
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.wait_for_timeout(250)
         if everything.is_visible():
+            everything.click()
+            page.wait_for_timeout(1000)
+        else:
+            page.keyboard.press("Escape")
+        if re.search(r"[\d*]", prompt.inner_text()):
             break
-        page.keyboard.press("Escape")
-    everything.click()
     last = page.locator(".jp-CodeCell").nth(2 * len(CASES))
     expect(last.locator(".jp-OutputArea-output")).to_be_visible(timeout=90_000)
     # JupyterLab may draw an output a second time just after the first.
