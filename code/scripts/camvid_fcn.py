@@ -1,0 +1,145 @@
+"""FCN-32s, 16s, 8s and 2s on CamVid, three seeds each: writes results/camvid_fcn.json.
+
+    python code/scripts/camvid_fcn.py
+
+About 25 minutes on two CPU cores. Runs that the file holds already are not repeated, so it can
+be broken off and started again. Also draws the best, the median and the worst test frame of
+FCN-8s, seed 0, chosen by score.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+
+from upconv import results
+from upconv.data import VOID, camvid, paint
+from upconv.torch import FCN, load_imagenet
+from upconv.training import SegmentationScores, Settings, evaluate, predict, train
+
+# Name → stride of the finest skip, and the factor on the encoder's learning rate.
+VARIANTS = {
+    "FCN-32s": (32, 1.0),
+    "FCN-16s": (16, 1.0),
+    "FCN-8s": (8, 1.0),
+    "FCN-2s": (2, 1.0),
+    "FCN-8s, encoder fixed": (8, 0.0),
+}
+SETTINGS = Settings(
+    steps=2000,
+    batch=8,
+    crop=(128, 192),
+    learning_rate=1e-3,
+    jitter=0.15,
+    zoom=(0.8, 1.6),
+    save_every=500,
+)
+NETWORK = {"encoder": "squeezenet", "head": 256, "head_kernel": 3}
+
+
+def class_weights(masks: np.ndarray, classes: int) -> tuple[float, ...]:
+    """One over the root of each class's frequency, of mean 1 over the pixels."""
+    counts = np.bincount(masks[masks != VOID], minlength=classes)
+    frequency = counts / counts.sum()
+    weights = frequency**-0.5
+    return tuple((weights / (weights * frequency).sum()).tolist())
+
+
+def build(stride: int, seed: int) -> FCN:
+    """An FCN whose encoder knows ImageNet."""
+    torch.manual_seed(seed)
+    network = FCN(11, stride, **NETWORK)
+    load_imagenet(network.encoder, "squeezenet")
+    return network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    sets = {split: camvid(split) for split in ("train", "val", "test")}
+    settings = replace(
+        SETTINGS, class_weights=class_weights(sets["train"].masks, len(sets["train"].classes))
+    )
+    try:
+        result = results.load("camvid_fcn")
+    except ValueError:
+        result = {"runs": []}
+    data = "CamVid, 240 × 180, 367 frames to train, 233 to test, 11 classes, void left out"
+    result |= results.provenance(data) | {
+        "network": NETWORK | {"weights": "SqueezeNet 1.1, ImageNet"},
+        "settings": asdict(settings),
+        "classes": sets["test"].classes,
+    }
+    for seed in range(arguments.seeds):
+        for name, (stride, factor) in VARIANTS.items():
+            if any(run["name"] == name and run["seed"] == seed for run in result["runs"]):
+                continue
+            network = build(stride, seed)
+            now = replace(settings, seed=seed, encoder_factor=factor)
+            history = train(network, sets["train"], now, progress=False)
+            scores = {split: evaluate(network, sets[split]).asdict() for split in ("val", "test")}
+            result["runs"].append(
+                {
+                    "name": name,
+                    "seed": seed,
+                    "parameters": sum(p.numel() for p in network.parameters()),
+                    "seconds": round(history.seconds, 1),
+                    "losses": [round(loss, 4) for loss in history.losses[::10]],
+                }
+                | scores
+            )
+            results.keep("camvid_fcn", result)
+            print(
+                name,
+                seed,
+                f"{history.seconds:.0f} s",
+                round(scores["test"]["mean_iou"], 3),
+                flush=True,
+            )
+            if seed == 0 and stride in (32, 16, 8) and factor:
+                predictions[name] = predict_all(network, sets["test"].images)
+    if predictions:
+        result["frames"] = draw_frames(sets["test"], predictions)
+        results.keep("camvid_fcn", result)
+
+
+predictions: dict[str, np.ndarray] = {}
+
+
+def predict_all(network, images: np.ndarray) -> np.ndarray:
+    return np.concatenate([predict(network, images[i : i + 16]) for i in range(0, len(images), 16)])
+
+
+def draw_frames(data, predictions: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Save best, median and worst frame of FCN-8s: image, truth, and the predictions."""
+    from PIL import Image
+
+    def score(prediction: np.ndarray, mask: np.ndarray) -> float:
+        scores = SegmentationScores(len(data.classes))
+        scores.add(prediction, mask)
+        return scores.scores().mean_iou
+
+    each = {
+        name: [score(p, m) for p, m in zip(maps, data.masks, strict=True)]
+        for name, maps in predictions.items()
+    }
+    order = np.argsort(each["FCN-8s"])
+    chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
+    frames = {}
+    for kind, index in chosen.items():
+        panels = [data.images[index], paint(data.masks[index], data.colours)]
+        panels += [paint(maps[index], data.colours) for maps in predictions.values()]
+        picture = Image.fromarray(np.concatenate(panels, axis=1))
+        picture.save(results.FOLDER / f"camvid_{kind}.jpg", quality=88)
+        frames[kind] = {"frame": int(index)} | {
+            name: round(values[index], 4) for name, values in each.items()
+        }
+    return frames
+
+
+if __name__ == "__main__":
+    main()

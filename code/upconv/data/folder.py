@@ -1,0 +1,148 @@
+"""Your own images and masks, from two folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from upconv.data.sets import VOID, SegmentationSet
+
+EXTENSIONS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+
+
+class BadData(ValueError):
+    """A file that cannot be used; the message names it."""
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """A picture as (H, W, 3), uint8, upright; transparency on white, 16 bits scaled to 8.
+
+    Raises
+    ------
+    BadData
+        If it cannot be read.
+    """
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+            if image.mode in ("I", "I;16", "I;16B", "F"):
+                values = np.asarray(image, dtype=np.float64)
+                top = 65535.0 if values.max() > 255 else 255.0
+                image = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                image = image.convert("RGBA")
+                white = Image.new("RGBA", image.size, "white")
+                image = Image.alpha_composite(white, image)
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise BadData(f"{path}: not a readable image ({str(error).splitlines()[0]})") from error
+
+
+def read_mask(path: str | Path, classes: int) -> np.ndarray:
+    """A mask as (H, W), uint8: palette index or grey value is the class, 255 is void.
+
+    A two-class mask may also be black and white (0 and 255), when it holds nothing else: then
+    255 is class 1.
+
+    Raises
+    ------
+    BadData
+        If it cannot be read, has colours, or a value is no class.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode == "1":
+                image = image.convert("L")
+            if image.mode not in ("L", "P", "I", "I;16"):
+                expected = "grey values or a palette, one number a pixel"
+                raise BadData(f"{path}: got a mask in mode {image.mode}, expected {expected}")
+            values = np.asarray(image)
+            grey = image.mode != "P"
+    except BadData:
+        raise
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise BadData(f"{path}: not a readable mask ({str(error).splitlines()[0]})") from error
+    present = np.unique(values)
+    if grey and classes == 2 and set(present.tolist()) <= {0, 255}:
+        return (values == 255).astype(np.uint8)
+    wrong = present[(present >= classes) & (present != VOID)]
+    if len(wrong):
+        expected = f"0 to {classes - 1}, or {VOID} for void"
+        raise BadData(f"{path}: got the label {wrong[0]}, expected {expected}")
+    return values.astype(np.uint8)
+
+
+class _Files(Sequence):
+    """Reads each file when it is asked for."""
+
+    def __init__(self, paths: list[Path], read) -> None:
+        self.paths, self.read = paths, read
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.read(self.paths[index])
+
+
+def folder(
+    images: str | Path, masks: str | Path, classes: int | Sequence[str], check: bool = True
+) -> SegmentationSet:
+    """Images and masks of the same names (extensions may differ), of any sizes.
+
+    Parameters
+    ----------
+    images, masks
+        Folders.
+    classes
+        How many, or their names.
+    check
+        Read every file once, now, so that nothing goes wrong later.
+
+    Raises
+    ------
+    BadData
+        If a folder is missing or empty, an image lacks its mask or a mask its image, sizes of a
+        pair differ, a file cannot be read, or a label is out of range.
+    """
+    names = tuple(classes) if not isinstance(classes, int) else ()
+    if isinstance(classes, int):
+        if not 2 <= classes <= VOID:
+            raise ValueError(f"classes: got {classes}, expected 2 to {VOID}")
+        names = tuple(f"class {i}" for i in range(classes))
+    found = {}
+    for kind, place in (("images", images), ("masks", masks)):
+        place = Path(place)
+        if not place.is_dir():
+            raise BadData(f"{place}: not a folder, expected {kind}")
+        files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in EXTENSIONS]
+        if not files:
+            raise BadData(f"{place}: holds no {kind} ({', '.join(sorted(EXTENSIONS))})")
+        found[kind] = {path.stem: path for path in files}
+        if len(found[kind]) < len(files):
+            twice = next(f for f in files if found[kind][f.stem] != f)
+            raise BadData(
+                f"{twice}: another file of the same name, with another extension, is there"
+            )
+    for kind, other in (("images", "masks"), ("masks", "images")):
+        lonely = sorted(found[kind].keys() - found[other].keys())
+        if lonely:
+            missing = f"{lonely[0]}.* in {Path(masks if other == 'masks' else images)}"
+            raise BadData(f"{found[kind][lonely[0]]}: expected {missing}, which is not there")
+    stems = sorted(found["images"])
+    data = SegmentationSet(
+        "folder",
+        names,
+        _Files([found["images"][stem] for stem in stems], read_image),
+        _Files([found["masks"][stem] for stem in stems], lambda path: read_mask(path, len(names))),
+    )
+    if check:
+        for stem, (image, mask) in zip(stems, data, strict=True):
+            if image.shape[:2] != mask.shape:
+                got = f"{mask.shape[1]} × {mask.shape[0]}"
+                expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
+                raise BadData(f"{found['masks'][stem]}: got {got} pixels, expected {expected}")
+    return data

@@ -1,0 +1,76 @@
+"""What a segmentation set is: images with masks, and the names of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+VOID = 255  # in masks: not labelled, counted nowhere
+
+
+@dataclass
+class SegmentationSet:
+    """Images (H, W, 3) and masks (H, W), both uint8; a mask holds class numbers, or ``VOID``.
+
+    ``images`` and ``masks`` are arrays with one more axis, or sequences if sizes differ.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    images: Sequence[np.ndarray] | np.ndarray
+    masks: Sequence[np.ndarray] | np.ndarray
+    colours: tuple[tuple[int, int, int], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.masks):
+            got = f"{len(self.images)} images and {len(self.masks)} masks"
+            raise ValueError(f"masks: got {got}, expected as many")
+        if not self.colours:
+            self.colours = palette(len(self.classes))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.images[index], self.masks[index]
+
+    def subset(self, indices: Sequence[int] | slice) -> SegmentationSet:
+        """The same set with some of its images only."""
+        chosen = range(len(self))[indices] if isinstance(indices, slice) else indices
+        images, masks = ([part[i] for i in chosen] for part in (self.images, self.masks))
+        if isinstance(self.images, np.ndarray):
+            images, masks = np.array(images), np.array(masks)
+        return SegmentationSet(self.name, self.classes, images, masks, self.colours)
+
+
+# Okabe & Ito's eight colours that colour-blind readers tell apart, then their mixtures.
+_BASE = (
+    (40, 44, 52),
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+    (153, 153, 153),
+    (255, 255, 255),
+    (128, 64, 0),
+    (120, 94, 240),
+)
+
+
+def palette(count: int) -> tuple[tuple[int, int, int], ...]:
+    """A colour for each class, (red, green, blue) from 0 to 255, dark for the first."""
+    rng = np.random.default_rng(7)
+    more = [tuple(int(x) for x in rng.integers(40, 255, 3)) for _ in range(count)]
+    return (*_BASE, *more)[:count]
+
+
+def paint(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """A mask (H, W) as a picture (H, W, 3), uint8; what is not labelled is black."""
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colours)] = colours
+    return table[mask]

@@ -1,0 +1,23 @@
+"""The networks of the course in PyTorch: (N, C, H, W), logits out."""
+
+from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
+from upconv.torch.encoders import ENCODERS, VGG16, Encoder, SqueezeNet, VGG16Classifier
+from upconv.torch.fcn import FCN, ConcatFCN, FeatureSumFCN, Segmenter, pad_to_multiple, upsampling
+from upconv.torch.weights import load_imagenet
+
+__all__ = [
+    "ENCODERS",
+    "FCN",
+    "VGG16",
+    "ConcatFCN",
+    "ConvAutoencoder",
+    "Encoder",
+    "FeatureSumFCN",
+    "Segmenter",
+    "SqueezeNet",
+    "VGG16Classifier",
+    "WindowClassifier",
+    "load_imagenet",
+    "pad_to_multiple",
+    "upsampling",
+]

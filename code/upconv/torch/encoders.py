@@ -1,0 +1,159 @@
+"""Encoders: classification networks cut where their maps still have places.
+
+Each takes images in [0, 1], (N, 3, H, W) with H and W multiples of its deepest stride, and
+returns its maps as ``{stride: map}``. The names of the parameters are torchvision's, so that its
+checkpoints load as they are.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def scaled(channels: int, width: float) -> int:
+    """A number of channels, scaled, at least 1."""
+    return max(1, round(channels * width))
+
+
+def he_initialise(network: nn.Module) -> None:
+    """He et al. (2015): weights of variance 2 / fan-in, biases zero; for networks with ReLU.
+
+    PyTorch's own default is smaller, and without batch norm the signal dies out on the way.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            # In a transposed convolution an output meets fan-in / stride² of the weights.
+            transposed = isinstance(layer, nn.ConvTranspose2d)
+            kernels = layer.kernel_size if hasattr(layer, "kernel_size") else (1, 1)
+            inputs = layer.weight.shape[0 if transposed else 1]
+            stride = layer.stride if transposed else (1, 1)
+            meets = inputs * kernels[0] * kernels[1] / (stride[0] * stride[1])
+            nn.init.normal_(layer.weight, std=(2 / meets) ** 0.5)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class Encoder(nn.Module):
+    """Base: normalisation, and the walk along ``features`` that collects the maps."""
+
+    channels: dict[int, int]  # stride → channels of the map
+    ends: dict[int, int]  # stride → index in ``features`` after which the map is taken
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> dict[int, Tensor]:
+        x = (image - self.mean) / self.std
+        strides = {index: stride for stride, index in self.ends.items()}
+        maps = {}
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in strides:
+                maps[strides[index]] = x
+        return maps
+
+
+class VGG16(Encoder):
+    """The convolutions of VGG16: Simonyan & Zisserman (2015), configuration D.
+
+    13 convolutions of 3 × 3, five poolings; maps after each pooling, strides 2 to 32.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        self.channels, self.ends = {}, {}
+        before = 3
+        for block, (channels, count) in enumerate(
+            [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]
+        ):
+            after = scaled(channels, width)
+            for _ in range(count):
+                layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
+                before = after
+            layers.append(nn.MaxPool2d(2))
+            self.channels[2 ** (block + 1)] = after
+            self.ends[2 ** (block + 1)] = len(layers) - 1
+        self.features = nn.Sequential(*layers)
+
+
+class Fire(nn.Module):
+    """Squeeze to few channels by 1 × 1, expand by 1 × 1 and 3 × 3 side by side."""
+
+    def __init__(self, before: int, squeeze: int, expand: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(before, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.squeeze(x).relu()
+        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu()
+
+
+class SqueezeNet(Encoder):
+    """SqueezeNet 1.1: Iandola et al. (2016), 0.7 million parameters; strides 2 to 32.
+
+    Departures: padding 1 in the first convolution and in the poolings, where the original has
+    none, so that every stage halves the size exactly and maps lie on top of each other; and one
+    more pooling at the end, so that the deepest stride is VGG16's.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        super().__init__()
+        c = {n: scaled(n, width) for n in (16, 32, 48, 64, 128, 192, 256)}
+        self.features = nn.Sequential(
+            nn.Conv2d(3, c[64], 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),  # stride 2
+            nn.MaxPool2d(3, 2, padding=1),
+            Fire(c[64], c[16], c[64]),
+            Fire(2 * c[64], c[16], c[64]),  # stride 4
+            nn.MaxPool2d(3, 2, padding=1),
+            Fire(2 * c[64], c[32], c[128]),
+            Fire(2 * c[128], c[32], c[128]),  # stride 8
+            nn.MaxPool2d(3, 2, padding=1),
+            Fire(2 * c[128], c[48], c[192]),
+            Fire(2 * c[192], c[48], c[192]),
+            Fire(2 * c[192], c[64], c[256]),
+            Fire(2 * c[256], c[64], c[256]),  # stride 16
+            nn.MaxPool2d(3, 2, padding=1),  # stride 32
+        )
+        self.ends = {2: 1, 4: 4, 8: 7, 16: 12, 32: 13}
+        self.channels = {2: c[64], 4: 2 * c[64], 8: 2 * c[128], 16: 2 * c[256], 32: 2 * c[256]}
+
+
+ENCODERS = {"vgg16": VGG16, "squeezenet": SqueezeNet}
+
+
+class VGG16Classifier(nn.Module):
+    """All of VGG16 as torchvision names it: features, then three dense layers.
+
+    (N, 3, 224, 224) in [0, 1] → (N, classes) logits.
+    """
+
+    def __init__(self, classes: int = 1000, width: float = 1.0) -> None:
+        super().__init__()
+        encoder = VGG16(width)
+        self.features = encoder.features
+        hidden = scaled(4096, width)
+        self.classifier = nn.Sequential(
+            nn.Linear(encoder.channels[32] * 49, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(hidden, classes),
+        )
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        maps = self.features((image - self.mean) / self.std)
+        return self.classifier(maps.flatten(1))

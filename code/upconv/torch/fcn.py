@@ -1,0 +1,181 @@
+"""Fully convolutional networks: Long, Shelhamer & Darrell (2015), and relatives for comparison.
+
+All take images in [0, 1], (N, 3, H, W) of any size, and return logits (N, classes, H, W). Inside,
+the image is padded with zeros (after normalisation: grey) to multiples of 32, half on each side,
+and the logits are cropped back.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from upconv.ops import bilinear_kernel
+from upconv.torch.encoders import ENCODERS, IMAGENET_MEAN, he_initialise, scaled
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, slice]]:
+    """The image padded with the mean colour, and the window that crops the padding off again."""
+    height, width = image.shape[-2:]
+    tall, wide = -height % multiple, -width % multiple
+    top, left = tall // 2, wide // 2
+    window = (slice(top, top + height), slice(left, left + width))
+    if tall or wide:
+        mean = image.new_tensor(IMAGENET_MEAN).view(3, 1, 1)
+        image = F.pad(image - mean, (left, wide - left, top, tall - top)) + mean
+    return image, window
+
+
+class Segmenter(nn.Module):
+    """Base: pad, ``logits`` on the padded image, crop."""
+
+    multiple = 32
+
+    def forward(self, image: Tensor) -> Tensor:
+        padded, window = pad_to_multiple(image, self.multiple)
+        return self.logits(padded)[..., window[0], window[1]]
+
+
+def upsampling(classes: int, factor: int, learned: bool = True) -> nn.ConvTranspose2d:
+    """Transposed convolution that starts as bilinear interpolation, one class at a time."""
+    layer = nn.ConvTranspose2d(
+        classes, classes, 2 * factor, stride=factor, padding=factor // 2, bias=False
+    )
+    with torch.no_grad():
+        layer.weight.zero_()
+        tent = torch.from_numpy(bilinear_kernel(factor)).to(layer.weight.dtype)
+        layer.weight[range(classes), range(classes)] = tent
+    layer.weight.requires_grad_(learned)
+    return layer
+
+
+class FCN(Segmenter):
+    """FCN-32s, FCN-16s, FCN-8s as in the paper, down to FCN-2s: class scores of maps, summed.
+
+    Parameters
+    ----------
+    classes
+        Number of output channels.
+    stride
+        Of the finest map that is scored: 32, 16, 8, 4 or 2. The last step enlarges by it.
+    encoder
+        "vgg16" as in the paper, or "squeezenet".
+    width
+        Factor on all channels of the encoder and head.
+    head
+        Channels of the layers that were VGG16's dense ones, fc6 and fc7, before ``width``.
+    head_kernel
+        Kernel of fc6: 7 as in VGG16.
+
+    Departures from the paper: padding of 3 in fc6 and to a multiple of 32 outside, instead of a
+    rim of 100 pixels; the finest upsampling is learned too.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        stride: int = 8,
+        encoder: str = "vgg16",
+        width: float = 1.0,
+        head: int = 4096,
+        head_kernel: int = 7,
+    ) -> None:
+        super().__init__()
+        if stride not in (2, 4, 8, 16, 32):
+            raise ValueError(f"stride: got {stride}, expected 32, 16, 8, 4 or 2")
+        if encoder not in ENCODERS:
+            raise ValueError(f"encoder: got {encoder!r}, expected one of {', '.join(ENCODERS)}")
+        self.stride = stride
+        self.encoder = ENCODERS[encoder](width)
+        hidden = scaled(head, width)
+        deepest = self.encoder.channels[32]
+        self.fc6 = nn.Conv2d(deepest, hidden, head_kernel, padding=head_kernel // 2)
+        self.fc7 = nn.Conv2d(hidden, hidden, 1)
+        self.dropout = nn.Dropout()
+        self.score = nn.Conv2d(hidden, classes, 1)
+        skips = [s for s in (16, 8, 4, 2) if s >= stride]
+        self.score_skip = nn.ModuleDict(
+            {str(s): nn.Conv2d(self.encoder.channels[s], classes, 1) for s in skips}
+        )
+        he_initialise(self)
+        for layer in (self.score, *self.score_skip.values()):  # as in the paper
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.up = nn.ModuleDict({str(s): upsampling(classes, 2) for s in skips})
+        self.up_last = upsampling(classes, stride)
+
+    def logits(self, image: Tensor) -> Tensor:
+        maps = self.encoder(image)
+        x = self.dropout(self.fc6(maps[32]).relu())
+        x = self.dropout(self.fc7(x).relu())
+        x = self.score(x)
+        for stride, score in self.score_skip.items():
+            x = self.up[stride](x) + score(maps[int(stride)])
+        return self.up_last(x)
+
+
+class FeatureSumFCN(Segmenter):
+    """FCN-8s with sums of feature maps instead of class scores, and its twin without the sums.
+
+    Differs from the paper: a ReLU on the class scores, no activation between the transposed
+    convolutions, pool4 and pool3 added as they are (512 and 256 channels). Additions have no
+    parameters, so both twins have the same number: 136,514,116 for two classes.
+    """
+
+    def __init__(
+        self, classes: int = 2, skips: bool = True, encoder: str = "vgg16", width: float = 1.0,
+        head: int = 4096, head_kernel: int = 7,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.skips = skips
+        self.encoder = ENCODERS[encoder](width)
+        c = self.encoder.channels
+        hidden = scaled(head, width)
+        self.fc6 = nn.Conv2d(c[32], hidden, head_kernel, padding=head_kernel // 2)
+        self.fc7 = nn.Conv2d(hidden, hidden, 1)
+        self.score = nn.Conv2d(hidden, classes, 1)
+        self.up16 = nn.ConvTranspose2d(classes, c[16], 4, stride=2, padding=1)
+        self.up8 = nn.ConvTranspose2d(c[16], c[8], 4, stride=2, padding=1)
+        self.up1 = nn.ConvTranspose2d(c[8], classes, 16, stride=8, padding=4)
+        he_initialise(self)
+
+    def logits(self, image: Tensor) -> Tensor:
+        maps = self.encoder(image)
+        x = self.fc7(self.fc6(maps[32]).relu()).relu()
+        x = self.up16(self.score(x).relu())
+        x = self.up8(x + maps[16] if self.skips else x)
+        return self.up1(x + maps[8] if self.skips else x)
+
+
+class ConcatFCN(Segmenter):
+    """FCN with skips by concatenation, as in U-Net: enlarge, put beside the map, convolve."""
+
+    def __init__(
+        self, classes: int, stride: int = 8, encoder: str = "vgg16", width: float = 1.0,
+        head: int = 4096, head_kernel: int = 7, hidden: int = 64,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.encoder = ENCODERS[encoder](width)
+        c = self.encoder.channels
+        head = scaled(head, width)
+        self.fc6 = nn.Conv2d(c[32], head, head_kernel, padding=head_kernel // 2)
+        self.fc7 = nn.Conv2d(head, head, 1)
+        self.dropout = nn.Dropout()
+        self.up, self.mix = nn.ModuleDict(), nn.ModuleDict()
+        before = head
+        for s in (s for s in (16, 8, 4, 2) if s >= stride):
+            self.up[str(s)] = nn.ConvTranspose2d(before, hidden, 4, stride=2, padding=1)
+            self.mix[str(s)] = nn.Conv2d(hidden + c[s], hidden, 3, padding=1)
+            before = hidden
+        self.score = nn.Conv2d(before, classes, 1)
+        he_initialise(self)
+        self.up_last = upsampling(classes, stride)
+
+    def logits(self, image: Tensor) -> Tensor:
+        maps = self.encoder(image)
+        x = self.dropout(self.fc6(maps[32]).relu())
+        x = self.dropout(self.fc7(x).relu())
+        for stride, up in self.up.items():
+            x = self.mix[stride](torch.cat([up(x).relu(), maps[int(stride)]], 1)).relu()
+        return self.up_last(self.score(x))

@@ -1,0 +1,82 @@
+"""Weights made by others: ImageNet's, from where they are published."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from upconv.data.download import DataUnavailable, cache_folder, find
+from upconv.torch.encoders import IMAGENET_MEAN, IMAGENET_STD, SqueezeNet
+
+# torchvision's checkpoints: the eight digits in a name are the beginning of its SHA-256.
+_HUB = "https://download.pytorch.org/models/"
+_CHECKPOINTS = {"vgg16": "vgg16-397923af.pth", "squeezenet": "squeezenet1_1-b8a52dc0.pth"}
+_MIRRORED = "squeezenet11_notop.npz"
+
+
+def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
+    """Put ImageNet weights into an encoder of width 1 (or a ``VGG16Classifier``), in place.
+
+    VGG16 and SqueezeNet 1.1 come from torchvision's checkpoints; SqueezeNet's also from a mirror.
+
+    Raises
+    ------
+    DataUnavailable
+        If they are not here and cannot be fetched.
+    ValueError
+        For an unknown name, or an encoder of another width.
+    """
+    if name not in _CHECKPOINTS:
+        raise ValueError(f"name: got {name!r}, expected one of {', '.join(_CHECKPOINTS)}")
+    mirrored = find(_MIRRORED) if name == "squeezenet" else None
+    state = squeezenet_from_caffe(mirrored) if mirrored else _checkpoint(_CHECKPOINTS[name])
+    own = encoder.state_dict()
+    state = {key: value for key, value in state.items() if key in own}
+    missing = own.keys() - state.keys()
+    wrong = [key for key in state if state[key].shape != own[key].shape]
+    if missing or wrong:
+        key = sorted(missing or wrong)[0]
+        raise ValueError(f"encoder: {key} does not fit; expected {name} of width 1")
+    encoder.load_state_dict(state)
+    return encoder
+
+
+def _checkpoint(file: str) -> dict[str, torch.Tensor]:
+    folder = cache_folder() / "torchvision"
+    try:
+        return torch.hub.load_state_dict_from_url(
+            _HUB + file, model_dir=str(folder), check_hash=True, map_location="cpu"
+        )
+    except (OSError, RuntimeError) as error:
+        raise DataUnavailable(
+            f"{file}: cannot be fetched from {_HUB} ({error}). Save it as {folder / file}."
+        ) from error
+
+
+def squeezenet_from_caffe(path) -> dict[str, torch.Tensor]:
+    """Caffe's SqueezeNet 1.1 as weights for :class:`SqueezeNet`.
+
+    It was trained on BGR from 0 to 255 minus a mean; ours takes RGB from 0 to 1, normalised with
+    ImageNet's mean and deviation. The first convolution absorbs the difference.
+    """
+    with np.load(path) as file:
+        arrays = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+    weight = arrays["conv1_w"].flip(1)  # BGR to RGB
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    caffe_mean = torch.tensor((123.68, 116.779, 103.939))
+    shift = (weight * (255 * mean - caffe_mean).view(3, 1, 1)).sum((1, 2, 3))
+    state = {
+        "features.0.weight": weight * (255 * std).view(3, 1, 1),
+        "features.0.bias": arrays["conv1_b"] + shift,
+    }
+    places = [
+        index for index, layer in enumerate(SqueezeNet().features) if hasattr(layer, "squeeze")
+    ]
+    for number, index in enumerate(places, start=2):
+        for part in ("squeeze", "expand1x1", "expand3x3"):
+            source = "squeeze1x1" if part == "squeeze" else part
+            for kind, short in (("weight", "w"), ("bias", "b")):
+                name = f"fire{number}.{source}_{short}"
+                state[f"features.{index}.{part}.{kind}"] = arrays[name]
+    return state

@@ -1,0 +1,90 @@
+"""How good a segmentation is: the FCN paper's four measures, and boundary IoU."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from scipy.ndimage import binary_erosion
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from upconv.data.sets import VOID
+
+
+@dataclass
+class Scores:
+    """All between 0 and 1; ``class_iou`` has NaN for a class that neither is nor is predicted."""
+
+    pixel_accuracy: float
+    mean_accuracy: float
+    mean_iou: float
+    frequency_weighted_iou: float
+    boundary_iou: float
+    class_iou: list[float]
+
+    def asdict(self) -> dict[str, float | list[float]]:
+        return asdict(self)
+
+
+class SegmentationScores:
+    """Collects predictions and says how good they are.
+
+    With n_ij the pixels of class i taken for class j, and t_i = Σ_j n_ij (Long et al. 2015):
+
+    - pixel accuracy Σ n_ii / Σ t_i,
+    - mean accuracy: mean over the classes of n_ii / t_i,
+    - mean IoU: mean over the classes of n_ii / (t_i + Σ_j n_ji − n_ii),
+    - frequency weighted IoU: the same, weighted with t_i.
+
+    Boundary IoU (Cheng et al. 2021) is the mean over the classes of the IoU of what lies within
+    ``boundary`` times the image's diagonal of the class's own edge, on the inside. All are over
+    the pixels of the whole set; classes that never occur are left out of means.
+    """
+
+    def __init__(self, classes: int, boundary: float = 0.02) -> None:
+        self.classes, self.boundary = classes, boundary
+        self.matrix = MulticlassConfusionMatrix(classes, ignore_index=VOID)
+        self.common = np.zeros(classes)
+        self.either = np.zeros(classes)
+
+    def add(self, prediction: np.ndarray, mask: np.ndarray) -> None:
+        """One image: class numbers (H, W); what is ``VOID`` in the mask is left out."""
+        self.matrix.update(
+            torch.from_numpy(prediction.astype(np.int64)), torch.from_numpy(mask.astype(np.int64))
+        )
+        valid = mask != VOID
+        distance = max(1, round(self.boundary * math.hypot(*mask.shape)))
+        for number in np.union1d(np.unique(mask[valid]), np.unique(prediction[valid])):
+            said, true = ((labels == number) & valid for labels in (prediction, mask))
+            said, true = (_rim(region, distance) for region in (said, true))
+            self.common[number] += (said & true).sum()
+            self.either[number] += (said | true).sum()
+
+    def scores(self) -> Scores:
+        """Of all images added so far."""
+        matrix = self.matrix.compute().numpy().astype(float)
+        hits, true, said = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            iou = hits / (true + said - hits)
+            accuracy = hits / true
+            boundary = self.common / self.either
+        return Scores(
+            pixel_accuracy=float(hits.sum() / max(true.sum(), 1)),
+            mean_accuracy=float(np.nanmean(accuracy)),
+            mean_iou=float(np.nanmean(iou)),
+            frequency_weighted_iou=float(np.nansum(true * iou) / max(true.sum(), 1)),
+            boundary_iou=float(np.nanmean(boundary)),
+            class_iou=iou.tolist(),
+        )
+
+
+def _rim(region: np.ndarray, distance: int) -> np.ndarray:
+    """What of a region lies within a distance of its edge; the image's border is an edge, too.
+
+    A square eroded ``distance`` times, as in the code of the paper's authors.
+    """
+    if not region.any():
+        return region
+    return region & ~binary_erosion(region, np.ones((3, 3), bool), iterations=distance)

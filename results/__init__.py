@@ -1,0 +1,95 @@
+"""Full-scale runs: one JSON file each, with what was run, on what, by which command.
+
+A chapter shows a stored result by ``load(name)``; ``runs`` and ``keep`` are for the scripts that
+make them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+
+def load(name: str) -> dict[str, Any]:
+    """A stored result.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    path = FOLDER / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json")))
+        raise ValueError(f"name: got {name!r}, expected one of {known}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def picture(name: str) -> Path:
+    """Path of a stored picture."""
+    path = FOLDER / name
+    if not path.exists():
+        known = ", ".join(sorted(p.name for p in FOLDER.glob("*.jpg")))
+        raise ValueError(f"name: got {name!r}, expected one of {known}")
+    return path
+
+
+def provenance(data: str) -> dict[str, Any]:
+    """On what a result was obtained: data, device, versions, commit, command, day."""
+    here = Path(__file__).parents[1]
+    git = ["git", "-C", str(here)]
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "code"], capture_output=True, text=True
+    )
+    script = Path(sys.argv[0]).resolve()
+    command = script.relative_to(here) if script.is_relative_to(here) else script.name
+    return {
+        "data": data,
+        "device": _device(),
+        "threads": _threads(),
+        "versions": {"python": platform.python_version()}
+        | {name: metadata.version(name) for name in ("numpy", "torch")},
+        "commit": commit.stdout.strip() + (" with changes" if changed.stdout.strip() else ""),
+        "command": f"python {' '.join([str(command), *sys.argv[1:]])}",
+        "day": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def keep(name: str, result: dict[str, Any]) -> None:
+    """Write a result at one stroke: a reader sees the old file or the new one."""
+    path = FOLDER / f"{name}.json"
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].split(":", 1)[1].strip() if names else model
+    return f"CPU, {model}"
