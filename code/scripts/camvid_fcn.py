@@ -35,7 +35,6 @@ SETTINGS = Settings(
     learning_rate=1e-3,
     jitter=0.15,
     zoom=(0.8, 1.6),
-    save_every=500,
 )
 NETWORK = {"encoder": "squeezenet", "head": 256, "head_kernel": 3}
 

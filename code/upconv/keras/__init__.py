@@ -1,0 +1,21 @@
+"""The networks of the course in Keras on TensorFlow: (N, H, W, C), logits out."""
+
+from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
+from upconv.keras.encoders import ENCODERS, VGG16Classifier, squeezenet, vgg16
+from upconv.keras.fcn import FCN, ConcatFCN, FeatureSumFCN
+from upconv.keras.layers import CropTo, Normalise, PadToMultiple
+
+__all__ = [
+    "ENCODERS",
+    "FCN",
+    "ConcatFCN",
+    "ConvAutoencoder",
+    "CropTo",
+    "FeatureSumFCN",
+    "Normalise",
+    "PadToMultiple",
+    "VGG16Classifier",
+    "WindowClassifier",
+    "squeezenet",
+    "vgg16",
+]

@@ -1,0 +1,38 @@
+"""The auto-encoder and the classifier of windows, in Keras."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+
+def ConvAutoencoder(channels: int = 3, hidden: int = 32, latent: int = 16) -> keras.Model:
+    """(N, H, W, C) in [0, 1], H and W multiples of 8 → the same shape; "down3" is the code."""
+    image = keras.Input((None, None, channels), name="image")
+    x = image
+    for name, filters, activation in (
+        ("down1", hidden, "relu"),
+        ("down2", 2 * hidden, "relu"),
+        ("down3", latent, None),
+    ):
+        # A kernel of 4 with stride 2 and one pixel of padding on every side.
+        x = layers.ZeroPadding2D(1)(x)
+        x = layers.Conv2D(filters, 4, 2, activation=activation, name=name)(x)
+    for name, filters, activation in (
+        ("up3", 2 * hidden, "relu"),
+        ("up2", hidden, "relu"),
+        ("up1", channels, "sigmoid"),
+    ):
+        x = layers.Conv2DTranspose(filters, 4, 2, "same", activation=activation, name=name)(x)
+    return keras.Model(image, x, name="autoencoder")
+
+
+def WindowClassifier(classes: int, hidden: int = 16) -> keras.Model:
+    """(N, H, W, 3) → (N, H − 28, W − 28, classes): all 29 × 29 windows at once."""
+    image = keras.Input((None, None, 3), name="image")
+    x = image
+    for number, dilation in enumerate((1, 2, 4), 1):
+        x = layers.Conv2D(
+            hidden, 5, dilation_rate=dilation, activation="relu", name=f"conv{number}"
+        )(x)
+    return keras.Model(image, layers.Conv2D(classes, 1, name="score")(x), name="window_classifier")

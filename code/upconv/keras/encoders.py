@@ -1,0 +1,71 @@
+"""Encoders in Keras: the same layers, names and maps as in ``upconv.torch.encoders``."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from upconv.keras.layers import Normalise, conv, scaled
+
+
+def vgg16(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
+    """Maps of VGG16 after each pooling, {stride: map}: Simonyan & Zisserman (2015)."""
+    x = Normalise(name=f"{prefix}normalise")(image)
+    maps, index = {}, 0
+    for block, (channels, count) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], 1):
+        for _ in range(count):
+            x = conv(x, scaled(channels, width), 3, f"{prefix}features.{index}", "relu")
+            index += 2  # torchvision counts the ReLU
+        x = layers.MaxPooling2D(2, name=f"{prefix}features.{index}")(x)
+        index += 1
+        maps[2**block] = x
+    return maps
+
+
+def squeezenet(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
+    """Maps of SqueezeNet 1.1, {stride: map}: Iandola et al. (2016), padded as in PyTorch here."""
+    c = {n: scaled(n, width) for n in (16, 32, 48, 64, 128, 192, 256)}
+
+    def pool(x, index: int):
+        # After a ReLU nothing is below zero, so a rim of zeros never wins.
+        x = layers.ZeroPadding2D(1, name=f"{prefix}features.{index}.pad")(x)
+        return layers.MaxPooling2D(3, 2, name=f"{prefix}features.{index}")(x)
+
+    def fire(x, index: int, squeeze: int, expand: int):
+        name = f"{prefix}features.{index}"
+        x = conv(x, c[squeeze], 1, f"{name}.squeeze", "relu")
+        sides = [conv(x, c[expand], k, f"{name}.expand{k}x{k}", "relu") for k in (1, 3)]
+        return layers.Concatenate(name=f"{name}.concatenate")(sides)
+
+    x = Normalise(name=f"{prefix}normalise")(image)
+    x = layers.ZeroPadding2D(1, name=f"{prefix}features.0.pad")(x)
+    x = layers.Conv2D(
+        c[64], 3, 2, activation="relu", kernel_initializer="he_normal", name=f"{prefix}features.0"
+    )(x)
+    maps = {2: x}
+    x = fire(fire(pool(x, 2), 3, 16, 64), 4, 16, 64)
+    maps[4] = x
+    x = fire(fire(pool(x, 5), 6, 32, 128), 7, 32, 128)
+    maps[8] = x
+    x = fire(fire(pool(x, 8), 9, 48, 192), 10, 48, 192)
+    x = fire(fire(x, 11, 64, 256), 12, 64, 256)
+    maps[16] = x
+    maps[32] = pool(x, 13)
+    return maps
+
+
+ENCODERS = {"vgg16": vgg16, "squeezenet": squeezenet}
+
+
+def VGG16Classifier(classes: int = 1000, width: float = 1.0) -> keras.Model:
+    """All of VGG16: (N, 224, 224, 3) in [0, 1] → (N, classes) logits."""
+    image = keras.Input((224, 224, 3), name="image")
+    x = vgg16(image, width, prefix="")[32]
+    # Flatten channel by channel, as PyTorch does, so that the dense weights are the same.
+    x = layers.Flatten()(layers.Permute((3, 1, 2))(x))
+    hidden = scaled(4096, width)
+    x = layers.Dense(hidden, "relu", name="classifier.0")(x)
+    x = layers.Dropout(0.5)(x)
+    x = layers.Dense(hidden, "relu", name="classifier.3")(x)
+    x = layers.Dropout(0.5)(x)
+    return keras.Model(image, layers.Dense(classes, name="classifier.6")(x), name="vgg16")

@@ -1,0 +1,102 @@
+"""The networks of ``upconv.torch.fcn`` in Keras: same names, same parameters, same outputs.
+
+All take images in [0, 1], (N, H, W, 3) of any size, and return logits (N, H, W, classes).
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from upconv.keras.encoders import ENCODERS
+from upconv.keras.layers import CropTo, PadToMultiple, conv, scaled, upsample
+
+
+def _start(encoder: str, width: float, size: int | None, pad: bool):
+    """Input, its maps, and the layer that crops the result back."""
+    if encoder not in ENCODERS:
+        raise ValueError(f"encoder: got {encoder!r}, expected one of {', '.join(ENCODERS)}")
+    image = keras.Input((size, size, 3), name="image")
+    maps = ENCODERS[encoder](PadToMultiple(name="pad")(image) if pad else image, width)
+    crop = (lambda x: CropTo(name="crop")([x, image])) if pad else (lambda x: x)
+    return image, maps, crop
+
+
+def FCN(
+    classes: int,
+    stride: int = 8,
+    encoder: str = "vgg16",
+    width: float = 1.0,
+    head: int = 4096,
+    head_kernel: int = 7,
+) -> keras.Model:
+    """FCN-32s, 16s, 8s (down to 2s) as in the paper: class scores of maps, summed."""
+    if stride not in (2, 4, 8, 16, 32):
+        raise ValueError(f"stride: got {stride}, expected 32, 16, 8, 4 or 2")
+    image, maps, crop = _start(encoder, width, None, pad=True)
+    hidden = scaled(head, width)
+    x = layers.Dropout(0.5)(conv(maps[32], hidden, head_kernel, "fc6", "relu"))
+    x = layers.Dropout(0.5)(conv(x, hidden, 1, "fc7", "relu"))
+    x = conv(x, classes, 1, "score", kernel_initializer="zeros")
+    for s in (s for s in (16, 8, 4, 2) if s >= stride):
+        scores = conv(maps[s], classes, 1, f"score_skip.{s}", kernel_initializer="zeros")
+        x = layers.Add(name=f"add.{s}")([upsample(x, classes, 2, f"up.{s}"), scores])
+    return keras.Model(image, crop(upsample(x, classes, stride, "up_last")), name=f"fcn{stride}s")
+
+
+def FeatureSumFCN(
+    classes: int = 2,
+    skips: bool = True,
+    encoder: str = "vgg16",
+    width: float = 1.0,
+    head: int = 4096,
+    head_kernel: int = 7,
+    size: int | None = None,
+    softmax: bool = False,
+) -> keras.Model:
+    """FCN-8s with sums of feature maps, or its twin without them.
+
+    With ``size`` the input is fixed to that multiple of 32 and nothing is padded; ``softmax``
+    gives probabilities instead of logits.
+    """
+    image, maps, crop = _start(encoder, width, size, pad=size is None)
+    hidden = scaled(head, width)
+    x = conv(maps[32], hidden, head_kernel, "fc6", "relu")
+    x = conv(x, hidden, 1, "fc7", "relu")
+    x = conv(x, classes, 1, "score", "relu")
+
+    def up(x, channels: int, factor: int, name: str, **options):
+        return layers.Conv2DTranspose(
+            channels, 2 * factor, strides=factor, padding="same", name=name,
+            kernel_initializer="he_normal", **options,
+        )(x)  # fmt: skip
+
+    for s in (16, 8):
+        x = up(x, maps[s].shape[-1], 2, f"up{s}")
+        if skips:
+            x = layers.Add(name=f"add{s}")([x, maps[s]])
+    x = up(x, classes, 8, "up1", activation="softmax" if softmax else None)
+    return keras.Model(image, crop(x), name="feature_sum" if skips else "without_skips")
+
+
+def ConcatFCN(
+    classes: int,
+    stride: int = 8,
+    encoder: str = "vgg16",
+    width: float = 1.0,
+    head: int = 4096,
+    head_kernel: int = 7,
+    hidden: int = 64,
+) -> keras.Model:
+    """FCN with skips by concatenation, as in U-Net."""
+    image, maps, crop = _start(encoder, width, None, pad=True)
+    x = layers.Dropout(0.5)(conv(maps[32], scaled(head, width), head_kernel, "fc6", "relu"))
+    x = layers.Dropout(0.5)(conv(x, scaled(head, width), 1, "fc7", "relu"))
+    for s in (s for s in (16, 8, 4, 2) if s >= stride):
+        x = layers.Conv2DTranspose(
+            hidden, 4, 2, "same", activation="relu", kernel_initializer="he_normal", name=f"up.{s}"
+        )(x)
+        x = layers.Concatenate(name=f"concatenate.{s}")([x, maps[s]])
+        x = conv(x, hidden, 3, f"mix.{s}", "relu")
+    x = conv(x, classes, 1, "score")
+    return keras.Model(image, crop(upsample(x, classes, stride, "up_last")), name="concat")

@@ -1,0 +1,115 @@
+"""Weights from one framework to the other: the only place that sees both.
+
+Weights travel as a plain dictionary of NumPy arrays, ``{name: array}``, named and laid out as in
+PyTorch; files of it are safetensors. ``load_weights(b, weights(a))`` makes ``b`` compute what
+``a`` does, whichever framework each is of.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Weights = dict[str, np.ndarray]
+
+
+def weights(model: Any) -> Weights:
+    """The weights of a network of ``upconv.torch`` or ``upconv.keras``."""
+    if _is_torch(model):
+        return {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
+    found = {}
+    for layer in model.layers:
+        for part, value in zip(_parts(layer), layer.get_weights(), strict=True):
+            found[f"{layer.name}.{part}"] = _to_torch(part, value)
+    return found
+
+
+def load_weights(model: Any, given: Weights) -> Any:
+    """Put weights into a network, in place; all of them must fit, or nothing is changed.
+
+    Raises
+    ------
+    ValueError
+        Naming a weight that is missing, left over, or of another shape.
+    """
+    own = {name: value.shape for name, value in weights(model).items()}
+    for name in sorted(own.keys() | given.keys()):
+        if name not in given or name not in own:
+            where = "the network" if name not in own else "the weights"
+            raise ValueError(f"weights: got {name} on one side only, missing in {where}")
+        if given[name].shape != own[name]:
+            got, expected = given[name].shape, own[name]
+            raise ValueError(f"weights: got {name} of shape {got}, expected {expected}")
+    if _is_torch(model):
+        import torch
+
+        model.load_state_dict(
+            {name: torch.from_numpy(value.copy()) for name, value in given.items()}
+        )
+        return model
+    for layer in model.layers:
+        parts = _parts(layer)
+        if parts:
+            values = [given[f"{layer.name}.{part}"] for part in parts]
+            pairs = zip(parts, values, strict=True)
+            layer.set_weights([_to_keras(part, value) for part, value in pairs])
+    return model
+
+
+def save_weights(path: str | Path, given: Weights, about: dict[str, str] | None = None) -> None:
+    """Write weights as safetensors at one stroke, with a few words about them."""
+    from safetensors.numpy import save_file
+
+    from upconv.training.loop import write_atomically
+
+    arrays = {name: np.ascontiguousarray(value) for name, value in given.items()}
+    write_atomically(Path(path), lambda unfinished: save_file(arrays, unfinished, about))
+
+
+def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:
+    """Weights of a file, and the words about them.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            found = {name: file.get_tensor(name) for name in list(file.keys())}
+            return found, file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path}: not a file of weights (safetensors): {error}") from error
+
+
+def _is_torch(model: Any) -> bool:
+    return hasattr(model, "state_dict")
+
+
+def _parts(layer: Any) -> tuple[str, ...]:
+    """Names, in PyTorch, of what ``layer.get_weights()`` returns."""
+    count = len(layer.get_weights())
+    if count > 2:
+        raise ValueError(f"{layer.name}: got {count} weights, expected a kernel and a bias")
+    return ("weight", "bias")[:count]
+
+
+# Keras: (height, width, in, out), transposed (height, width, out, in), dense (in, out).
+# PyTorch: (out, in, height, width), transposed (in, out, height, width), dense (out, in).
+# So one permutation does both kinds of convolution.
+
+
+def _to_torch(part: str, value: np.ndarray) -> np.ndarray:
+    if part == "bias":
+        return value
+    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
+
+
+def _to_keras(part: str, value: np.ndarray) -> np.ndarray:
+    if part == "bias":
+        return value
+    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T

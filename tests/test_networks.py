@@ -1,0 +1,208 @@
+"""The networks in both frameworks: sizes as published, outputs equal with ported weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from upconv import keras as in_keras
+from upconv import ops, port
+from upconv import torch as in_torch
+
+# One small configuration of every network: name, arguments, input size, classes.
+SMALL = {"encoder": "vgg16", "width": 0.05, "head": 200, "head_kernel": 7}
+LIGHT = {"encoder": "squeezenet", "width": 0.25, "head": 32, "head_kernel": 3}
+NETWORKS = [
+    ("FCN", {"classes": 5, "stride": 32} | SMALL, (45, 70)),
+    ("FCN", {"classes": 5, "stride": 16} | SMALL, (64, 33)),
+    ("FCN", {"classes": 5, "stride": 8} | SMALL, (45, 70)),
+    ("FCN", {"classes": 3, "stride": 8} | LIGHT, (50, 97)),
+    ("FCN", {"classes": 3, "stride": 2} | LIGHT, (64, 64)),
+    ("FeatureSumFCN", {"classes": 2, "skips": True} | SMALL, (45, 70)),
+    ("FeatureSumFCN", {"classes": 2, "skips": False} | LIGHT, (45, 70)),
+    ("ConcatFCN", {"classes": 4} | SMALL, (45, 70)),
+    ("ConcatFCN", {"classes": 4, "stride": 4} | LIGHT, (31, 64)),
+    ("ConvAutoencoder", {"hidden": 6, "latent": 3}, (48, 64)),
+    ("WindowClassifier", {"classes": 4, "hidden": 5}, (40, 37)),
+    ("VGG16Classifier", {"classes": 7, "width": 0.02}, (224, 224)),
+]
+IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(NETWORKS)]
+
+
+def both(name: str, options: dict):
+    """The network in PyTorch with weights that leave nothing zero, and in Keras."""
+    torch.manual_seed(0)
+    first = getattr(in_torch, name)(**options).eval()
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return first, getattr(in_keras, name)(**options)
+
+
+def outputs(first, second, size) -> tuple[np.ndarray, np.ndarray]:
+    images = np.random.default_rng(0).random((2, *size, 3), dtype=np.float32)
+    with torch.inference_mode():
+        ours = first(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy()
+    theirs = np.asarray(second(images, training=False))
+    return (ours, theirs) if theirs.ndim == 2 else (ours, theirs.transpose(0, 3, 1, 2))
+
+
+def assert_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(ours).max()
+    assert np.abs(ours).max() > 0
+
+
+@pytest.mark.parametrize(("name", "options", "size"), NETWORKS, ids=IDS)
+def test_both_frameworks_compute_the_same(name, options, size):
+    first, second = both(name, options)
+    port.load_weights(second, port.weights(first))
+    assert_equal(*outputs(first, second, size))
+    # And back, into a network that knows nothing of the first.
+    torch.manual_seed(1)
+    third = getattr(in_torch, name)(**options).eval()
+    port.load_weights(third, port.weights(second))
+    assert_equal(*outputs(third, second, size))
+    assert second.count_params() == sum(p.numel() for p in first.parameters())
+
+
+@pytest.mark.parametrize(("name", "options", "size"), NETWORKS, ids=IDS)
+def test_logits_have_the_size_of_the_image(name, options, size):
+    network = getattr(in_torch, name)(**options).eval()
+    out = network(torch.rand(1, 3, *size))
+    expected = {
+        "ConvAutoencoder": (1, 3, *size),
+        "WindowClassifier": (1, 4, size[0] - 28, size[1] - 28),
+        "VGG16Classifier": (1, 7),
+    }.get(name, (1, options.get("classes"), *size))
+    assert out.shape == expected
+
+
+@pytest.mark.parametrize("name", ["FCN", "FeatureSumFCN", "ConcatFCN"])
+@pytest.mark.parametrize("encoder", [SMALL, LIGHT], ids=["vgg16", "squeezenet"])
+def test_a_step_of_training_lowers_the_loss(name, encoder):
+    torch.manual_seed(0)
+    network = getattr(in_torch, name)(classes=2, **encoder)
+    images = torch.rand(2, 3, 64, 64)
+    images[:, 0, :, 32:] = 0
+    masks = (images[:, 0] == 0).long()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(12):
+        torch.manual_seed(0)
+        loss = torch.nn.functional.cross_entropy(network(images), masks)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_feature_sum_network_row_by_row():
+    """Parameters of every layer at full size, without making its half a gigabyte."""
+    with torch.device("meta"):
+        network = in_torch.FeatureSumFCN()
+    rows = [
+        sum(p.numel() for p in layer.parameters())
+        for layer in network.modules()
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
+    ]
+    expected = [1792, 36928, 73856, 147584, 295168, 590080, 590080, 1180160]
+    expected += [2359808] * 5 + [102764544, 16781312, 8194, 16896, 2097408, 131074]
+    assert rows == expected
+    assert sum(rows) == 136_514_116
+    with torch.device("meta"):
+        twin = in_torch.FeatureSumFCN(skips=False)
+    assert sum(p.numel() for p in twin.parameters()) == 136_514_116
+
+
+def test_class_score_network_is_smaller():
+    """Long et al. score pool4 and pool3 by 1 × 1 convolutions; 21 classes for VOC."""
+    with torch.device("meta"):
+        network = in_torch.FCN(21)
+    skips = [p.numel() for layer in network.score_skip.values() for p in layer.parameters()]
+    assert sum(skips) == 512 * 21 + 21 + 256 * 21 + 21
+    assert sum(p.numel() for p in network.up.parameters()) == 2 * 21 * 21 * 16
+
+
+def test_upsampling_begins_as_bilinear_interpolation():
+    layer = in_torch.upsampling(3, 4)
+    scores = torch.rand(1, 3, 6, 7)
+    ours = layer(scores).detach().numpy()
+    expected = ops.interpolate(scores.numpy(), scale_factor=4, mode="bilinear")
+    inside = (..., slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(ours[inside], expected[inside], atol=1e-6)
+
+
+@pytest.mark.parametrize("encoder", ["vgg16", "squeezenet"])
+def test_maps_have_the_strides_they_are_called_by(encoder):
+    network = in_torch.ENCODERS[encoder](width=0.1)
+    maps = network(torch.rand(1, 3, 96, 64))
+    for stride, found in maps.items():
+        assert found.shape == (1, network.channels[stride], 96 // stride, 64 // stride)
+
+
+def test_names_are_torchvisions():
+    """Of the published checkpoints, as far as an encoder goes."""
+    vgg = {name for name, _ in in_torch.VGG16Classifier(width=0.02).named_parameters()}
+    places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+    expected = {f"features.{i}.{kind}" for i in places for kind in ("weight", "bias")}
+    expected |= {f"classifier.{i}.{kind}" for i in (0, 3, 6) for kind in ("weight", "bias")}
+    assert vgg == expected
+    squeeze = {name for name, _ in in_torch.SqueezeNet(0.1).named_parameters()}
+    parts = ("squeeze", "expand1x1", "expand3x3")
+    expected = {"features.0.weight", "features.0.bias"}
+    for i in (3, 4, 6, 7, 9, 10, 11, 12):
+        expected |= {f"features.{i}.{part}.{kind}" for part in parts for kind in ("weight", "bias")}
+    assert squeeze == expected
+
+
+def test_padding_is_cropped_off_again():
+    image = torch.rand(1, 3, 45, 70)
+    padded, window = in_torch.pad_to_multiple(image, 32)
+    assert padded.shape == (1, 3, 64, 96)
+    assert torch.equal(padded[..., window[0], window[1]], image) or torch.allclose(
+        padded[..., window[0], window[1]], image, atol=1e-6
+    )
+    corner = padded[0, :, 0, 0]
+    torch.testing.assert_close(corner, torch.tensor((0.485, 0.456, 0.406)))
+    same, _ = in_torch.pad_to_multiple(padded, 32)
+    assert same is padded
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"stride": 12}, "stride"), ({"encoder": "resnet"}, "encoder")],
+)
+@pytest.mark.parametrize("room", [in_torch, in_keras])
+def test_impossible_networks_are_refused(room, options, name):
+    with pytest.raises(ValueError, match=f"{name}: got"):
+        room.FCN(3, **options)
+
+
+def test_weights_that_do_not_fit_change_nothing():
+    network = in_torch.ConvAutoencoder(hidden=4)
+    before = port.weights(network)
+    with pytest.raises(ValueError, match=r"down1\.weight of shape"):
+        port.load_weights(network, port.weights(in_torch.ConvAutoencoder(hidden=5)))
+    lacking = {name: value for name, value in before.items() if name != "up1.bias"}
+    with pytest.raises(ValueError, match=r"up1\.bias"):
+        port.load_weights(network, lacking)
+    for name, value in port.weights(network).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_weights_in_a_file(tmp_path):
+    network = in_torch.ConvAutoencoder(hidden=4)
+    path = tmp_path / "weights.safetensors"
+    port.save_weights(path, port.weights(network), {"network": "autoencoder"})
+    found, about = port.read_weights(path)
+    assert about == {"network": "autoencoder"}
+    for name, value in port.weights(network).items():
+        np.testing.assert_array_equal(found[name], value)
+    assert list(tmp_path.iterdir()) == [path]
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="not a file of weights"):
+        port.read_weights(path)
