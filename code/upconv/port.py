@@ -18,7 +18,9 @@ Weights = dict[str, np.ndarray]
 def weights(model: Any) -> Weights:
     """The weights of a network of ``upconv.torch`` or ``upconv.keras``."""
     if _is_torch(model):
-        return {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
+        return {
+            name: value.detach().cpu().numpy().copy() for name, value in model.state_dict().items()
+        }
     found = {}
     for layer in model.layers:
         for part, value in zip(_parts(layer), layer.get_weights(), strict=True):

@@ -323,7 +323,7 @@ def predict(
     """Class numbers (N, H, W), uint8, of images (N, H, W, 3), uint8."""
     where = pick_device(device)
     network = network.to(where, memory_format=torch.channels_last).eval()
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(where).permute(0, 3, 1, 2) / 255
+    pixels = torch.from_numpy(np.array(images)).to(where).permute(0, 3, 1, 2) / 255
     with casting(resolve_precision(precision, where), where):
         return network(pixels).argmax(1).to(torch.uint8).cpu().numpy()
 

@@ -1,0 +1,74 @@
+"""Networks by name: what the command line builds, and what a file of weights says it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+# Name → class in upconv.torch (and upconv.keras), and the arguments that make it what it is.
+NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "fcn32s": ("FCN", {"stride": 32}),
+    "fcn16s": ("FCN", {"stride": 16}),
+    "fcn8s": ("FCN", {"stride": 8}),
+    "fcn4s": ("FCN", {"stride": 4}),
+    "fcn2s": ("FCN", {"stride": 2}),
+    "feature_sum": ("FeatureSumFCN", {"skips": True}),
+    "without_skips": ("FeatureSumFCN", {"skips": False}),
+    "concat": ("ConcatFCN", {"stride": 8}),
+}
+
+# One set of sizes for each kind of machine; nothing else differs between them.
+SCALES: dict[str, dict[str, Any]] = {
+    "cpu": {"encoder": "squeezenet", "width": 1.0, "head": 256, "head_kernel": 3},
+    "gpu": {"encoder": "vgg16", "width": 1.0, "head": 4096, "head_kernel": 7},
+}
+
+
+def build(name: str, classes: int, framework: str = "torch", **options: Any) -> Any:
+    """A network by its name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or framework.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"network: got {name!r}, expected one of {', '.join(NETWORKS)}")
+    if framework not in ("torch", "keras"):
+        raise ValueError(f"framework: got {framework!r}, expected torch or keras")
+    if framework == "torch":
+        from upconv import torch as room
+    else:
+        from upconv import keras as room
+    kind, fixed = NETWORKS[name]
+    return getattr(room, kind)(classes=classes, **fixed, **options)
+
+
+def save(
+    path: str | Path, network: Any, name: str, classes: tuple[str, ...], **options: Any
+) -> None:
+    """Write a network's weights, with all that is needed to build it again."""
+    from upconv.port import save_weights, weights
+
+    about = {"network": name, "classes": json.dumps(classes), "options": json.dumps(options)}
+    save_weights(path, weights(network), about)
+
+
+def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str, ...], str]:
+    """The network of a file of weights, the names of its classes, and its own name.
+
+    Raises
+    ------
+    ValueError
+        If the file is none, or does not say what network it is of.
+    """
+    from upconv.port import load_weights, read_weights
+
+    found, about = read_weights(path)
+    try:
+        name, classes = about["network"], tuple(json.loads(about["classes"]))
+        network = build(name, len(classes), framework, **json.loads(about["options"]))
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: does not say what network it is of ({error})") from error
+    return load_weights(network, found), classes, name
