@@ -29,7 +29,7 @@ VARIANTS = {
     "FCN-8s, encoder fixed": (8, 0.0),
 }
 SETTINGS = Settings(
-    steps=2000,
+    steps=1500,
     batch=8,
     crop=(128, 192),
     learning_rate=1e-3,

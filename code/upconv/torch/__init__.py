@@ -2,7 +2,15 @@
 
 from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.torch.encoders import ENCODERS, VGG16, Encoder, SqueezeNet, VGG16Classifier
-from upconv.torch.fcn import FCN, ConcatFCN, FeatureSumFCN, Segmenter, pad_to_multiple, upsampling
+from upconv.torch.fcn import (
+    FCN,
+    ConcatFCN,
+    EightfoldFCN,
+    FeatureSumFCN,
+    Segmenter,
+    pad_to_multiple,
+    upsampling,
+)
 from upconv.torch.weights import load_imagenet
 
 __all__ = [
@@ -11,6 +19,7 @@ __all__ = [
     "VGG16",
     "ConcatFCN",
     "ConvAutoencoder",
+    "EightfoldFCN",
     "Encoder",
     "FeatureSumFCN",
     "Segmenter",

@@ -7,6 +7,8 @@ and the logits are cropped back.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -67,6 +69,9 @@ class FCN(Segmenter):
         Channels of the layers that were VGG16's dense ones, fc6 and fc7, before ``width``.
     head_kernel
         Kernel of fc6: 7 as in VGG16.
+    score_relu
+        A ReLU on every class score, as some reproductions have it by mistake: a score can then
+        never speak against a class.
 
     Departures from the paper: padding of 3 in fc6 and to a multiple of 32 outside, instead of a
     rim of 100 pixels; the finest upsampling is learned too.
@@ -80,13 +85,14 @@ class FCN(Segmenter):
         width: float = 1.0,
         head: int = 4096,
         head_kernel: int = 7,
+        score_relu: bool = False,
     ) -> None:
         super().__init__()
         if stride not in (2, 4, 8, 16, 32):
             raise ValueError(f"stride: got {stride}, expected 32, 16, 8, 4 or 2")
         if encoder not in ENCODERS:
             raise ValueError(f"encoder: got {encoder!r}, expected one of {', '.join(ENCODERS)}")
-        self.stride = stride
+        self.stride, self.score_relu = stride, score_relu
         self.encoder = ENCODERS[encoder](width)
         hidden = scaled(head, width)
         deepest = self.encoder.channels[32]
@@ -99,9 +105,9 @@ class FCN(Segmenter):
             {str(s): nn.Conv2d(self.encoder.channels[s], classes, 1) for s in skips}
         )
         he_initialise(self)
-        for layer in (self.score, *self.score_skip.values()):  # as in the paper
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        if not score_relu:  # begin at zero, as in the paper; a ReLU would never leave it
+            for layer in (self.score, *self.score_skip.values()):
+                nn.init.zeros_(layer.weight)
         self.up = nn.ModuleDict({str(s): upsampling(classes, 2) for s in skips})
         self.up_last = upsampling(classes, stride)
 
@@ -109,9 +115,10 @@ class FCN(Segmenter):
         maps = self.encoder(image)
         x = self.dropout(self.fc6(maps[32]).relu())
         x = self.dropout(self.fc7(x).relu())
-        x = self.score(x)
+        say = torch.relu if self.score_relu else (lambda scores: scores)
+        x = say(self.score(x))
         for stride, score in self.score_skip.items():
-            x = self.up[stride](x) + score(maps[int(stride)])
+            x = self.up[stride](x) + say(score(maps[int(stride)]))
         return self.up_last(x)
 
 
@@ -179,3 +186,38 @@ class ConcatFCN(Segmenter):
         for stride, up in self.up.items():
             x = self.mix[stride](torch.cat([up(x).relu(), maps[int(stride)]], 1)).relu()
         return self.up_last(self.score(x))
+
+
+class EightfoldFCN(Segmenter):
+    """Scores at stride 8, enlarged in one jump of 8 or in three steps of 2.
+
+    ``steps`` is "one" (kernel 16, stride 8), "three" (kernels of 4, stride 2, with so many
+    channels in between that there are no more weights than in the one), or "three with ReLU".
+    """
+
+    def __init__(
+        self, classes: int, steps: str = "one", encoder: str = "vgg16", width: float = 1.0,
+        head: int = 512,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if steps not in ("one", "three", "three with ReLU"):
+            raise ValueError(f"steps: got {steps!r}, expected one, three or three with ReLU")
+        self.encoder = ENCODERS[encoder](width)
+        head = scaled(head, width)
+        self.fc = nn.Conv2d(self.encoder.channels[8], head, 3, padding=1)
+        self.score = nn.Conv2d(head, classes, 1)
+        if steps == "one":
+            layers = [nn.ConvTranspose2d(classes, classes, 16, 8, padding=4, bias=False)]
+        else:
+            # 16 (2 c m + m²) ≤ 256 c² weights
+            between = int((17 * classes**2) ** 0.5 - classes)
+            layers = []
+            for before, after in pairwise((classes, between, between, classes)):
+                if layers and steps == "three with ReLU":
+                    layers.append(nn.ReLU())
+                layers.append(nn.ConvTranspose2d(before, after, 4, 2, padding=1, bias=False))
+        self.up = nn.Sequential(*layers)
+        he_initialise(self)
+
+    def logits(self, image: Tensor) -> Tensor:
+        return self.up(self.score(self.fc(self.encoder(image)[8]).relu()))

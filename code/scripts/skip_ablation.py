@@ -1,0 +1,136 @@
+"""What the skips are worth, on digit scenes: writes results/skip_ablation.json.
+
+    python code/scripts/skip_ablation.py
+
+About 25 minutes on two CPU cores. Every network has the same data, the same number of steps and
+the same seeds; runs that the file holds already are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+
+from upconv import results
+from upconv.data import SegmentationSet, digit_scenes
+from upconv.torch import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
+from upconv.training import Settings, evaluate, train
+
+SIZES = {"encoder": "vgg16", "width": 0.25}
+HEAD = {"head": 1024, "head_kernel": 3}
+SETTINGS = Settings(
+    steps=400,
+    batch=16,
+    crop=64,
+    learning_rate=2e-3,
+    flip=False,  # a mirrored 2 is no 2
+    class_weights=(0.3,) + (1.0,) * 10,  # nine tenths of the pixels are background
+)
+TRAINING, TEST = 3000, 400  # scenes
+
+NETWORKS: dict[str, Callable] = {
+    "FCN-32s": lambda: FCN(11, 32, **SIZES, **HEAD),
+    "FCN-16s": lambda: FCN(11, 16, **SIZES, **HEAD),
+    "FCN-8s": lambda: FCN(11, 8, **SIZES, **HEAD),
+    "feature sums": lambda: FeatureSumFCN(11, True, **SIZES, **HEAD),
+    "no skips": lambda: FeatureSumFCN(11, False, **SIZES, **HEAD),
+    "concatenation": lambda: ConcatFCN(11, 8, **SIZES, **HEAD),
+    "×8 in one jump": lambda: EightfoldFCN(11, "one", **SIZES),
+    "×2×2×2": lambda: EightfoldFCN(11, "three", **SIZES),
+    "×2×2×2 with ReLU": lambda: EightfoldFCN(11, "three with ReLU", **SIZES),
+    "FCN-8s, ReLU on scores": lambda: FCN(11, 8, score_relu=True, **SIZES, **HEAD),
+    "FCN-8s, labels interpolated": lambda: FCN(11, 8, **SIZES, **HEAD),
+}
+# Where might skips not matter? Large, plain digits on plain ground, and the other way round.
+SCENES = {
+    "flat background": {"texture": 0.0, "noise": 0.0},
+    "much noise": {"noise": 0.25},
+    "one huge digit": {"digits": (1, 1), "height": (44.0, 60.0)},
+    "one huge digit, flat background": {
+        "digits": (1, 1),
+        "height": (44.0, 60.0),
+        "texture": 0.0,
+        "noise": 0.0,
+    },
+}
+
+
+def interpolated(data: SegmentationSet) -> SegmentationSet:
+    """Labels halved and enlarged again with interpolation: class numbers mix to other classes."""
+    from PIL import Image
+
+    size, half = data.masks.shape[1], data.masks.shape[1] // 2
+    way = Image.Resampling.BILINEAR
+    masks = [
+        np.asarray(Image.fromarray(mask).resize((half, half), way).resize((size, size), way))
+        for mask in data.masks
+    ]
+    return SegmentationSet(data.name, data.classes, data.images, np.stack(masks), data.colours)
+
+
+def run(name: str, seed: int, data: SegmentationSet, test: SegmentationSet) -> dict:
+    torch.manual_seed(seed)
+    network = NETWORKS[name]()
+    if name.endswith("interpolated"):
+        data = interpolated(data)
+    history = train(network, data, replace(SETTINGS, seed=seed), progress=False)
+    outcome = {
+        "name": name,
+        "seed": seed,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": round(history.seconds, 1),
+        "losses": [round(loss, 4) for loss in history.losses[::5]],
+    } | evaluate(network, test).asdict()
+    if name == "FCN-8s":  # what happens to a finished network that loses these biases
+        with torch.no_grad():
+            network.fc6.bias.zero_()
+            network.fc7.bias.zero_()
+        outcome["without_fc_biases"] = evaluate(network, test).mean_iou
+    return outcome
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    try:
+        result = results.load("skip_ablation")
+    except ValueError:
+        result = {"runs": [], "scenes": []}
+    words = f"digit_scenes, {TRAINING} scenes of 64 × 64 to train (seed of the run), {TEST} to test"
+    result |= results.provenance(words) | {
+        "network": SIZES | HEAD | {"weights": "random (He)"},
+        "settings": asdict(SETTINGS),
+    }
+    for seed in range(arguments.seeds):
+        data, test = digit_scenes(TRAINING, seed=seed), digit_scenes(TEST, split="test")
+        for name in NETWORKS:
+            if not any((r["name"], r["seed"]) == (name, seed) for r in result["runs"]):
+                result["runs"].append(run(name, seed, data, test))
+                results.keep("skip_ablation", result)
+                _say(result["runs"][-1])
+    for scenes, options in SCENES.items():
+        for seed in range(3):
+            data = digit_scenes(TRAINING, seed=seed, **options)
+            test = digit_scenes(TEST, split="test", **options)
+            for name in ("FCN-32s", "FCN-16s", "FCN-8s"):
+                key = (scenes, name, seed)
+                if any((r["scenes"], r["name"], r["seed"]) == key for r in result["scenes"]):
+                    continue
+                result["scenes"].append({"scenes": scenes} | run(name, seed, data, test))
+                results.keep("skip_ablation", result)
+                _say(result["scenes"][-1])
+
+
+def _say(outcome: dict) -> None:
+    place = outcome.get("scenes", "")
+    print(place, outcome["name"], outcome["seed"], f"{outcome['seconds']:.0f} s", end="  ")
+    print(f"mIoU {outcome['mean_iou']:.3f}, boundary {outcome['boundary_iou']:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
