@@ -1,9 +1,9 @@
 """Data for the chapters. Imports no framework."""
 
-from upconv.data.camvid import camvid, road
-from upconv.data.digit_scenes import digit_scenes
+from upconv.data._camvid import camvid, road
+from upconv.data._digit_scenes import digit_scenes
+from upconv.data._folder import BadData, folder, read_image, read_mask
 from upconv.data.download import DataUnavailable
-from upconv.data.folder import BadData, folder, read_image, read_mask
 from upconv.data.photos import PHOTOS, photo
 from upconv.data.sets import VOID, SegmentationSet, paint, palette
 

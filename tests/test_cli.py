@@ -1,0 +1,165 @@
+"""The command line as a person uses it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from upconv.cli import main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six small pictures with discs to find, and a trained network in ``run``."""
+    place = tmp_path_factory.mktemp("cli")
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (place / name).mkdir()
+    rows, columns = np.mgrid[:48, :64]
+    for number in range(6):
+        r, c = rng.integers(14, 34), rng.integers(14, 50)
+        disc = (rows - r) ** 2 + (columns - c) ** 2 < 100
+        image = rng.integers(0, 60, (48, 64, 3)) + np.where(disc, 180, 0)[..., None]
+        Image.fromarray(image.astype(np.uint8)).save(place / "images" / f"{number}.png")
+        Image.fromarray((255 * disc).astype(np.uint8)).save(place / "masks" / f"{number}.png")
+    result = call(place, *train_arguments(), "--out", "run", "--steps", "40")
+    assert result.returncode == 0, result.stderr
+    return place
+
+
+def train_arguments(network="fcn8s"):
+    data = ["--data", "folder", "--images", "images", "--masks", "masks", "--classes", "2"]
+    return ["train", network, *data, "--width", "0.25", "--batch", "4", "--crop", "48"]
+
+
+def call(place, *arguments):
+    command = [sys.executable, "-m", "upconv.cli", *map(str, arguments)]
+    environment = os.environ | {"UPCONV_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"}
+    environment.pop("UPCONV_DATA", None)
+    return subprocess.run(command, capture_output=True, text=True, cwd=place, env=environment)
+
+
+def test_trains_evaluates_and_predicts(folder):
+    weights = folder / "run" / "weights.safetensors"
+    assert weights.exists()
+    data = ["--data", "folder", "--images", "images", "--masks", "masks", "--classes", "2"]
+    result = call(folder, "evaluate", "--weights", weights, *data, "--json")
+    assert result.returncode == 0, result.stderr
+    scores = json.loads(result.stdout)
+    assert scores["pixel_accuracy"] > 0.8
+    result = call(folder, "predict", "--weights", weights, "--out", "out", "images/0.png")
+    assert result.returncode == 0, result.stderr
+    mask = Image.open(folder / "out" / "0_mask.png")
+    assert mask.mode == "P"
+    assert mask.size == (64, 48)
+    assert Image.open(folder / "out" / "0_overlay.png").size == (64, 48)
+    assert set(np.unique(np.asarray(mask))) <= {0, 1}
+
+
+def test_a_run_goes_on_with_resume_and_not_without(folder):
+    again = call(folder, *train_arguments(), "--out", "run", "--steps", "40")
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    resumed = call(folder, *train_arguments(), "--out", "run", "--steps", "40", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+
+
+BAD = {
+    "no such weights": ("predict --weights no.st --out o images/0.png", "no.st"),
+    "weights that are none": (
+        "predict --weights images/0.png --out o images/0.png",
+        "not a file of weights",
+    ),
+    "no such image": ("predict WEIGHTS --out o none.png", "none.png: not a readable image"),
+    "not an image": (
+        "predict WEIGHTS --out o run/history.json",
+        "history.json: not a readable image",
+    ),
+    "two of one name": (
+        "predict WEIGHTS --out o images/0.png masks/0.png",
+        "two images are called 0",
+    ),
+    "no folder": (
+        "train fcn8s --data folder --images nowhere --masks masks --classes 2",
+        "nowhere: not a folder",
+    ),
+    "folder without masks": ("train fcn8s --data folder --images images", "--masks"),
+    "too few classes": (
+        "train fcn8s --data folder --images images --masks masks --classes 1",
+        "classes: got 1",
+    ),
+    "folder of nothing": (
+        "train fcn8s --data folder --images empty --masks masks --classes 2",
+        "holds no images",
+    ),
+    "wrong number of classes": (
+        "evaluate WEIGHTS --data digit_scenes",
+        "2 classes and data of 11",
+    ),
+    "no GPU": (
+        "evaluate WEIGHTS --data folder --images images --masks masks --classes 2 --device cuda",
+        "device: got cuda",
+    ),
+    "unknown network": ("train resnet", "invalid choice: 'resnet'"),
+    "no steps": ("train fcn8s --steps 0", "got 0, expected a whole number"),
+    "no command": ("", "required: COMMAND"),
+    "huge width": ("train fcn8s --width 9", "--width: got 9"),
+    "options of another set": (
+        "train fcn8s --images images",
+        "--images is for --data folder",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(BAD))
+def test_bad_input_gets_one_line_and_leaves_nothing(folder, kind):
+    import torch
+
+    if kind == "no GPU" and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    (folder / "empty").mkdir(exist_ok=True)
+    arguments, message = BAD[kind]
+    before = {path.relative_to(folder) for path in folder.rglob("*")}
+    result = call(
+        folder, *arguments.replace("WEIGHTS", "--weights run/weights.safetensors").split()
+    )
+    assert result.returncode == 2
+    assert message in result.stderr
+    lines = [line for line in result.stderr.splitlines() if "Error" in line or "upconv: " in line]
+    assert len(lines) <= 1
+    assert "Traceback" not in result.stderr
+    assert {path.relative_to(folder) for path in folder.rglob("*")} == before
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"], ["data"]])
+def test_help_says_what_there_is(capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert len(text) > 150
+    assert not re.search(r"\bNone\b", text)
+
+
+def test_data_lists_what_there_is(folder):
+    result = call(folder, "data")
+    assert result.returncode == 0
+    for name in ("digit_scenes", "camvid", "folder"):
+        assert name in result.stdout
+
+
+@pytest.mark.timing
+def test_help_is_quick(tmp_path):
+    import time
+
+    call(tmp_path, "--help")
+    start = time.perf_counter()
+    assert call(tmp_path, "--help").returncode == 0
+    assert time.perf_counter() - start < 0.6

@@ -1,0 +1,364 @@
+"""Data sets: made, downloaded, from folders; and what happens when they are broken."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import threading
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from upconv import data
+from upconv.data import _camvid as camvid_module
+from upconv.data.download import cache_folder, download
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("UPCONV_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("UPCONV_DATA", raising=False)
+    camvid_module._arrays.cache_clear()
+
+
+# ---- digit scenes --------------------------------------------------------------------------
+
+
+def test_digit_scenes_depend_on_the_seed_alone():
+    first, again = data.digit_scenes(20, seed=3), data.digit_scenes(20, seed=3)
+    np.testing.assert_array_equal(first.images, again.images)
+    np.testing.assert_array_equal(first.masks, again.masks)
+    assert (first.images != data.digit_scenes(20, seed=4).images).any()
+
+
+def test_digit_scenes_show_every_class_and_label_what_they_show():
+    scenes = data.digit_scenes(300, noise=0)
+    assert scenes.images.shape == (300, 64, 64, 3)
+    assert scenes.images.dtype == scenes.masks.dtype == np.uint8
+    assert set(np.unique(scenes.masks)) == set(range(11))
+    # The same seed without any digit's ink: what differs is what is labelled, but for soft edges.
+    share = (scenes.masks > 0).mean()
+    assert 0.05 < share < 0.2
+
+
+def test_digits_of_scenes_can_be_read():
+    """A nearest-neighbour classifier of scikit-learn's digits reads the labelled shapes."""
+    from sklearn.datasets import load_digits
+    from sklearn.neighbors import KNeighborsClassifier
+
+    digits = load_digits()
+    known = KNeighborsClassifier(3).fit(digits.images.reshape(-1, 64) > 7, digits.target)
+    scenes = data.digit_scenes(60, digits=(1, 1), height=(30, 30), size=64)
+    right = []
+    for mask in scenes.masks:
+        rows, columns = np.nonzero(mask)
+        if not len(rows):
+            continue
+        shape = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] > 0
+        wide = max(shape.shape[1], round(shape.shape[0] * 0.75))
+        canvas = np.zeros((shape.shape[0], wide))
+        left = (wide - shape.shape[1]) // 2
+        canvas[:, left : left + shape.shape[1]] = shape
+        small = np.asarray(Image.fromarray(canvas.astype(np.float32)).resize((8, 8))) > 0.4
+        right.append(known.predict(small.reshape(1, -1))[0] + 1 == mask.max())
+    assert np.mean(right) > 0.5  # by chance 0.1; turned by up to 25 degrees
+
+
+def test_splits_share_neither_digit_nor_photograph():
+    (first, names), (second, others) = splits()
+    assert not set(range(1797)[first]) & set(range(1797)[second])
+    assert not set(names) & set(others)
+
+
+def splits():
+    from upconv.data._digit_scenes import _SPLITS
+
+    return _SPLITS["train"], _SPLITS["test"]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"count": 0}, "count"),
+        ({"count": 1, "size": 0}, "size"),
+        ({"count": 1, "split": "dev"}, "split"),
+        ({"count": 1, "digits": (3, 2)}, "digits"),
+        ({"count": 1, "height": (0, 9)}, "height"),
+    ],
+)
+def test_impossible_scenes_are_refused(options, name):
+    with pytest.raises(ValueError, match=f"{name}: got"):
+        data.digit_scenes(**options)
+
+
+@pytest.mark.timing
+def test_hundreds_of_scenes_a_second():
+    data.digit_scenes(10)
+    start = time.perf_counter()
+    data.digit_scenes(400)
+    assert time.perf_counter() - start < 2
+
+
+# ---- downloads, from a server of the test ---------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A folder and the address it is served at; ``server.torn`` cuts answers in half."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+        def copyfile(self, source, target):
+            content = source.read()
+            target.write(content[: len(content) // 2] if running.torn else content)
+
+    running = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
+    )
+    running.torn, running.folder = False, folder
+    running.address = f"http://127.0.0.1:{running.server_port}/"
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield running
+    running.shutdown()
+
+
+def test_download_is_checked_and_kept(server):
+    content = np.random.default_rng(0).bytes(200_000)
+    (server.folder / "file.bin").write_bytes(content)
+    right = hashlib.sha256(content).hexdigest()
+    path = download(server.address + "file.bin", "file.bin", right)
+    assert path.read_bytes() == content
+    (server.folder / "file.bin").unlink()
+    assert download(server.address + "file.bin", "file.bin", right) == path  # from the cache
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_wrong_or_torn_download_leaves_nothing(server, torn):
+    content = np.random.default_rng(0).bytes(200_000)
+    (server.folder / "file.bin").write_bytes(content)
+    server.torn = torn
+    expected = hashlib.sha256(content if torn else b"something else").hexdigest()
+    with pytest.raises(data.DataUnavailable, match=r"file\.bin"):
+        download(server.address + "file.bin", "file.bin", expected)
+    assert [path.name for path in cache_folder().glob("*")] == []
+    server.torn = False
+    right = hashlib.sha256(content).hexdigest()
+    assert download(server.address + "file.bin", "file.bin", right).read_bytes() == content
+
+
+def test_offline_says_which_file_goes_where(server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(data.DataUnavailable) as caught:
+        download(server.address + "file.bin", "file.bin", "0" * 64)
+    assert str(cache_folder() / "file.bin") in str(caught.value)
+    assert "UPCONV_DATA" in str(caught.value)
+
+
+def test_mirror_must_be_a_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("UPCONV_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(data.DataUnavailable, match="UPCONV_DATA: got"):
+        data.camvid()
+
+
+# ---- CamVid, in the source's layout, made small ------------------------------------------------
+
+
+def write_camvid(folder, counts) -> dict[str, np.ndarray]:
+    """Frames and masks as the source has them; returns what the loader should make of them."""
+    rng = np.random.default_rng(0)
+    expected = {}
+    for split, count in counts.items():
+        for kind in (split, f"{split}annot"):
+            (folder / kind).mkdir(parents=True)
+        images, masks = [], []
+        for number in range(count):
+            blocks = rng.integers(0, 256, (180, 240, 3), dtype=np.uint8)
+            labels = rng.integers(0, 12, (180, 240), dtype=np.uint8)
+            name = f"frame_{number:03d}.png"
+            for array, kind in ((blocks, split), (labels, f"{split}annot")):
+                # Blocks of 2 × 2 equal pixels: their mean and their nearest are known.
+                Image.fromarray(array.repeat(2, 0).repeat(2, 1)).save(folder / kind / name)
+            images.append(blocks)
+            masks.append(labels)
+        expected |= {f"{split}_x": np.stack(images), f"{split}_y": np.stack(masks)}
+    return expected
+
+
+def sums(arrays) -> dict[str, str]:
+    return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
+
+
+@pytest.fixture
+def small_archive(tmp_path, server, monkeypatch):
+    """A served archive of a small CamVid; returns its arrays."""
+    arrays = write_camvid(tmp_path / "raw" / "SegNet" / "CamVid", {"train": 3, "val": 1, "test": 2})
+    with zipfile.ZipFile(server.folder / "archive.zip", "w") as archive:
+        for path in sorted((tmp_path / "raw").rglob("*.png")):
+            archive.write(path, path.relative_to(tmp_path / "raw"))
+    monkeypatch.setattr(camvid_module, "_ARCHIVE", server.address + "archive.zip")
+    monkeypatch.setattr(camvid_module, "_SHA256", sums(arrays))
+    return arrays
+
+
+def test_camvid_is_fetched_resized_checked_and_kept(small_archive, server):
+    train = data.camvid("train")
+    np.testing.assert_array_equal(train.images, small_archive["train_x"])
+    labels = small_archive["train_y"]
+    np.testing.assert_array_equal(train.masks, np.where(labels == 11, data.VOID, labels))
+    assert len(data.camvid("val")) == 1
+    assert len(train.classes) == 11
+    server.shutdown()  # from now on from the cache
+    camvid_module._arrays.cache_clear()
+    assert len(data.camvid("test")) == 2
+
+
+def test_camvid_as_road_and_rest(small_archive):
+    whole, two = data.camvid("test"), data.road("test")
+    road = whole.classes.index("road")
+    np.testing.assert_array_equal(two.masks == 1, whole.masks == road)
+    np.testing.assert_array_equal(two.masks == data.VOID, whole.masks == data.VOID)
+
+
+def test_changed_camvid_is_refused_and_not_kept(small_archive, monkeypatch):
+    wrong = sums(small_archive) | {"val_y": "0" * 64}
+    monkeypatch.setattr(camvid_module, "_SHA256", wrong)
+    with pytest.raises(data.DataUnavailable, match="val_y has SHA-256"):
+        data.camvid()
+    assert not (cache_folder() / "camvid_240x180.npz").exists()
+
+
+def test_camvid_from_a_mirror(small_archive, tmp_path, monkeypatch, server):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    np.savez(mirror / "camvid_240x180.npz", **small_archive)
+    monkeypatch.setenv("UPCONV_DATA", str(mirror))
+    server.shutdown()
+    assert len(data.camvid("train")) == 3
+
+
+@pytest.mark.parametrize("lost", ["train/frame_001.png", "trainannot/frame_001.png"])
+def test_raw_camvid_without_a_file(tmp_path, lost):
+    write_camvid(tmp_path, {"train": 2})
+    (tmp_path / lost).unlink()
+    if lost.startswith("trainannot"):
+        with pytest.raises(data.DataUnavailable, match=r"frame_001\.png"):
+            camvid_module.read_raw(tmp_path, "train")
+    else:
+        assert len(camvid_module.read_raw(tmp_path, "train")[0]) == 1
+    with pytest.raises(data.DataUnavailable, match=r"no \.png"):
+        camvid_module.read_raw(tmp_path, "test")
+
+
+# ---- your own folder ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Three images of different sizes with their masks; returns both folders."""
+    rng = np.random.default_rng(1)
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number, size in enumerate([(20, 30), (17, 9), (40, 40)]):
+        image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
+        mask = Image.fromarray(rng.integers(0, 3, size, dtype=np.uint8))
+        if number == 1:  # a palette is as good as grey
+            mask.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+        mask.save(tmp_path / "masks" / f"{number}.png")
+    return tmp_path / "images", tmp_path / "masks"
+
+
+def test_folder_pairs_by_name(pairs):
+    found = data.folder(*pairs, classes=3)
+    assert [image.shape for image, _ in found] == [(20, 30, 3), (17, 9, 3), (40, 40, 3)]
+    assert all(image.shape[:2] == mask.shape for image, mask in found)
+    assert {int(m) for _, mask in found for m in np.unique(mask)} == {0, 1, 2}
+    assert data.folder(*pairs, classes=("a", "b", "c")).classes == ("a", "b", "c")
+
+
+def test_black_and_white_masks_are_two_classes(tmp_path):
+    Image.fromarray(np.array([[0, 255]], np.uint8)).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(data.read_mask(tmp_path / "mask.png", 2), [[0, 1]])
+    np.testing.assert_array_equal(data.read_mask(tmp_path / "mask.png", 3), [[0, data.VOID]])
+
+
+def break_pair(kind, images, masks):
+    if kind == "lonely image":
+        (masks / "1.png").unlink()
+    elif kind == "lonely mask":
+        (images / "1.png").unlink()
+    elif kind == "torn image":
+        (images / "1.png").write_bytes((images / "1.png").read_bytes()[:60])
+    elif kind == "text for a mask":
+        (masks / "1.png").write_text("no picture")
+    elif kind == "colours for a mask":
+        Image.new("RGB", (9, 17)).save(masks / "1.png")
+    elif kind == "label out of range":
+        Image.fromarray(np.full((17, 9), 7, np.uint8)).save(masks / "1.png")
+    elif kind == "sizes differ":
+        Image.fromarray(np.zeros((9, 17), np.uint8)).save(masks / "1.png")
+    elif kind == "two of one name":
+        Image.new("RGB", (9, 17)).save(images / "1.jpg")
+    elif kind == "no images":
+        for path in images.iterdir():
+            path.unlink()
+
+
+BROKEN = {
+    "lonely image": r"1\.png: expected 1\.\* in .*masks",
+    "lonely mask": r"1\.png: expected 1\.\* in .*images",
+    "torn image": r"images.1\.png: not a readable image",
+    "text for a mask": r"masks.1\.png: not a readable mask",
+    "colours for a mask": "got a mask in mode RGB",
+    "label out of range": r"masks.1\.png: got the label 7, expected 0 to 2",
+    "sizes differ": "got 17 × 9 pixels, expected 9 × 17",
+    "two of one name": "another file of the same name",
+    "no images": "holds no images",
+}
+
+
+@pytest.mark.parametrize("kind", list(BROKEN))
+def test_a_broken_folder_is_refused_by_the_file(pairs, kind):
+    break_pair(kind, *pairs)
+    with pytest.raises(data.BadData, match=BROKEN[kind]) as caught:
+        data.folder(*pairs, classes=3)
+    assert "\n" not in str(caught.value)
+
+
+def test_pictures_of_all_kinds_are_read(tmp_path):
+    base = np.random.default_rng(2).integers(0, 256, (6, 4, 3), dtype=np.uint8)
+    turned = Image.fromarray(base)
+    exif = turned.getexif()
+    exif[0x0112] = 6  # lay on its side
+    turned.save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(data.read_image(tmp_path / "turned.png"), np.rot90(base, -1))
+    deep = (base[..., 0].astype(np.uint16) << 8) | base[..., 0]
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert (
+        np.abs(data.read_image(tmp_path / "deep.png")[..., 0].astype(int) - base[..., 0]).max() <= 1
+    )
+    glass = np.dstack([base, np.zeros((6, 4), np.uint8)])
+    Image.fromarray(glass, "RGBA").save(tmp_path / "glass.png")
+    assert (data.read_image(tmp_path / "glass.png") == 255).all()
+    Image.fromarray(base).convert("CMYK").save(tmp_path / "print.tif")
+    assert data.read_image(tmp_path / "print.tif").shape == (6, 4, 3)
+    Image.fromarray(base[..., 0]).save(tmp_path / "grey.png")
+    assert data.read_image(tmp_path / "grey.png").shape == (6, 4, 3)
+
+
+def test_paint_gives_every_class_its_colour():
+    mask = np.array([[0, 1], [2, data.VOID]], np.uint8)
+    colours = data.palette(3)
+    painted = data.paint(mask, colours)
+    assert [tuple(painted[i]) for i in ((0, 0), (0, 1), (1, 0))] == list(colours)
+    assert tuple(painted[1, 1]) == (0, 0, 0)
+    assert len(set(data.palette(40))) == 40
