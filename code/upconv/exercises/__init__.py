@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-CHAPTERS = ("chapter01", "chapter02")
+CHAPTERS = ("chapter01", "chapter02", "chapter03", "chapter04")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,14 @@
 """The networks of the course in PyTorch: (N, C, H, W), logits out."""
 
 from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
-from upconv.torch.encoders import ENCODERS, VGG16, Encoder, SqueezeNet, VGG16Classifier
+from upconv.torch.encoders import (
+    ENCODERS,
+    VGG16,
+    Encoder,
+    SqueezeNet,
+    VGG16Classifier,
+    he_initialise,
+)
 from upconv.torch.fcn import (
     FCN,
     ConcatFCN,
@@ -26,6 +33,7 @@ __all__ = [
     "SqueezeNet",
     "VGG16Classifier",
     "WindowClassifier",
+    "he_initialise",
     "load_imagenet",
     "pad_to_multiple",
     "upsampling",

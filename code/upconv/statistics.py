@@ -1,0 +1,58 @@
+"""Means over seeds, with intervals, and paired comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+class Interval(NamedTuple):
+    """A mean and half the width of its confidence interval."""
+
+    mean: float
+    half: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} ± {self.half:.3f}"
+
+
+class Comparison(NamedTuple):
+    """Mean difference of pairs, half the width of its interval, and the two-sided p-value."""
+
+    difference: float
+    half: float
+    p: float
+
+
+def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean of independent runs with Student's t interval.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two values.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"values: got {values.size}, expected at least two runs")
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    quantile = stats.t.ppf(0.5 + confidence / 2, len(values) - 1)
+    return Interval(float(values.mean()), float(quantile * error))
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> Comparison:
+    """First minus second, run by run (same seed, same data), by a paired t-test.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many of both, or fewer than two.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"second: got {len(second)} runs, expected {len(first)}, one a pair")
+    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    mean, half = interval(difference)
+    return Comparison(mean, half, float(stats.ttest_1samp(difference, 0.0).pvalue))
