@@ -7,7 +7,6 @@ make them.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from upconv.files import write_atomically
 
 FOLDER = Path(__file__).parent
 
@@ -67,13 +68,8 @@ def provenance(data: str) -> dict[str, Any]:
 
 def keep(name: str, result: dict[str, Any]) -> None:
     """Write a result at one stroke: a reader sees the old file or the new one."""
-    path = FOLDER / f"{name}.json"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    text = json.dumps(result, indent=1) + "\n"
+    write_atomically(FOLDER / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _threads() -> int:

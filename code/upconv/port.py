@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from upconv.files import write_atomically
+
 Weights = dict[str, np.ndarray]
 
 
@@ -64,10 +66,8 @@ def save_weights(path: str | Path, given: Weights, about: dict[str, str] | None 
     """Write weights as safetensors at one stroke, with a few words about them."""
     from safetensors.numpy import save_file
 
-    from upconv.training.loop import write_atomically
-
     arrays = {name: np.ascontiguousarray(value) for name, value in given.items()}
-    write_atomically(Path(path), lambda unfinished: save_file(arrays, unfinished, about))
+    write_atomically(path, lambda unfinished: save_file(arrays, unfinished, about))
 
 
 def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image
 
 from upconv.data.download import DataUnavailable, cache_folder, download, find
 from upconv.data.sets import VOID, SegmentationSet
+from upconv.files import write_atomically
 
 CLASSES = (
     "sky",
@@ -145,10 +145,5 @@ def _prepare() -> Path:
         if got != expected:
             raise DataUnavailable(f"{_ARCHIVE}: {name} has SHA-256 {got}, expected {expected}")
     target = cache_folder() / _FILE
-    unfinished = target.with_suffix(f".{os.getpid()}.npz")
-    try:
-        np.savez_compressed(unfinished, **arrays)
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_atomically(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
     return target

@@ -2,7 +2,7 @@
 
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.encoders import ENCODERS, VGG16Classifier, squeezenet, vgg16
-from upconv.keras.fcn import FCN, ConcatFCN, FeatureSumFCN
+from upconv.keras.fcn import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
 from upconv.keras.layers import CropTo, Normalise, PadToMultiple
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ConcatFCN",
     "ConvAutoencoder",
     "CropTo",
+    "EightfoldFCN",
     "FeatureSumFCN",
     "Normalise",
     "PadToMultiple",

@@ -100,3 +100,30 @@ def ConcatFCN(
         x = conv(x, hidden, 3, f"mix.{s}", "relu")
     x = conv(x, classes, 1, "score")
     return keras.Model(image, crop(upsample(x, classes, stride, "up_last")), name="concat")
+
+
+def EightfoldFCN(
+    classes: int, steps: str = "one", encoder: str = "vgg16", width: float = 1.0, head: int = 512
+) -> keras.Model:
+    """Scores at stride 8, enlarged in "one" jump, in "three" steps, or "three with ReLU"."""
+    if steps not in ("one", "three", "three with ReLU"):
+        raise ValueError(f"steps: got {steps!r}, expected one, three or three with ReLU")
+    image, maps, crop = _start(encoder, width, None, pad=True)
+    x = conv(conv(maps[8], scaled(head, width), 3, "fc", "relu"), classes, 1, "score")
+
+    def up(x, channels: int, factor: int, place: int):
+        return layers.Conv2DTranspose(
+            channels, 2 * factor, factor, "same", use_bias=False,
+            kernel_initializer="he_normal", name=f"up.{place}",
+        )(x)  # fmt: skip
+
+    if steps == "one":
+        return keras.Model(image, crop(up(x, classes, 8, 0)), name="eightfold")
+    between, place = int((17 * classes**2) ** 0.5 - classes), 0
+    for after in (between, between, classes):
+        if place and steps == "three with ReLU":
+            x = layers.ReLU(name=f"up.{place}")(x)
+            place += 1
+        x = up(x, after, 2, place)
+        place += 1
+    return keras.Model(image, crop(x), name="eightfold")

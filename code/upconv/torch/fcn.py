@@ -203,6 +203,7 @@ class EightfoldFCN(Segmenter):
         if steps not in ("one", "three", "three with ReLU"):
             raise ValueError(f"steps: got {steps!r}, expected one, three or three with ReLU")
         self.encoder = ENCODERS[encoder](width)
+        self.encoder.features = self.encoder.features[: self.encoder.ends[8] + 1]
         head = scaled(head, width)
         self.fc = nn.Conv2d(self.encoder.channels[8], head, 3, padding=1)
         self.score = nn.Conv2d(head, classes, 1)

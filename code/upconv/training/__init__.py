@@ -8,7 +8,6 @@ from upconv.training.loop import (
     evaluate,
     predict,
     train,
-    write_atomically,
 )
 from upconv.training.metrics import Scores, SegmentationScores
 
@@ -22,5 +21,4 @@ __all__ = [
     "evaluate",
     "predict",
     "train",
-    "write_atomically",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from upconv.data.sets import VOID, SegmentationSet
+from upconv.files import write_atomically
 from upconv.training.metrics import Scores, SegmentationScores
 
 
@@ -265,22 +265,8 @@ def _optimizer(network: nn.Module, settings: Settings) -> tuple[torch.optim.Opti
         encoder = []
     if encoder:
         groups.append({"params": encoder, "lr": rates[1]})
-    fused = all(p.is_floating_point() for p in rest)
-    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=fused)
+    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
     return optimizer, rates[: len(groups)]
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` make a file beside ``path``, then put it in place at one stroke."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(unfinished)
-        with open(unfinished, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _save(path, network, optimizer, settings, history, step) -> None:
