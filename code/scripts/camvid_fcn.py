@@ -85,6 +85,7 @@ def main() -> None:
                 {
                     "name": name,
                     "seed": seed,
+                    "commit": result["commit"],
                     "parameters": sum(p.numel() for p in network.parameters()),
                     "seconds": round(history.seconds, 1),
                     "losses": [round(loss, 4) for loss in history.losses[::10]],

@@ -110,7 +110,8 @@ def main() -> None:
         data, test = digit_scenes(TRAINING, seed=seed), digit_scenes(TEST, split="test")
         for name in NETWORKS:
             if not any((r["name"], r["seed"]) == (name, seed) for r in result["runs"]):
-                result["runs"].append(run(name, seed, data, test))
+                commit = {"commit": result["commit"]}
+                result["runs"].append(run(name, seed, data, test) | commit)
                 results.keep("skip_ablation", result)
                 _say(result["runs"][-1])
     for scenes, options in SCENES.items():
@@ -121,7 +122,9 @@ def main() -> None:
                 key = (scenes, name, seed)
                 if any((r["scenes"], r["name"], r["seed"]) == key for r in result["scenes"]):
                     continue
-                result["scenes"].append({"scenes": scenes} | run(name, seed, data, test))
+                result["scenes"].append(
+                    {"scenes": scenes, "commit": result["commit"]} | run(name, seed, data, test)
+                )
                 results.keep("skip_ablation", result)
                 _say(result["scenes"][-1])
 
