@@ -102,7 +102,10 @@ def main() -> None:
     except ValueError:
         result = {"runs": [], "scenes": []}
     words = f"digit_scenes, {TRAINING} scenes of 64 × 64 to train (seed of the run), {TEST} to test"
-    result |= results.provenance(words) | {
+    wanted = {(name, seed) for name in NETWORKS for seed in range(arguments.seeds)}
+    if wanted - {(run["name"], run["seed"]) for run in result["runs"]}:
+        result |= results.provenance(words)
+    result |= {
         "network": SIZES | HEAD | {"weights": "random (He)"},
         "settings": asdict(SETTINGS),
     }

@@ -75,8 +75,21 @@ def _numbers_left_cases() -> Iterator[dict[str, Any]]:
         yield {"size": size, "poolings": poolings, "channels": channels}
 
 
+def _differs(first: np.ndarray, second: np.ndarray) -> bool:
+    difference = first - second
+    return bool(abs(difference.mean()) > _half_width(difference))
+
+
+def _differs_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(404)
+    for gain in (0.0, 0.01, 0.03, 0.05, -0.04, 0.0, 0.02, -0.01):
+        seeds = rng.normal(0.4, 0.1, 5)  # runs vary far more than their differences
+        yield {"first": seeds + gain + rng.normal(0, 0.01, 5), "second": seeds}
+
+
 EXERCISES = {
     "4.1": Exercise("how sure are we?", _half_width, _half_width_cases),
     "4.2": Exercise("is it linear?", _is_linear, _is_linear_cases),
     "4.3": Exercise("what is left in the middle", _numbers_left, _numbers_left_cases),
+    "4.4": Exercise("is the difference real?", _differs, _differs_cases),
 }

@@ -114,8 +114,9 @@ def costs(rows: Mapping[str, tuple[float, float]], labels: tuple[str, str]) -> F
         ax.set_xlabel(label)
         ax.grid(axis="x")
         for place, value in enumerate(values):
-            ax.text(value, place, f" {value:,.3g}", va="center", fontsize=8)
-        ax.set_xlim(right=max(values) * 6)
+            text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+            ax.text(value, place, f" {text}", va="center", fontsize=8)
+        ax.set_xlim(right=max(values) * 10)
     axes[0].set_yticks(range(len(rows)), list(rows))
     axes[0].invert_yaxis()
     return figure
