@@ -9,6 +9,7 @@ import torch
 from upconv import keras as in_keras
 from upconv import ops, port
 from upconv import torch as in_torch
+from upconv.torch.weights import squeezenet_from_caffe
 
 # One small configuration of every network: name, arguments, input size, classes.
 SMALL = {"encoder": "vgg16", "width": 0.05, "head": 200, "head_kernel": 7}
@@ -183,6 +184,54 @@ def test_padding_is_cropped_off_again():
 def test_impossible_networks_are_refused(room, options, name):
     with pytest.raises(ValueError, match=f"{name}: got"):
         room.FCN(3, **options)
+
+
+def test_kerass_own_vgg16_computes_the_same_in_ours():
+    """Its weights are for BGR from 0 to 255; ours takes RGB from 0 to 1. Random weights will do."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    theirs = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
+    image = keras.Input((64, 64, 3))
+    maps = in_keras.vgg16(image, prefix="encoder.")
+    ours = keras.Model(image, [maps[stride] for stride in (2, 8, 32)])
+    in_keras.load_imagenet(ours, theirs)
+    pixels = np.random.default_rng(0).random((1, 64, 64, 3), dtype=np.float32)
+    prepared = keras.applications.vgg16.preprocess_input(255 * pixels)
+    names = ("block1_pool", "block3_pool", "block5_pool")
+    expected = keras.Model(theirs.input, [theirs.get_layer(name).output for name in names])
+    for got, wanted in zip(ours(pixels), expected(prepared), strict=True):
+        rim = 2 if got.shape[1] > 8 else 0  # zeros at the border stand for another colour there
+        inside = slice(rim, got.shape[1] - rim)
+        got, wanted = (np.asarray(maps)[:, inside, inside] for maps in (got, wanted))
+        assert np.abs(got - wanted).max() < 0.02 * np.abs(wanted).max()
+    with pytest.raises(ValueError, match="network: got"):
+        in_keras.load_imagenet(in_keras.FCN(2, width=0.1), theirs)
+
+
+def test_caffes_squeezenet_computes_the_same_in_ours(tmp_path):
+    """The first layers by hand, on BGR from 0 to 255 minus the mean."""
+    rng = np.random.default_rng(0)
+    arrays = {"conv1_w": rng.normal(size=(64, 3, 3, 3)), "conv1_b": rng.normal(size=64)}
+    places = [layer for layer in in_torch.SqueezeNet().features if hasattr(layer, "squeeze")]
+    for number, fire in enumerate(places, start=2):
+        for part, name in (("squeeze", "squeeze1x1"), ("expand1x1",) * 2, ("expand3x3",) * 2):
+            layer = getattr(fire, part)
+            arrays[f"fire{number}.{name}_w"] = rng.normal(size=layer.weight.shape)
+            arrays[f"fire{number}.{name}_b"] = rng.normal(size=layer.bias.shape)
+    np.savez(tmp_path / "weights.npz", **arrays)
+    state = squeezenet_from_caffe(tmp_path / "weights.npz")
+    network = in_torch.SqueezeNet()
+    network.load_state_dict(state)
+    rgb = rng.random((1, 3, 20, 24))
+    bgr = 255 * rgb[:, ::-1] - np.array([103.939, 116.779, 123.68])[:, None, None]
+    with torch.inference_mode():
+        got = network.double()(torch.from_numpy(rgb))[2].numpy()
+    # Ours is padded; its units away from the border are theirs.
+    kernel, bias = arrays["conv1_w"], arrays["conv1_b"]
+    expected = ops.conv2d(bgr[..., 1:, 1:].copy(), kernel, bias, stride=2).clip(0)
+    inner = (..., slice(0, 8), slice(0, 10))
+    np.testing.assert_allclose(got[..., 1:, 1:][inner], expected[inner], rtol=1e-4, atol=1e-3)
 
 
 def test_weights_that_do_not_fit_change_nothing():
