@@ -89,17 +89,23 @@ mixed = st.lists(
 @given(mixed, st.data())
 def test_input_interval_is_the_support_of_the_gradient(stack, data):
     x = torch.zeros(1, 1, 1, 60, dtype=torch.float64, requires_grad=True)
-    y = x
+    y, sizes = x, [60]
     for layer in stack:
         convolve = F.conv_transpose2d if layer.transposed else F.conv2d
         weight = torch.ones(1, 1, 1, layer.kernel_size, dtype=torch.float64)
         padding, stride = (0, layer.padding), (1, layer.stride)
-        assume(layer.transposed or y.shape[3] + 2 * layer.padding >= layer.kernel_size)
+        room = y.shape[3] + 2 * layer.padding - layer.kernel_size
+        if layer.transposed:
+            room = layer.stride * (y.shape[3] - 1) + layer.kernel_size - 2 * layer.padding - 1
+        assume(room >= 0)
         y = convolve(y, weight, stride=stride, padding=padding)
+        sizes.append(y.shape[3])
     unit = data.draw(st.integers(0, y.shape[3] - 1))
     interval = ops.input_interval(stack, unit)
-    # Near the borders part of what would be seen is padding.
-    assume(interval is None or 0 <= interval[0] <= interval[1] < 60)
+    # Near the borders part of what would be seen is padding, of the input or of a map between.
+    for depth, size in enumerate(sizes[:-1]):
+        part = ops.input_interval(stack[depth:], unit)
+        assume(part is None or 0 <= part[0] <= part[1] < size)
     (gradient,) = torch.autograd.grad(y[0, 0, 0, unit], x)
     seen = np.flatnonzero(gradient.numpy())
     assert (interval is None) == (len(seen) == 0)

@@ -90,7 +90,11 @@ def test_installing_from_the_repository_brings_all_files(tmp_path):
         "from upconv.exercises import all_exercises\n"
         "from upconv.ops import conv2d\n"
         "from upconv.data import photo\n"
-        "from upconv.widgets import ConvolutionExplorer\n"
+        "from upconv.widgets import EXPLORERS, ConvolutionExplorer, source\n"
+        "from upconv import results\n"
+        "assert len(results.load('camvid_fcn')['runs']) >= 15\n"
+        "assert results.picture('camvid_best.jpg').stat().st_size > 1000\n"
+        "assert all(len(source(name)) > 5000 for name in EXPLORERS)\n"
         "assert ConvolutionExplorer().output.shape == (14, 14)\n"
         "print(upconv.__file__, len(load_claims()), len(all_exercises()), photo('cat', 8).shape)"
     )

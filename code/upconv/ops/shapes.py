@@ -221,10 +221,11 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
 def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int] | None:
     """First and last input pixel that can influence one unit of the last layer, along one axis.
 
-    Walks back from the unit: units a … b of a layer read, of the layer before, the units
+    Walks back from the unit. Unit a of a layer reads, of the layer before and for every tap
+    k = 0 … K − 1 of the kernel, the unit
 
-        S·a − P … S·b − P + D(K − 1)                     in a convolution or pooling,
-        ⌈(a + P − D(K − 1)) / S⌉ … ⌊(b + P) / S⌋          in a transposed convolution.
+        S·a − P + D·k            in a convolution or pooling,
+        (a + P − D·k) / S        in a transposed convolution, where that is a whole number.
 
     Parameters
     ----------
@@ -236,7 +237,8 @@ def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int
     Returns
     -------
     first, last : int
-        May lie outside of the input: that is padding. Holes that dilation leaves are not said.
+        May lie outside of the input: that is padding. The padding of maps in between counts
+        as seen, too; holes in between are not said.
         None if the unit sees nothing, as between the stamps of a kernel smaller than its stride.
 
     Raises
@@ -245,18 +247,17 @@ def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int
         If there is no layer, a size is no positive integer (padding may be 0), or the unit is
         no integer of at least 0.
     """
-    first = last = check_integer("unit", unit, 0)
+    units = {check_integer("unit", unit, 0)}
     for layer in reversed(_check_layers(layers)):
-        reach = layer.dilation * (layer.kernel_size - 1)
+        steps = range(0, layer.dilation * layer.kernel_size, layer.dilation)
         if layer.transposed:
-            first = -((reach - first - layer.padding) // layer.stride)
-            last = (last + layer.padding) // layer.stride
-            if first > last:
-                return None
+            reached = {a + layer.padding - step for a in units for step in steps}
+            units = {a // layer.stride for a in reached if a % layer.stride == 0}
         else:
-            first = layer.stride * first - layer.padding
-            last = layer.stride * last - layer.padding + reach
-    return first, last
+            units = {layer.stride * a - layer.padding + step for a in units for step in steps}
+        if not units:
+            return None
+    return min(units), max(units)
 
 
 def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tuple[str, Size]]:

@@ -20,14 +20,10 @@ export function mapSizes(layers, n) {
  * Null if it sees nothing, as between the stamps of a kernel smaller than its stride.
  */
 export function seen(layers, unit) {
-  let [first, last] = [unit, unit];
-  for (const [k, s, d, p, transposed] of [...layers].reverse()) {
-    const reach = d * (k - 1);
-    if (transposed) [first, last] = [Math.ceil((first + p - reach) / s), Math.floor((last + p) / s)];
-    else [first, last] = [s * first - p, s * last - p + reach];
-    if (first > last) return null;
-  }
-  return [first, last];
+  const found = paths(layers, unit);
+  if (!found) return null;
+  const { start, shares } = found;
+  return [start + shares.findIndex((share) => share > 0), start + shares.findLastIndex((share) => share > 0)];
 }
 
 /**
@@ -50,7 +46,7 @@ export function paths(layers, unit) {
       }
     });
     const total = next.reduce((a, b) => a + b, 0);
-    if (!total) return null; // only holes of a dilated kernel
+    if (!total) return null; // only holes
     [start, shares] = [first, next.map((share) => share / total)];
   }
   return { start, shares };
