@@ -20,10 +20,11 @@ ALLOWED = {
     "exercises": set(),
     "files": set(),
     "statistics": set(),
+    "options": set(),
     "figures": {"ops", "data", "statistics"},
     "widgets": {"ops", "data"},
-    "torch": {"ops", "data"},
-    "keras": {"ops"},
+    "torch": {"ops", "data", "options"},
+    "keras": {"ops", "options"},
     "port": {"files"},  # the only one to see both frameworks
     "training": {"data", "files"},
     "zoo": {"port", "torch", "keras"},

@@ -16,17 +16,22 @@ from upconv.files import write_atomically
 
 Weights = dict[str, np.ndarray]
 
+# Batches that PyTorch's batch norm has seen; Keras does not count, and no output depends on it.
+_COUNTER = "num_batches_tracked"
+
 
 def weights(model: Any) -> Weights:
     """The weights of a network of ``upconv.torch`` or ``upconv.keras``."""
     if _is_torch(model):
         return {
-            name: value.detach().cpu().numpy().copy() for name, value in model.state_dict().items()
+            name: value.detach().cpu().numpy().copy()
+            for name, value in model.state_dict().items()
+            if not name.endswith(_COUNTER)
         }
     found = {}
     for layer in model.layers:
         for part, value in zip(_parts(layer), layer.get_weights(), strict=True):
-            found[f"{layer.name}.{part}"] = _to_torch(part, value)
+            found[f"{layer.name}.{part}"] = _to_torch(value)
     return found
 
 
@@ -49,16 +54,14 @@ def load_weights(model: Any, given: Weights) -> Any:
     if _is_torch(model):
         import torch
 
-        model.load_state_dict(
-            {name: torch.from_numpy(value.copy()) for name, value in given.items()}
-        )
+        state = {name: torch.from_numpy(value.copy()) for name, value in given.items()}
+        model.load_state_dict(model.state_dict() | state)
         return model
     for layer in model.layers:
         parts = _parts(layer)
         if parts:
             values = [given[f"{layer.name}.{part}"] for part in parts]
-            pairs = zip(parts, values, strict=True)
-            layer.set_weights([_to_keras(part, value) for part, value in pairs])
+            layer.set_weights([_to_keras(value) for value in values])
     return model
 
 
@@ -95,6 +98,8 @@ def _is_torch(model: Any) -> bool:
 def _parts(layer: Any) -> tuple[str, ...]:
     """Names, in PyTorch, of what ``layer.get_weights()`` returns."""
     count = len(layer.get_weights())
+    if type(layer).__name__ == "BatchNormalization":
+        return ("weight", "bias", "running_mean", "running_var")
     if count > 2:
         raise ValueError(f"{layer.name}: got {count} weights, expected a kernel and a bias")
     return ("weight", "bias")[:count]
@@ -102,16 +107,12 @@ def _parts(layer: Any) -> tuple[str, ...]:
 
 # Keras: (height, width, in, out), transposed (height, width, out, in), dense (in, out).
 # PyTorch: (out, in, height, width), transposed (in, out, height, width), dense (out, in).
-# So one permutation does both kinds of convolution.
+# So one permutation does both kinds of convolution; biases and norms have one axis.
 
 
-def _to_torch(part: str, value: np.ndarray) -> np.ndarray:
-    if part == "bias":
-        return value
+def _to_torch(value: np.ndarray) -> np.ndarray:
     return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
 
 
-def _to_keras(part: str, value: np.ndarray) -> np.ndarray:
-    if part == "bias":
-        return value
+def _to_keras(value: np.ndarray) -> np.ndarray:
     return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T

@@ -4,6 +4,7 @@ from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.encoders import ENCODERS, VGG16Classifier, squeezenet, vgg16
 from upconv.keras.fcn import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
 from upconv.keras.layers import CropTo, Normalise, PadToMultiple
+from upconv.keras.unet import UNet
 from upconv.keras.weights import load_imagenet
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "FeatureSumFCN",
     "Normalise",
     "PadToMultiple",
+    "UNet",
     "VGG16Classifier",
     "WindowClassifier",
     "load_imagenet",

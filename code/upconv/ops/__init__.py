@@ -38,6 +38,7 @@ from upconv.ops.shapes import (
     input_interval,
     network_shapes,
     receptive_field,
+    unet_size,
 )
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "receptive_field",
     "spectral_derivative",
     "swap_phase",
+    "unet_size",
     "wiener_filter",
     "zero_insert",
     "zero_pad_spectrum",

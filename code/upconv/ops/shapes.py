@@ -282,6 +282,36 @@ def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tu
     return rows
 
 
+def unet_size(output_size: int, depth: int = 4) -> tuple[int, int]:
+    """Smallest input of a U-Net without padding that gives at least so many pixels, and its output.
+
+    With b pixels a side out of the two lowest convolutions, the input has 2^d (b + 4) + 4 (2^d − 1)
+    and the output 2^d b − 4 (2^d − 1); all poolings then meet even sizes. For d = 4 and 388
+    pixels: 572 and 388, as in Ronneberger, Fischer & Brox (2015).
+
+    Parameters
+    ----------
+    output_size : int
+        Wanted, in pixels a side.
+    depth : int
+        Number d of poolings.
+
+    Returns
+    -------
+    input_size, output_size : int
+
+    Raises
+    ------
+    ValueError
+        If an argument is no positive integer.
+    """
+    wanted = check_integer("output_size", output_size, 1)
+    step = 2 ** check_integer("depth", depth, 1)
+    lost = 4 * (step - 1)
+    lowest = -(-(wanted + lost) // step)
+    return step * (lowest + 4) + lost, step * lowest - lost
+
+
 def _check_layers(layers: Iterable[Layer | tuple]) -> list[Layer]:
     checked = []
     for position, layer in enumerate(layers):

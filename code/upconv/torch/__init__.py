@@ -18,6 +18,7 @@ from upconv.torch.fcn import (
     pad_to_multiple,
     upsampling,
 )
+from upconv.torch.unet import UNet
 from upconv.torch.weights import load_imagenet
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "FeatureSumFCN",
     "Segmenter",
     "SqueezeNet",
+    "UNet",
     "VGG16Classifier",
     "WindowClassifier",
     "he_initialise",

@@ -1,0 +1,46 @@
+"""What networks may be asked for: one complaint for both frameworks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+UNET = {
+    "norm": ("none", "batch", "group"),
+    "up": ("transposed", "resize"),
+    "skips": ("concat", "add", "none", "switches"),
+    "feed": ("own", "nothing", "neighbour"),
+}
+
+
+def one_of(name: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a value that is none of those known.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, what came and what was expected.
+    """
+    if value not in known:
+        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
+
+
+def check_unet(depth: int, padded: bool, **chosen: str) -> None:
+    """Refuse what is no U-Net.
+
+    Raises
+    ------
+    ValueError
+        For an unknown choice, no depth, or what needs padding without it.
+    """
+    if depth < 1:
+        raise ValueError(f"depth: got {depth}, expected at least 1")
+    for name, value in chosen.items():
+        one_of(name, value, UNET[name])
+    for name, value in (("skips", "switches"), ("up", "resize")):
+        if not padded and chosen[name] == value:
+            raise ValueError(f"padded: got False with {name}={value!r}, expected True")
+
+
+def norm_groups(channels: int) -> int:
+    """Groups of a group norm: the most, up to 8, that divide the channels."""
+    return next(n for n in range(8, 0, -1) if channels % n == 0)
