@@ -2,7 +2,11 @@
 
 from upconv.data._camvid import camvid, road
 from upconv.data._digit_scenes import digit_scenes
+from upconv.data._dsb2018 import dsb2018
 from upconv.data._folder import BadData, folder, read_image, read_mask
+from upconv.data._instances import border_weights, separate, with_border_weights
+from upconv.data._isbi2012 import isbi2012
+from upconv.data._membranes import membranes
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo
 from upconv.data.sets import VOID, SegmentationSet, paint, palette
@@ -13,13 +17,19 @@ __all__ = [
     "BadData",
     "DataUnavailable",
     "SegmentationSet",
+    "border_weights",
     "camvid",
     "digit_scenes",
+    "dsb2018",
     "folder",
+    "isbi2012",
+    "membranes",
     "paint",
     "palette",
     "photo",
     "read_image",
     "read_mask",
     "road",
+    "separate",
+    "with_border_weights",
 ]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from upconv.data.download import DataUnavailable, cache_folder, download, find
+from upconv.data.download import DataUnavailable, find, prepare
 from upconv.data.sets import VOID, SegmentationSet
-from upconv.files import write_atomically
 
 CLASSES = (
     "sky",
@@ -124,26 +121,14 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
 
 
 def _prepare() -> Path:
-    """Download, resize, check, keep."""
-    archive = download(_ARCHIVE, f"camvid-{_COMMIT}.zip", None)
-    folder = cache_folder() / f"camvid-{_COMMIT}"
-    try:
-        with zipfile.ZipFile(archive) as file:
-            wanted = [
-                name for name in file.namelist() if "/CamVid/" in name and name.endswith(".png")
-            ]
-            file.extractall(folder, wanted)
-    except zipfile.BadZipFile as error:
-        archive.unlink()
-        raise DataUnavailable(f"{archive.name}: broken, and deleted; try again") from error
-    (root,) = folder.glob("*/CamVid")
-    arrays = {}
-    for split in SPLITS:
-        arrays[f"{split}_x"], arrays[f"{split}_y"] = read_raw(root, split)
-    for name, expected in _SHA256.items():
-        got = hashlib.sha256(np.ascontiguousarray(arrays[name]).tobytes()).hexdigest()
-        if got != expected:
-            raise DataUnavailable(f"{_ARCHIVE}: {name} has SHA-256 {got}, expected {expected}")
-    target = cache_folder() / _FILE
-    write_atomically(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
-    return target
+    def read(folder: Path) -> dict[str, np.ndarray]:
+        (root,) = folder.glob("*/CamVid")
+        arrays = {}
+        for split in SPLITS:
+            arrays[f"{split}_x"], arrays[f"{split}_y"] = read_raw(root, split)
+        return arrays
+
+    def wanted(member: str) -> bool:
+        return "/CamVid/" in member and member.endswith(".png")
+
+    return prepare(_FILE, _ARCHIVE, wanted, read, _SHA256)

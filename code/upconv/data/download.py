@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pooch
+
+from upconv.files import write_atomically
 
 
 class DataUnavailable(RuntimeError):
@@ -78,3 +84,52 @@ def download(url: str, name: str, sha256: str | None, progress: bool = True) -> 
             f"{name}: cannot be fetched from {url} ({reason}). Fetch it elsewhere and save it as "
             f"{folder / name}, or set UPCONV_DATA to a folder that holds it."
         ) from error
+
+
+def prepare(
+    file: str,
+    url: str,
+    wanted: Callable[[str], bool],
+    read: Callable[[Path], dict[str, np.ndarray]],
+    sha256: dict[str, str],
+) -> Path:
+    """Download an archive, make arrays of it, check them, keep them in the cache as ``file``.
+
+    What is checked are the arrays, which depend on every byte that was used: servers do not
+    promise to keep the bytes of an archive.
+
+    Parameters
+    ----------
+    file
+        Name in the cache, ending in .npz.
+    url
+        Of a zip archive.
+    wanted
+        Says which of its members to extract, by name.
+    read
+        Makes the arrays from the folder they were extracted to.
+    sha256
+        Of each array's bytes.
+
+    Raises
+    ------
+    DataUnavailable
+        If the archive cannot be fetched, is broken, or holds something else.
+    """
+    name = Path(file).stem
+    archive = download(url, f"{name}.zip", None)
+    folder = cache_folder() / name
+    try:
+        with zipfile.ZipFile(archive) as zipped:
+            zipped.extractall(folder, [member for member in zipped.namelist() if wanted(member)])
+    except zipfile.BadZipFile as error:
+        archive.unlink()
+        raise DataUnavailable(f"{archive.name}: broken, and deleted; try again") from error
+    arrays = read(folder)
+    for key, expected in sha256.items():
+        got = hashlib.sha256(np.ascontiguousarray(arrays[key]).tobytes()).hexdigest()
+        if got != expected:
+            raise DataUnavailable(f"{url}: {key} has SHA-256 {got}, expected {expected}")
+    target = cache_folder() / file
+    write_atomically(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
+    return target

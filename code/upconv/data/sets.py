@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,9 +12,13 @@ VOID = 255  # in masks: not labelled, counted nowhere
 
 @dataclass
 class SegmentationSet:
-    """Images (H, W, 3) and masks (H, W), both uint8; a mask holds class numbers, or ``VOID``.
+    """Images (H, W, 3), or (H, W) if grey, and masks (H, W), both uint8.
 
-    ``images`` and ``masks`` are arrays with one more axis, or sequences if sizes differ.
+    A mask holds class numbers, or ``VOID``. All are arrays with one more axis, or sequences if
+    sizes differ.
+
+    Some sets also have ``instances``, (H, W) integers that number the objects (0: none), and
+    ``weights``, (H, W) floats, by which the loss of each pixel counts.
     """
 
     name: str
@@ -22,11 +26,15 @@ class SegmentationSet:
     images: Sequence[np.ndarray] | np.ndarray
     masks: Sequence[np.ndarray] | np.ndarray
     colours: tuple[tuple[int, int, int], ...] = field(default=())
+    instances: Sequence[np.ndarray] | np.ndarray | None = None
+    weights: Sequence[np.ndarray] | np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if len(self.images) != len(self.masks):
-            got = f"{len(self.images)} images and {len(self.masks)} masks"
-            raise ValueError(f"masks: got {got}, expected as many")
+        for name in ("masks", "instances", "weights"):
+            given = getattr(self, name)
+            if given is not None and len(given) != len(self.images):
+                got = f"{len(self.images)} images and {len(given)} {name}"
+                raise ValueError(f"{name}: got {got}, expected as many")
         if not self.colours:
             self.colours = palette(len(self.classes))
 
@@ -39,10 +47,17 @@ class SegmentationSet:
     def subset(self, indices: Sequence[int] | slice) -> SegmentationSet:
         """The same set with some of its images only."""
         chosen = range(len(self))[indices] if isinstance(indices, slice) else indices
-        images, masks = ([part[i] for i in chosen] for part in (self.images, self.masks))
-        if isinstance(self.images, np.ndarray):
-            images, masks = np.array(images), np.array(masks)
-        return SegmentationSet(self.name, self.classes, images, masks, self.colours)
+
+        def some(part: Sequence[np.ndarray] | np.ndarray | None):
+            if part is None:
+                return None
+            return part[list(chosen)] if isinstance(part, np.ndarray) else [part[i] for i in chosen]
+
+        parts = {name: some(getattr(self, name)) for name in _PER_IMAGE}
+        return replace(self, **parts)
+
+
+_PER_IMAGE = ("images", "masks", "instances", "weights")
 
 
 # Okabe & Ito's eight colours that colour-blind readers tell apart, then their mixtures.

@@ -85,6 +85,8 @@ class UNet(nn.Module):
         check_unet(depth, padded, norm=norm, up=up, skips=skips, feed=feed)
         self.channels, self.padded, self.skips, self.feed = channels, padded, skips, feed
         self.depth, self.multiple = depth, 2**depth
+        seen, out = unet_size(1, depth)
+        self.rim = (seen - out) // 2  # what the convolutions reach beyond an output's block
         sizes = [width * 2**level for level in range(depth + 1)]
         self.down, before = nn.ModuleList(), channels
         for size in sizes[:-1]:

@@ -1,24 +1,39 @@
 """Training networks that segment, and measuring them."""
 
+from upconv.training.inference import evaluate, predict, predict_tiles, probabilities
 from upconv.training.loop import (
     BadCheckpoint,
     Diverged,
     History,
     Settings,
-    evaluate,
-    predict,
     train,
 )
 from upconv.training.metrics import Scores, SegmentationScores
+from upconv.training.objects import (
+    Agreement,
+    agreement,
+    average_precision,
+    best_agreement,
+    components,
+    thinned,
+)
 
 __all__ = [
+    "Agreement",
     "BadCheckpoint",
     "Diverged",
     "History",
     "Scores",
     "SegmentationScores",
     "Settings",
+    "agreement",
+    "average_precision",
+    "best_agreement",
+    "components",
     "evaluate",
     "predict",
+    "predict_tiles",
+    "probabilities",
+    "thinned",
     "train",
 ]

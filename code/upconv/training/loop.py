@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from tqdm.auto import tqdm
 
 from upconv.data.sets import VOID, SegmentationSet
 from upconv.files import write_atomically
-from upconv.training.metrics import Scores, SegmentationScores
+from upconv.options import one_of
+from upconv.training import augment
 
 
 class Diverged(RuntimeError):
@@ -36,6 +38,7 @@ class Settings:
     ``precision`` is "bf16" (autocast), "fp32", or "auto": bf16 where the processor has
     instructions for it. ``crop`` is the side of the random square crops, or (height, width).
     ``schedule`` is "cosine" (after a linear warm-up over 5 % of the steps) or "constant".
+    ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net paper).
     """
 
     steps: int = 1000
@@ -44,11 +47,16 @@ class Settings:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     schedule: str = "cosine"
+    optimizer: str = "adamw"
+    momentum: float = 0.9
     encoder_factor: float = 1.0  # on the learning rate of ``encoder``; 0 freezes it
     clip: float = 1.0  # largest norm of the gradient
     flip: bool = True  # mirror half of the crops; never for digits
     jitter: float = 0.0  # random gain and offset of brightness and colours, as a share of 1
     zoom: tuple[float, float] = (1.0, 1.0)  # range of random enlargements before cropping
+    upside_down: bool = False  # turn half of the crops over: where there is no up and down
+    rotate: float = 0.0  # largest angle of random rotations, in degrees
+    elastic: float = 0.0  # deviation of random displacements on a 3 × 3 grid, in pixels
     seed: int = 0
     precision: str = "auto"
     class_weights: tuple[float, ...] | None = None
@@ -58,13 +66,17 @@ class Settings:
         for name in ("steps", "batch", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
-        for name, allowed in (
-            ("schedule", ("cosine", "constant")),
-            ("precision", ("auto", "bf16", "fp32")),
-        ):
-            if getattr(self, name) not in allowed:
-                got = f"got {getattr(self, name)!r}, expected one of {', '.join(allowed)}"
-                raise ValueError(f"{name}: {got}")
+        for name in ("rotate", "elastic", "jitter"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 0")
+        one_of("schedule", self.schedule, ("cosine", "constant"))
+        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+        one_of("optimizer", self.optimizer, ("adamw", "sgd"))
+
+    @property
+    def warps(self) -> bool:
+        """Whether pixels move otherwise than by cropping, mirroring and enlarging."""
+        return bool(self.rotate or self.elastic or self.upside_down)
 
 
 @dataclass
@@ -114,57 +126,119 @@ def rate_at(step: int, settings: Settings) -> float:
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
-def make_batch(data: SegmentationSet, settings: Settings, step: int) -> tuple[Tensor, Tensor]:
+class Batch(NamedTuple):
+    """Images (N, C, h, w) in [0, 1], masks (N, h, w) of int64, weights (N, h, w) or None."""
+
+    images: Tensor
+    masks: Tensor
+    weights: Tensor | None
+
+
+def make_batch(data: SegmentationSet, settings: Settings, step: int, channels: int = 3) -> Batch:
     """The batch of a step: it depends on the seed and the step alone, so a run can go on anywhere.
 
-    Returns
-    -------
-    images : (batch, 3, h, w), float32 in [0, 1]
-    masks : (batch, h, w), int64, ``VOID`` where an image is smaller than the crop
+    Where an image is smaller than the crop, masks hold ``VOID``; warped crops are mirrored there.
     """
     rng = np.random.default_rng([settings.seed, step])
     crop = settings.crop
     height, width = (crop, crop) if isinstance(crop, int) else crop
-    images = np.zeros((settings.batch, height, width, 3), np.uint8)
-    masks = np.full((settings.batch, height, width), VOID, np.uint8)
+    images, masks, weights = [], [], []
     # Every image once an epoch, in an order of that epoch's own.
     for place in range(settings.batch):
         epoch, position = divmod(step * settings.batch + place, len(data))
         index = np.random.default_rng([settings.seed, epoch, 1]).permutation(len(data))[position]
-        image, mask = data[int(index)]
+        layers = [*data[int(index)]]
+        if data.weights is not None:
+            layers.append(data.weights[int(index)])
         low, high = settings.zoom
         factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
-        if factor != 1:
-            image, mask = _enlarge(image, mask, factor)
-        top, left = (
-            int(rng.integers(max(n - m, 0) + 1))
-            for n, m in zip(mask.shape, (height, width), strict=True)
-        )
-        image = image[top : top + height, left : left + width]
-        mask = mask[top : top + height, left : left + width]
-        if settings.flip and rng.random() < 0.5:
-            image, mask = image[:, ::-1], mask[:, ::-1]
-        images[place, : image.shape[0], : image.shape[1]] = image
-        masks[place, : mask.shape[0], : mask.shape[1]] = mask
-    # NCHW in shape, NHWC in memory: that is what channels_last means.
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        cut = _warped if settings.warps else _cropped
+        layers = cut(rng, layers, (height, width), factor, settings)
+        for stack, layer in zip((images, masks, weights), layers, strict=False):
+            stack.append(layer)
+    pixels = to_pixels(np.stack(images), channels)
     if settings.jitter:
-        gain = rng.uniform(1 - settings.jitter, 1 + settings.jitter, (settings.batch, 3, 1, 1))
+        size = (settings.batch, channels, 1, 1)
+        gain = rng.uniform(1 - settings.jitter, 1 + settings.jitter, size)
         offset = rng.uniform(-settings.jitter, settings.jitter, (settings.batch, 1, 1, 1)) / 2
         pixels = (pixels * torch.from_numpy(gain).float() + torch.from_numpy(offset).float()).clamp(
             0, 1
         )
-    return pixels, torch.from_numpy(masks.astype(np.int64))
+    return Batch(
+        pixels,
+        torch.from_numpy(np.stack(masks).astype(np.int64)),
+        torch.from_numpy(np.stack(weights)) if weights else None,
+    )
 
 
-def _enlarge(image: np.ndarray, mask: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
+def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
+    """Images (N, H, W, 3) or (N, H, W), uint8, as (N, channels, H, W), float32 in [0, 1].
+
+    In memory the channels come last. Grey images are copied to three channels; of colours, one
+    channel holds the luminance.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
+    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+    # NCHW in shape, NHWC in memory: that is what channels_last means.
+    pixels = pixels.permute(0, 3, 1, 2).float() / 255
+    given = pixels.shape[1]
+    if given == channels:
+        return pixels
+    if (given, channels) == (1, 3):
+        return pixels.repeat(1, 3, 1, 1).contiguous(memory_format=torch.channels_last)
+    if (given, channels) == (3, 1):
+        return (pixels * pixels.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
+    raise ValueError(f"images: got {given} channels, expected {channels}")
+
+
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
+
+
+def _cropped(rng, layers, size, factor, settings) -> list[np.ndarray]:
+    image, mask, *weight = layers
+    if factor != 1:
+        image, mask, *weight = _enlarge(image, mask, factor, *weight)
+    top, left = (
+        int(rng.integers(max(n - m, 0) + 1)) for n, m in zip(mask.shape, size, strict=True)
+    )
+    mirror = settings.flip and rng.random() < 0.5
+    cut = []
+    for layer, filling in zip((image, mask, *weight), (0, VOID, 0), strict=False):
+        layer = layer[top : top + size[0], left : left + size[1]]
+        layer = layer[:, ::-1] if mirror else layer
+        missing = [(0, n - m) for n, m in zip(size, layer.shape, strict=False)]
+        if np.any(missing):
+            missing += [(0, 0)] * (layer.ndim - 2)
+            layer = np.pad(layer, missing, constant_values=filling)
+        cut.append(layer)
+    return cut
+
+
+def _warped(rng, layers, size, factor, settings) -> list[np.ndarray]:
+    where = augment.coordinates(
+        rng,
+        layers[1].shape,
+        size,
+        zoom=factor,
+        rotate=settings.rotate,
+        elastic=settings.elastic,
+        mirror=settings.flip,
+        upside_down=settings.upside_down,
+    )
+    return [augment.sample(layer, where, nearest=place == 1) for place, layer in enumerate(layers)]
+
+
+def _enlarge(
+    image: np.ndarray, mask: np.ndarray, factor: float, *weight: np.ndarray
+) -> list[np.ndarray]:
     from PIL import Image
 
     size = tuple(max(1, round(n * factor)) for n in mask.shape[::-1])
     resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     # Nearest: a mean of class numbers is another class.
     labels = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)
-    return np.asarray(resized), np.asarray(labels)
+    weights = [Image.fromarray(w).resize(size, Image.Resampling.BILINEAR) for w in weight]
+    return [np.asarray(layer) for layer in (resized, labels, *weights)]
 
 
 def train(
@@ -179,11 +253,14 @@ def train(
     progress: bool = True,
     each_step: Callable[[int, float], None] | None = None,
 ) -> History:
-    """Train a network that maps images (N, 3, H, W) to logits (N, classes, H, W), in place.
+    """Train a network that maps images (N, C, H, W) to logits (N, classes, h, w), in place.
 
-    Cross-entropy on all labelled pixels, AdamW, gradient clipping. On one machine with one
-    number of threads the same seed gives the same weights to the bit, also when the run was
-    broken off anywhere and resumed.
+    Cross-entropy on all labelled pixels, weighted if the set has weights; gradient clipping. The
+    network's ``channels`` says whether it takes grey images (1) or colours (3, also if it says
+    nothing). Logits smaller than the image are compared with the middle of the mask.
+
+    On one machine with one number of threads the same seed gives the same weights to the bit,
+    also when the run was broken off anywhere and resumed.
 
     Parameters
     ----------
@@ -209,9 +286,10 @@ def train(
     path = Path(checkpoint) if checkpoint else None
     if resume and path and path.exists():
         start = _load(path, network, optimizer, settings, history)
-    weight = None
+    class_weights = None
     if settings.class_weights is not None:
-        weight = torch.tensor(settings.class_weights, device=where)
+        class_weights = torch.tensor(settings.class_weights, device=where)
+    channels = getattr(network, "channels", 3)
     began, before = time.perf_counter(), history.seconds
     bar = tqdm(
         range(start, settings.steps),
@@ -224,13 +302,13 @@ def train(
         torch.manual_seed(
             settings.seed * 1_000_003 + step
         )  # dropout, too, depends on the step alone
-        images, masks = make_batch(data, settings, step)
-        images = images.to(where, non_blocking=True)
+        batch = make_batch(data, settings, step, channels)
+        images = batch.images.to(where, non_blocking=True)
         for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
             group["lr"] = rate * rate_at(step, settings)
         with casting(precision, where):
             logits = network(images)
-        loss = F.cross_entropy(logits.float(), masks.to(where), weight, ignore_index=VOID)
+        loss = pixel_loss(logits.float(), batch, class_weights)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
@@ -251,6 +329,24 @@ def train(
     return history
 
 
+def pixel_loss(logits: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of the labelled pixels, by their weights if the batch has any."""
+    masks, weights = (
+        None if layer is None else middle(layer.to(logits.device), logits.shape[-2:])
+        for layer in batch[1:]
+    )
+    if weights is None:
+        return F.cross_entropy(logits, masks, class_weights, ignore_index=VOID)
+    each = F.cross_entropy(logits, masks, class_weights, ignore_index=VOID, reduction="none")
+    return (each * weights).sum() / (weights * (masks != VOID)).sum().clamp(min=1e-9)
+
+
+def middle(layer: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle (..., h, w) of (..., H, W)."""
+    top, left = ((n - m) // 2 for n, m in zip(layer.shape[-2:], size, strict=True))
+    return layer[..., top : top + size[0], left : left + size[1]]
+
+
 def _optimizer(network: nn.Module, settings: Settings) -> tuple[torch.optim.Optimizer, list[float]]:
     encoder, rest = [], []
     for name, parameter in network.named_parameters():
@@ -265,7 +361,11 @@ def _optimizer(network: nn.Module, settings: Settings) -> tuple[torch.optim.Opti
         encoder = []
     if encoder:
         groups.append({"params": encoder, "lr": rates[1]})
-    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
+    common = {"weight_decay": settings.weight_decay, "fused": True}
+    if settings.optimizer == "sgd":
+        optimizer = torch.optim.SGD(groups, momentum=settings.momentum, **common)
+    else:
+        optimizer = torch.optim.AdamW(groups, **common)
     return optimizer, rates[: len(groups)]
 
 
@@ -300,37 +400,3 @@ def _load(path, network, optimizer, settings, history) -> int:
     for name, value in state["history"].items():
         setattr(history, name, value)
     return state["step"]
-
-
-@torch.inference_mode()
-def predict(
-    network: nn.Module, images: np.ndarray, *, device: str = "auto", precision: str = "auto"
-) -> np.ndarray:
-    """Class numbers (N, H, W), uint8, of images (N, H, W, 3), uint8."""
-    where = pick_device(device)
-    network = network.to(where, memory_format=torch.channels_last).eval()
-    pixels = torch.from_numpy(np.array(images)).to(where).permute(0, 3, 1, 2) / 255
-    with casting(resolve_precision(precision, where), where):
-        return network(pixels).argmax(1).to(torch.uint8).cpu().numpy()
-
-
-def evaluate(
-    network: nn.Module,
-    data: SegmentationSet,
-    *,
-    batch: int = 16,
-    device: str = "auto",
-    precision: str = "auto",
-) -> Scores:
-    """Scores of a network on a set; images of equal size are predicted together."""
-    scores = SegmentationScores(len(data.classes))
-    for start in range(0, len(data), batch):
-        pairs = [data[i] for i in range(start, min(start + batch, len(data)))]
-        alike = len({image.shape for image, _ in pairs}) == 1
-        groups = [pairs] if alike else [[pair] for pair in pairs]
-        for group in groups:
-            images = np.stack([image for image, _ in group])
-            predicted = predict(network, images, device=device, precision=precision)
-            for prediction, (_, mask) in zip(predicted, group, strict=True):
-                scores.add(prediction, mask)
-    return scores.scores()

