@@ -15,6 +15,8 @@ from PIL import Image
 
 from upconv import data
 from upconv.data import _camvid as camvid_module
+from upconv.data import _dsb2018 as dsb_module
+from upconv.data import _isbi2012 as isbi_module
 from upconv.data.download import cache_folder, download
 
 
@@ -256,6 +258,182 @@ def test_raw_camvid_without_a_file(tmp_path, lost):
         assert len(camvid_module.read_raw(tmp_path, "train")[0]) == 1
     with pytest.raises(data.DataUnavailable, match=r"no \.png"):
         camvid_module.read_raw(tmp_path, "test")
+
+
+# ---- membranes, made -----------------------------------------------------------------------------
+
+
+def test_membranes_depend_on_the_seed_alone():
+    first, again = data.membranes(3, seed=3), data.membranes(3, seed=3)
+    for name in ("images", "masks", "instances"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    # An image does not depend on how many are made.
+    np.testing.assert_array_equal(data.membranes(5, seed=3).images[:3], first.images)
+    assert (first.images != data.membranes(3, seed=4).images).any()
+    assert (first.images != data.membranes(3, seed=3, split="test").images).any()
+
+
+def test_membranes_separate_every_cell():
+    made = data.membranes(6)
+    np.testing.assert_array_equal(made.masks, made.instances > 0)
+    for instances in made.instances:
+        # No pixel of one cell is next to a pixel of another.
+        for a, b in ((instances[1:], instances[:-1]), (instances[:, 1:], instances[:, :-1])):
+            assert not ((a > 0) & (b > 0) & (a != b)).any()
+    assert 0.1 < (made.masks == 0).mean() < 0.4
+
+
+def test_a_grey_value_does_not_tell_a_membrane():
+    """The best threshold is far from right, or there would be nothing to learn."""
+    made = data.membranes(8)
+    best = max(((made.images > t) == made.masks).mean() for t in range(40, 220, 5))
+    assert (made.masks == 1).mean() + 0.02 < best < 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"count": 0}, "count"), ({"split": "val"}, "split"), ({"fading": 2}, "fading")],
+)
+def test_impossible_membranes_are_refused(options, name):
+    with pytest.raises(ValueError, match=f"{name}: got"):
+        data.membranes(**{"count": 1} | options)
+
+
+# ---- objects: masks and weights ------------------------------------------------------------------
+
+
+def test_touching_objects_are_separated():
+    instances = np.array([[1, 1, 2, 2, 0], [1, 1, 2, 2, 0], [0, 0, 0, 3, 3]])
+    expected = np.array([[1, 0, 0, 1, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(data.separate(instances), expected)
+
+
+def test_border_weights_by_brute_force():
+    rng = np.random.default_rng(0)
+    instances = np.zeros((40, 50), int)
+    for number, (r, c) in enumerate([(5, 5), (5, 20), (20, 9), (30, 40), (12, 33)], 1):
+        height, width = rng.integers(4, 9, 2)
+        instances[r : r + height, c : c + width] = number
+    instances[instances == 4] = 9  # numbers may have gaps
+    found = data.border_weights(instances, w0=10, sigma=5, balance=False)
+    places = {number: np.argwhere(instances == number) for number in np.unique(instances)[1:]}
+    for r, c in rng.integers(0, (40, 50), (150, 2)):
+        near = sorted(np.hypot(*(p - (r, c)).T).min() for p in places.values())
+        border = 10 * np.exp(-((near[0] + near[1]) ** 2) / 50) if instances[r, c] == 0 else 0
+        assert found[r, c] == pytest.approx(1 + border, abs=1e-5)
+    balanced = data.border_weights(instances, w0=0)
+    background = instances == 0
+    assert balanced[background].sum() == pytest.approx(balanced[~background].sum(), rel=1e-4)
+
+
+def test_border_weights_refuse_nonsense():
+    with pytest.raises(ValueError, match="instances: got 3 axes"):
+        data.border_weights(np.zeros((2, 3, 4), int))
+    with pytest.raises(ValueError, match="sigma: got"):
+        data.border_weights(np.zeros((3, 4), int), sigma=0)
+    with pytest.raises(ValueError, match="without instances"):
+        data.with_border_weights(data.digit_scenes(1))
+    assert (data.border_weights(np.zeros((5, 6), int)) == 0.5).all()  # no object, no border
+
+
+# ---- ISBI 2012 and the Data Science Bowl, in the sources' layouts --------------------------------
+
+
+@pytest.fixture
+def slices(tmp_path):
+    """30 slices as the source has them, in a folder."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "raw" / "unet" / "data" / "membrane"
+    for kind in ("image", "label"):
+        (folder / "train" / kind).mkdir(parents=True)
+    for number in range(30):
+        image = rng.integers(0, 256, (512, 512), dtype=np.uint8)
+        mask = np.full((512, 512), 255, np.uint8)
+        mask[:, 100 + number : 104 + number] = 0
+        mask[200:203] = 0
+        Image.fromarray(image).save(folder / "train" / "image" / f"{number}.png", compress_level=1)
+        Image.fromarray(mask).save(folder / "train" / "label" / f"{number}.png")
+    return folder
+
+
+def test_isbi2012_is_fetched_checked_split_and_kept(slices, server, monkeypatch, tmp_path):
+    with zipfile.ZipFile(server.folder / "unet.zip", "w") as archive:
+        for path in sorted((tmp_path / "raw").rglob("*.png")):
+            archive.write(path, path.relative_to(tmp_path / "raw"))
+    arrays = isbi_module.read_raw(slices)
+    monkeypatch.setattr(isbi_module, "_ARCHIVE", server.address + "unet.zip")
+    monkeypatch.setattr(isbi_module, "_SHA256", sums(arrays) | {"masks": "0" * 64})
+    isbi_module._arrays.cache_clear()
+    with pytest.raises(data.DataUnavailable, match="masks has SHA-256"):
+        data.isbi2012()
+    monkeypatch.setattr(isbi_module, "_SHA256", sums(arrays))
+    train, test = data.isbi2012(), data.isbi2012("test")
+    server.shutdown()
+    assert (len(train), len(test)) == (25, 5)
+    np.testing.assert_array_equal(np.concatenate([train.images, test.images]), arrays["images"])
+    assert set(np.unique(train.masks)) == {0, 1}
+    assert test.instances.max() == 4  # a cross of membranes leaves four cells
+    isbi_module._arrays.cache_clear()
+
+
+def test_isbi2012_without_a_slice(slices):
+    (slices / "train" / "label" / "17.png").unlink()
+    with pytest.raises(data.DataUnavailable, match=r"17\.png: not there"):
+        isbi_module.read_raw(slices)
+
+
+@pytest.fixture
+def plates(tmp_path):
+    """40 images of nuclei from ten plates, each with grey values of its own, in a folder."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "raw" / "fixes" / "stage1_train"
+    for number in range(40):
+        place = folder / f"{number:02d}"
+        for kind in ("images", "masks"):
+            (place / kind).mkdir(parents=True)
+        size = 256 if number else 128  # the first is of another size
+        image = np.full((size, size, 4), 5 + 20 * (number % 10), np.uint8)
+        image[..., 3] = 255
+        for nucleus in range(3):
+            mask = np.zeros((size, size), np.uint8)
+            r, c = rng.integers(0, size - 30, 2)
+            mask[r : r + 25, c : c + 25] = 255
+            image[mask > 0, :3] += 30
+            Image.fromarray(mask).save(place / "masks" / f"{nucleus}.png")
+        Image.fromarray(image).save(place / "images" / f"{number:02d}.png")
+    return folder
+
+
+def test_dsb2018_is_fetched_and_split_by_appearance(plates, server, monkeypatch, tmp_path):
+    with zipfile.ZipFile(server.folder / "bowl.zip", "w") as archive:
+        for path in sorted((tmp_path / "raw").rglob("*.png")):
+            archive.write(path, path.relative_to(tmp_path / "raw"))
+    arrays = dsb_module.read_raw(plates)
+    assert arrays["x"].shape == (39, 256, 256, 3)
+    assert arrays["y"].max() == 3
+    monkeypatch.setattr(dsb_module, "_ARCHIVE", server.address + "bowl.zip")
+    monkeypatch.setattr(dsb_module, "_SHA256", sums(arrays))
+    monkeypatch.setattr(dsb_module.appearance_clusters, "__defaults__", (10,))
+    dsb_module._arrays.cache_clear()
+    train, test = data.dsb2018(), data.dsb2018("test")
+    dsb_module._arrays.cache_clear()
+    assert len(train) + len(test) == 39
+    # Whole plates: none is on both sides.
+    background = [set(np.median(part.images, (1, 2))) for part in (train, test)]
+    assert not background[0] & background[1]
+    assert len(background[1]) == 2
+    assert (train.masks <= (train.instances > 0)).all()
+
+
+def test_dsb2018_without_images(tmp_path):
+    with pytest.raises(data.DataUnavailable, match="got no ID/images"):
+        dsb_module.read_raw(tmp_path)
+
+
+def test_splits_of_microscopy_are_named(tmp_path):
+    for load in (data.isbi2012, data.dsb2018):
+        with pytest.raises(ValueError, match="split: got 'val'"):
+            load("val")
 
 
 # ---- your own folder ----------------------------------------------------------------------------

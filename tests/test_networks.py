@@ -13,6 +13,7 @@ from upconv.torch.weights import squeezenet_from_caffe
 
 # One small configuration of every network: name, arguments, input size, classes.
 SMALL = {"encoder": "vgg16", "width": 0.05, "head": 200, "head_kernel": 7}
+UNET = {"width": 6, "depth": 3, "classes": 4}
 LIGHT = {"encoder": "squeezenet", "width": 0.25, "head": 32, "head_kernel": 3}
 NETWORKS = [
     ("FCN", {"classes": 5, "stride": 32} | SMALL, (45, 70)),
@@ -30,6 +31,15 @@ NETWORKS = [
     ("ConvAutoencoder", {"hidden": 6, "latent": 3}, (48, 64)),
     ("WindowClassifier", {"classes": 4, "hidden": 5}, (40, 37)),
     ("VGG16Classifier", {"classes": 7, "width": 0.02}, (224, 224)),
+    ("UNet", {"channels": 3, "width": 4}, (188, 204)),
+    ("UNet", {"channels": 3, "width": 4, "depth": 2, "classes": 3}, (44, 60)),
+    ("UNet", {"channels": 3, "padded": True} | UNET, (37, 50)),
+    ("UNet", {"channels": 3, "padded": True, "norm": "batch", "skips": "add"} | UNET, (40, 33)),
+    ("UNet", {"channels": 3, "padded": True, "norm": "group", "up": "resize"} | UNET, (37, 50)),
+    ("UNet", {"channels": 3, "padded": True, "skips": "none"} | UNET, (37, 50)),
+    ("UNet", {"channels": 3, "padded": True, "skips": "switches"} | UNET, (37, 50)),
+    ("UNet", {"channels": 3, "padded": True, "feed": "neighbour"} | UNET, (37, 50)),
+    ("UNet", {"channels": 3, "padded": True, "feed": "nothing"} | UNET, (37, 50)),
 ]
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(NETWORKS)]
 
@@ -41,6 +51,11 @@ def both(name: str, options: dict):
     with torch.no_grad():
         for parameter in first.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
+        for name_, buffer in first.named_buffers():  # of batch norm, as if it had been trained
+            if name_.endswith("running_mean"):
+                buffer += 0.1 * torch.randn_like(buffer)
+            elif name_.endswith("running_var"):
+                buffer *= 0.5 + torch.rand_like(buffer)
     return first, getattr(in_keras, name)(**options)
 
 
@@ -68,7 +83,8 @@ def test_both_frameworks_compute_the_same(name, options, size):
     third = getattr(in_torch, name)(**options).eval()
     port.load_weights(third, port.weights(second))
     assert_equal(*outputs(third, second, size))
-    assert second.count_params() == sum(p.numel() for p in first.parameters())
+    moments = [b for n, b in first.named_buffers() if n.endswith(("_mean", "_var"))]
+    assert second.count_params() == sum(p.numel() for p in (*first.parameters(), *moments))
 
 
 @pytest.mark.parametrize(("name", "options", "size"), NETWORKS, ids=IDS)
@@ -79,8 +95,16 @@ def test_logits_have_the_size_of_the_image(name, options, size):
         "ConvAutoencoder": (1, 3, *size),
         "WindowClassifier": (1, 4, size[0] - 28, size[1] - 28),
         "VGG16Classifier": (1, 7),
+        "UNet": (1, options.get("classes", 2), *unet_output(options, size)),
     }.get(name, (1, options.get("classes"), *size))
     assert out.shape == expected
+
+
+def unet_output(options: dict, size: tuple[int, int]) -> tuple[int, int]:
+    if options.get("padded"):
+        return size
+    depth = options.get("depth", 4)
+    return tuple(side - {4: 184, 2: 40}[depth] for side in size)
 
 
 @pytest.mark.parametrize("name", ["FCN", "FeatureSumFCN", "ConcatFCN"])
@@ -232,6 +256,111 @@ def test_caffes_squeezenet_computes_the_same_in_ours(tmp_path):
     expected = ops.conv2d(bgr[..., 1:, 1:].copy(), kernel, bias, stride=2).clip(0)
     inner = (..., slice(0, 8), slice(0, 10))
     np.testing.assert_allclose(got[..., 1:, 1:][inner], expected[inner], rtol=1e-4, atol=1e-3)
+
+
+# ---- U-Net ---------------------------------------------------------------------------------------
+
+
+def test_unet_is_the_papers():
+    """Ronneberger et al. (2015): 572 to 388, 23 convolutional layers, every level's sizes."""
+    with torch.device("meta"):
+        network = in_torch.UNet()
+    kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    layers = [layer for layer in network.modules() if isinstance(layer, kinds)]
+    assert len(layers) == 23
+    assert sum(p.numel() for p in network.parameters()) == 31_030_658
+    sizes = []
+    for layer in layers:
+        layer.register_forward_hook(lambda _, __, out: sizes.append((out.shape[1], out.shape[2])))
+    assert network(torch.empty(1, 1, 572, 572, device="meta")).shape == (1, 2, 388, 388)
+    down = [(64, 570), (64, 568), (128, 282), (128, 280), (256, 138), (256, 136)]
+    down += [(512, 66), (512, 64), (1024, 30), (1024, 28)]
+    up = [(512, 56), (512, 54), (512, 52), (256, 104), (256, 102), (256, 100)]
+    up += [(128, 200), (128, 198), (128, 196), (64, 392), (64, 390), (64, 388), (2, 388)]
+    assert sizes == down + up
+
+
+def test_unet_without_padding_takes_its_own_sizes_only():
+    network = in_torch.UNet(width=1, depth=3)
+    good = [size for size in range(60, 140) if takes(network, size)]
+    assert good == [size for size in range(60, 140) if size >= 92 and (size - 92) % 8 == 0]
+    assert ops.unet_size(1, 3)[0] == 92
+    with pytest.raises(ValueError, match="image: got 91 × 92 pixels, expected 92 or more"):
+        network(torch.rand(1, 1, 91, 92))
+
+
+def takes(network, size: int) -> bool:
+    """By walking the sizes: every pooling must meet an even one, and something must be left."""
+    side, levels = size, []
+    for _ in range(network.depth):
+        side -= 4
+        if side <= 0 or side % 2:
+            return False
+        levels.append(side)
+        side //= 2
+    side -= 4
+    for level in reversed(levels):
+        if side <= 0:
+            return False
+        side = 2 * side - 4
+        assert level >= side
+    return side > 0
+
+
+def test_unet_skips_hand_over_what_they_are_told_to():
+    torch.manual_seed(0)
+    network = in_torch.UNet(width=4, depth=2, padded=True).eval()
+    images = torch.rand(3, 1, 16, 16)
+    own = network(images)
+    network.feed = "neighbour"
+    assert not torch.allclose(network(images), own)
+    same = images[:1].repeat(3, 1, 1, 1)  # a neighbour like oneself changes nothing
+    shuffled = network(same)
+    network.feed = "own"
+    torch.testing.assert_close(shuffled, network(same))
+    network.feed = "nothing"
+    # Without skips, what is drawn depends on the image through the bottom alone.
+    network.bottom.register_forward_hook(lambda _, __, out: torch.zeros_like(out))
+    first, second = network(images), network(1 - images)
+    torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize(
+    "options", [{"skips": "switches"}, {"norm": "batch"}, {"up": "resize"}, {}]
+)
+def test_unet_learns(options):
+    torch.manual_seed(0)
+    network = in_torch.UNet(width=4, depth=2, padded=True, dropout=0, **options)
+    images = torch.rand(4, 1, 32, 32)
+    masks = (torch.nn.functional.avg_pool2d(images, 5, 1, 2)[:, 0] > 0.5).long()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(25):
+        loss = torch.nn.functional.cross_entropy(network(images), masks)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    assert all(p.grad is not None for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"depth": 0}, "depth"),
+        ({"norm": "layer"}, "norm"),
+        ({"skips": "some"}, "skips"),
+        ({"feed": "all"}, "feed"),
+        ({"up": "bicubic"}, "up"),
+        ({"skips": "switches"}, "padded"),
+        ({"up": "resize"}, "padded"),
+    ],
+)
+@pytest.mark.parametrize("room", [in_torch, in_keras])
+def test_what_is_no_unet_is_refused(room, options, name):
+    with pytest.raises(ValueError, match=f"{name}: got"):
+        room.UNet(**options)
 
 
 def test_weights_that_do_not_fit_change_nothing():

@@ -26,7 +26,7 @@ ALLOWED = {
     "torch": {"ops", "data", "options"},
     "keras": {"ops", "options"},
     "port": {"files"},  # the only one to see both frameworks
-    "training": {"data", "files"},
+    "training": {"ops", "options", "data", "files"},
     "zoo": {"port", "torch", "keras"},
     "cli": {"zoo", "data", "torch", "training"},
 }

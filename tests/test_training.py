@@ -203,7 +203,7 @@ def test_crops_flips_and_zooms_keep_image_and_mask_together():
     mirror = data.SegmentationSet("mirror", tuple("abcdefghi"), images, blocks)
     settings = Settings(steps=4, batch=6, crop=(24, 40), zoom=(1.0, 2.5))
     for step in range(4):
-        pixels, masks = make_batch(mirror, settings, step)
+        pixels, masks, _ = make_batch(mirror, settings, step)
         assert pixels.shape == (6, 3, 24, 40)
         shown, labels = (pixels[:, 0] * 255).round(), masks
         # Interpolated colours at the blocks' borders aside.
@@ -215,7 +215,7 @@ def test_small_images_are_filled_up_with_void():
     one = data.SegmentationSet(
         "one", ("a", "b"), [np.full((5, 6, 3), 9, np.uint8)], [np.ones((5, 6), np.uint8)]
     )
-    pixels, masks = make_batch(one, Settings(batch=2, crop=8), 0)
+    pixels, masks, _ = make_batch(one, Settings(batch=2, crop=8), 0)
     assert (masks[:, :5, :6] == 1).all()
     assert (masks == data.VOID).sum() == 2 * (64 - 30)
     assert (pixels[:, :, 5:] == 0).all()

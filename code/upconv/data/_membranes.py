@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, label
 from scipy.spatial import cKDTree
 
+from upconv.data._instances import separate
 from upconv.data.sets import SegmentationSet
 
 CLASSES = ("membrane", "cell")
@@ -18,8 +19,8 @@ def membranes(
     seed: int = 0,
     split: str = "train",
     spacing: float = 26.0,
-    fading: float = 0.6,
-    noise: float = 0.09,
+    fading: float = 0.5,
+    noise: float = 0.08,
 ) -> SegmentationSet:
     """Grey images of cells that fill the plane, with exact masks of their membranes.
 
@@ -89,7 +90,7 @@ def _draw(
     between = np.linalg.norm(seeds[nearest[..., 0]] - seeds[nearest[..., 1]], axis=-1)
     wall = (distance[..., 1] ** 2 - distance[..., 0] ** 2) / (2 * between)
     half = np.maximum(1.0, 1.7 + 0.4 * smooth(spacing))
-    instances = np.where(wall > half, nearest[..., 0] + 1, 0)
+    instances = label(separate(np.where(wall > half, nearest[..., 0] + 1, 0)))[0]
     depth = 0.5 * (1 - fading * (0.5 + 0.5 * np.tanh(2 * smooth(spacing / 2))))
     image = 0.72 + 0.05 * smooth(1.2) + 0.06 * smooth(spacing / 4)
     tint = rng.normal(0, 0.05, len(seeds))

@@ -85,8 +85,7 @@ class UNet(nn.Module):
         check_unet(depth, padded, norm=norm, up=up, skips=skips, feed=feed)
         self.channels, self.padded, self.skips, self.feed = channels, padded, skips, feed
         self.depth, self.multiple = depth, 2**depth
-        seen, out = unet_size(1, depth)
-        self.rim = (seen - out) // 2  # what the convolutions reach beyond an output's block
+        self.rim = self._reach(up == "resize", skips == "switches")
         sizes = [width * 2**level for level in range(depth + 1)]
         self.down, before = nn.ModuleList(), channels
         for size in sizes[:-1]:
@@ -105,6 +104,20 @@ class UNet(nn.Module):
         self.score = nn.Conv2d(width, classes, 1)
         self.resize = up == "resize"
         he_initialise(self)
+
+    def _reach(self, resize: bool, switches: bool) -> int:
+        """Pixels that a block of the output sees beyond itself, on each side."""
+        if not self.padded:
+            seen, out = unet_size(1, self.depth)
+            return (seen - out) // 2
+        # Backwards from the first pixel of a block, level by level; the lowest map's step is one.
+        first = 0
+        for _ in range(self.depth):
+            first = (first - 2 - resize) // 2 - switches
+        first -= 2
+        for _ in range(self.depth):
+            first = 2 * first - 2
+        return -first
 
     def forward(self, image: Tensor) -> Tensor:
         x = 4 * (image - 0.5)  # of about unit variance, around zero

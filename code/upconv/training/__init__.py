@@ -1,6 +1,13 @@
 """Training networks that segment, and measuring them."""
 
-from upconv.training.inference import evaluate, predict, predict_tiles, probabilities
+from upconv.training.inference import (
+    ObjectScores,
+    evaluate,
+    evaluate_objects,
+    predict,
+    predict_tiles,
+    probabilities,
+)
 from upconv.training.loop import (
     BadCheckpoint,
     Diverged,
@@ -23,6 +30,7 @@ __all__ = [
     "BadCheckpoint",
     "Diverged",
     "History",
+    "ObjectScores",
     "Scores",
     "SegmentationScores",
     "Settings",
@@ -31,6 +39,7 @@ __all__ = [
     "best_agreement",
     "components",
     "evaluate",
+    "evaluate_objects",
     "predict",
     "predict_tiles",
     "probabilities",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,14 @@ from upconv.data.sets import SegmentationSet
 from upconv.ops import unet_size
 from upconv.training.loop import casting, pick_device, resolve_precision, to_pixels
 from upconv.training.metrics import Scores, SegmentationScores
+from upconv.training.objects import (
+    Agreement,
+    agreement,
+    average_precision,
+    best_agreement,
+    components,
+    thinned,
+)
 
 
 @torch.inference_mode()
@@ -31,9 +41,36 @@ def predict(
 
 @torch.inference_mode()
 def probabilities(
-    network: nn.Module, images: np.ndarray, *, device: str = "auto", precision: str = "auto"
+    network: nn.Module,
+    images: np.ndarray,
+    *,
+    views: int = 1,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> np.ndarray:
-    """Probabilities (N, classes, H, W), float32: the softmax of the logits."""
+    """Probabilities (N, classes, H, W), float32: the softmax of the logits.
+
+    With ``views`` from 2 to 8, the mean over so many rotations and mirrorings of the images. The
+    U-Net paper averages 7 rotated versions.
+
+    Raises
+    ------
+    ValueError
+        If ``views`` is not from 1 to 8.
+    """
+    if not 1 <= views <= 8:
+        raise ValueError(f"views: got {views}, expected 1 to 8")
+    total = 0.0
+    for view in range(views):
+        quarters, mirror = view % 4, view >= 4
+        seen = np.rot90(images[:, :, ::-1] if mirror else images, quarters, (1, 2))
+        found = _softmax(network, np.ascontiguousarray(seen), device, precision)
+        found = np.rot90(found, -quarters, (2, 3))
+        total = total + (found[..., ::-1] if mirror else found)
+    return np.ascontiguousarray(total / views, np.float32)
+
+
+def _softmax(network, images, device, precision) -> np.ndarray:
     if getattr(network, "padded", True):
         return _logits(network, images, device, precision).float().softmax(1).cpu().numpy()
     options = {"device": device, "precision": precision, "softmax": True}
@@ -165,3 +202,77 @@ def evaluate(
             for prediction, (_, mask) in zip(predicted, group, strict=True):
                 scores.add(prediction, mask)
     return scores.scores()
+
+
+@dataclass
+class ObjectScores:
+    """Of one set, pixel by pixel and object by object.
+
+    ``best_pixel_error`` is at the best of many thresholds. ``half`` and ``best``: V_rand and
+    V_info after thinning, at the threshold ½ and at the best one. ``average_precision``: for each threshold of IoU.
+    """
+
+    pixels: Scores
+    best_pixel_error: float
+    half: Agreement
+    best: Agreement
+    average_precision: dict[float, float]
+
+    def asdict(self) -> dict[str, Any]:
+        return {
+            "pixel_error": self.pixels.pixel_error,
+            "best_pixel_error": self.best_pixel_error,
+            "mean_iou": self.pixels.mean_iou,
+            "class_iou": self.pixels.class_iou,
+            "class_dice": self.pixels.class_dice,
+            "v_rand": self.half.v_rand,
+            "v_info": self.half.v_info,
+            "best_v_rand": self.best.v_rand,
+            "best_v_info": self.best.v_info,
+            "average_precision": self.average_precision,
+        }
+
+
+def evaluate_objects(
+    network: nn.Module,
+    data: SegmentationSet,
+    *,
+    smallest: int = 1,
+    views: int = 1,
+    device: str = "auto",
+    precision: str = "auto",
+) -> ObjectScores:
+    """Scores of a network of two classes on a set with instances; class 1 is inside of objects.
+
+    Where class 0 is a membrane, objects are what is left between thinned membranes; else the
+    connected regions of class 1 with at least ``smallest`` pixels.
+
+    Raises
+    ------
+    ValueError
+        If the set has no instances, or not two classes.
+    """
+    if data.instances is None or len(data.classes) != 2:
+        got = f"{data.name}, {len(data.classes)} classes"
+        raise ValueError(f"data: got {got}, expected a set of two classes with instances")
+    pixels = SegmentationScores(2)
+    inside = []
+    options = {"views": views, "device": device, "precision": precision}
+    for image, mask in zip(data.images, data.masks, strict=True):
+        found = probabilities(network, image[None], **options)[0, 1]
+        pixels.add((found > 0.5).astype(np.uint8), mask)
+        inside.append(found)
+    thresholds = np.arange(0.05, 1, 0.05)
+    wrong = [
+        np.mean([((p > t) != (m > 0)).mean() for p, m in zip(inside, data.masks, strict=True)])
+        for t in thresholds
+    ]
+    if data.classes[0] == "membrane":
+        half, best = best_agreement(data.instances, inside)
+        objects = [thinned(found > 0.5) for found in inside]
+    else:
+        objects = [components(found > 0.5, smallest) for found in inside]
+        each = [agreement(*pair) for pair in zip(data.instances, objects, strict=True)]
+        half = best = Agreement(*np.mean(each, axis=0).tolist())
+    precisions = average_precision(data.instances, objects)
+    return ObjectScores(pixels.scores(), float(min(wrong)), half, best, precisions)

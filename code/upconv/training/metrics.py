@@ -24,6 +24,16 @@ class Scores:
     boundary_iou: float
     class_iou: list[float]
 
+    @property
+    def pixel_error(self) -> float:
+        """Share of the pixels that are wrong."""
+        return 1 - self.pixel_accuracy
+
+    @property
+    def class_dice(self) -> list[float]:
+        """Dice of each class, 2 |A ∩ B| / (|A| + |B|): says the same as IoU, 2 IoU / (1 + IoU)."""
+        return [2 * iou / (1 + iou) for iou in self.class_iou]
+
     def asdict(self) -> dict[str, float | list[float]]:
         return asdict(self)
 

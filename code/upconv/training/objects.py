@@ -161,6 +161,7 @@ def average_precision(
 def _overlaps(first: np.ndarray, second: np.ndarray) -> sparse.coo_matrix:
     """Pixels common to object i of the first and j of the second, as a sparse matrix."""
     ones = np.ones(first.size)
-    table = sparse.coo_matrix((ones, (first.ravel(), second.ravel())))
+    shape = tuple(int(numbers.max(initial=0)) + 1 for numbers in (first, second))
+    table = sparse.coo_matrix((ones, (first.ravel(), second.ravel())), shape)
     table.sum_duplicates()
     return table

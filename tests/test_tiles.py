@@ -1,0 +1,114 @@
+"""Overlap-tile: the same as the whole image at once, of any size, in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from upconv.ops import unet_size
+from upconv.torch import FCN, UNet
+from upconv.training import evaluate, predict, predict_tiles, probabilities
+from upconv.training.inference import mirrored
+from upconv.training.loop import to_pixels
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).integers(0, 256, (150, 133), dtype=np.uint8)
+
+
+def network(**options):
+    torch.manual_seed(0)
+    net = UNet(width=4, **options).eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.03 * torch.randn_like(parameter)
+    return net
+
+
+@pytest.mark.parametrize(("depth", "tile"), [(2, 4), (2, 30), (3, 64), (4, 100)])
+def test_a_network_without_padding_leaves_no_seam(image, depth, tile):
+    """Equal everywhere to the mirrored image seen as a whole."""
+    net = network(depth=depth)
+    seen, _ = unet_size(max(image.shape), depth)
+    places = [mirrored(-net.rim, seen - net.rim, n) for n in image.shape]
+    with torch.inference_mode():
+        whole = net(to_pixels(image[np.ix_(*places)][None], 1)).softmax(1)[0].numpy()
+    expected = whole[:, : image.shape[0], : image.shape[1]]
+    assert expected.std() > 0.01
+    found = predict_tiles(net, image, tile=tile, softmax=True, precision="fp32")
+    np.testing.assert_allclose(found, expected, atol=5e-5)
+    classes = predict_tiles(net, image, tile=tile, precision="fp32")
+    assert classes.dtype == np.uint8
+    assert (classes == expected.argmax(0)).mean() > 0.999
+    np.testing.assert_array_equal(predict(net, image[None], precision="fp32")[0], classes)
+
+
+@pytest.mark.parametrize("options", [{}, {"up": "resize"}, {"skips": "switches"}])
+def test_a_padded_network_agrees_away_from_the_border(image, options):
+    net = network(depth=2, padded=True, **options)
+    whole = probabilities(net, image[None], precision="fp32")[0]
+    inside = (slice(None), slice(36, -36), slice(36, -36))
+    for tile in (16, 50, 128):
+        found = predict_tiles(net, image, tile=tile, softmax=True, precision="fp32")
+        np.testing.assert_allclose(found[inside], whole[inside], atol=5e-5)
+    seams = [
+        np.abs(
+            predict_tiles(net, image, tile=32, margin=margin, softmax=True, precision="fp32")
+            - whole
+        )[inside].max()
+        for margin in (0, 8, 32)
+    ]
+    assert seams[0] > 0.02  # without a margin there are seams
+    assert seams[0] > seams[1] > seams[2]
+
+
+def test_images_smaller_than_a_tile_and_a_margin():
+    net = network(depth=2)
+    tiny = np.random.default_rng(1).integers(0, 256, (1, 3), dtype=np.uint8)
+    assert predict_tiles(net, tiny).shape == (1, 3)
+    assert predict(net, tiny[None]).shape == (1, 1, 3)
+
+
+def test_colours_and_other_networks_go_by_tiles(image):
+    colours = np.stack([image] * 3, -1)
+    net = FCN(3, 8, "squeezenet", width=0.25, head=16, head_kernel=3).eval()
+    with torch.no_grad():
+        net.score.weight.normal_()
+        net.score_skip["8"].weight.normal_()
+    found = predict_tiles(net, colours, tile=64)
+    assert found.shape == image.shape
+    assert len(np.unique(found)) > 1
+
+
+def test_mirroring_repeats_as_often_as_needed():
+    np.testing.assert_array_equal(mirrored(-3, 6, 3), [1, 2, 1, 0, 1, 2, 1, 0, 1])
+    line = np.arange(5)
+    np.testing.assert_array_equal(line[mirrored(-4, 9, 5)], np.pad(line, 4, mode="reflect"))
+    assert (mirrored(-2, 4, 1) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"tile": 0}, "tile"), ({"margin": -1}, "margin"), ({"margin": 8}, "margin")],
+)
+def test_impossible_tiles_are_refused(image, options, name):
+    with pytest.raises(ValueError, match=f"{name}: got"):
+        predict_tiles(network(depth=2), image, **options)
+
+
+def test_a_network_without_padding_is_trained_and_measured():
+    from upconv.data import membranes, with_border_weights
+    from upconv.training import Settings, train
+
+    cells = with_border_weights(membranes(6, size=64))
+    torch.manual_seed(0)
+    net = UNet(width=6, depth=2, dropout=0)
+    settings = Settings(
+        40, batch=4, crop=76, learning_rate=5e-3, rotate=180, elastic=4, upside_down=True,
+        optimizer="adamw", log_every=1,
+    )  # fmt: skip
+    history = train(net, cells, settings, progress=False)
+    assert np.mean(history.losses[-5:]) < 0.85 * np.mean(history.losses[:5])
+    assert evaluate(net, membranes(2, size=64, split="test")).pixel_accuracy > 0.6
