@@ -1,0 +1,165 @@
+"""U-Net on real micrographs, three seeds each: writes results/unet_micrographs.json and pictures.
+
+    python code/scripts/unet_microscopy.py
+
+About an hour on one core. Runs that the file holds already are not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from upconv import data, results
+from upconv.torch import UNet
+from upconv.training import (
+    Settings,
+    agreement,
+    average_precision,
+    components,
+    evaluate_objects,
+    probabilities,
+    thinned,
+    train,
+)
+
+NETWORK = {"width": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
+COMMON = Settings(
+    steps=3000, batch=8, crop=128, learning_rate=2e-3, elastic=10.0, rotate=180,
+    upside_down=True, jitter=0.1,
+)  # fmt: skip
+# Set → how it is trained, and whether the two classes count the same in all.
+TASKS: dict[str, dict[str, Any]] = {
+    "isbi2012": {"settings": COMMON, "balance": True, "smallest": 1},
+    "dsb2018": {
+        "settings": replace(COMMON, steps=1500, elastic=5.0, zoom=(0.7, 1.4), jitter=0.2),
+        "balance": False,
+        "smallest": 10,
+    },
+}
+SETS = {"isbi2012": data.isbi2012, "dsb2018": data.dsb2018}
+STRIP = (0, 30, 100, 300, 1000, 2999)  # steps after which a slice is shown
+CORNER = (slice(150, 406), slice(200, 456))  # what of it is shown
+
+
+def run(task: str, seed: int) -> tuple[dict[str, Any], UNet]:
+    how = TASKS[task]
+    training, test = SETS[task](), SETS[task]("test")
+    training = data.with_border_weights(training, balance=how["balance"])
+    torch.manual_seed(seed)
+    network = UNet(**NETWORK)
+    settings = replace(how["settings"], seed=seed)
+    frames = []
+
+    def look(step: int, loss: float) -> None:
+        if step in STRIP:
+            frames.append(probabilities(network, test.images[:1])[0, 1][CORNER])
+            network.train()
+
+    follow = look if task == "isbi2012" and seed == 0 else None
+    history = train(network, training, settings, progress=False, each_step=follow)
+    if frames:
+        draw_strip(test.images[0][CORNER], test.masks[0][CORNER], frames)
+    options = {"smallest": how["smallest"]}
+    outcome = {
+        "data": task,
+        "seed": seed,
+        "steps": settings.steps,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": round(history.seconds, 1),
+        "losses": [round(loss, 4) for loss in history.losses[::10]],
+        "plain": evaluate_objects(network, test, **options).asdict(),
+        "views": evaluate_objects(network, test, views=8, **options).asdict(),
+    }
+    return outcome, network
+
+
+def draw_strip(image: np.ndarray, mask: np.ndarray, frames: list[np.ndarray]) -> None:
+    """One slice, and what the network says of it in the course of training."""
+    panels = [image, *[(255 * frame).round().astype(np.uint8) for frame in frames], 255 * mask]
+    Image.fromarray(np.concatenate(panels, axis=1)).save(
+        results.FOLDER / "unet_training.jpg", quality=85
+    )
+
+
+def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
+    """Save the best, the median and the worst test image by score: image, truth, prediction."""
+    test = SETS[task]("test")
+    found, scores = [], []
+    for image, truth in zip(test.images, test.instances, strict=True):
+        inside = probabilities(network, image[None], views=8)[0, 1] > 0.5
+        if task == "isbi2012":
+            found.append(thinned(inside))
+            scores.append(agreement(truth, found[-1]).v_rand)
+        else:
+            found.append(components(inside, smallest))
+            scores.append(average_precision([truth], [found[-1]], (0.5,))[0.5])
+    order = np.argsort(scores)
+    cases = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
+    for kind, index in cases.items():
+        image = test.images[index]
+        # Dark plates would show nothing.
+        image = np.clip(255.0 * image / np.percentile(image, 99.8), 0, 255).astype(np.uint8)
+        panels = [np.repeat(image[..., None], 3, axis=2)]
+        panels += [coloured(numbers) for numbers in (test.instances[index], found[index])]
+        picture = Image.fromarray(np.concatenate(panels, axis=1))
+        if picture.height > 256:
+            picture = picture.resize((picture.width // 2, picture.height // 2))
+        picture.save(results.FOLDER / f"{task}_{kind}.jpg", quality=85)
+    return {
+        kind: {"image": int(index), "score": round(float(scores[index]), 4)}
+        for kind, index in cases.items()
+    }
+
+
+def coloured(numbers: np.ndarray) -> np.ndarray:
+    """Objects in colours that differ from their neighbours', (H, W, 3)."""
+    from skimage.color import label2rgb
+
+    rng = np.random.default_rng(0)
+    colours = rng.permutation(np.array(data.palette(40)[1:]) / 255)
+    return (255 * label2rgb(numbers, colors=colours, bg_label=0)).astype(np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    try:
+        result = results.load("unet_micrographs")
+    except ValueError:
+        result = {"runs": [], "cases": {}}
+    done = {(found["data"], found["seed"]) for found in result["runs"]}
+    missing = [(t, s) for s in range(arguments.seeds) for t in TASKS if (t, s) not in done]
+    if missing:
+        result |= results.provenance(
+            "ISBI 2012, slices 0 to 24 to train, 25 to 29 to test; "
+            "DSB 2018, 260 images of 256 × 256 to train, 74 of other plates to test"
+        )
+        result |= {
+            "network": NETWORK,
+            "settings": {task: asdict(how["settings"]) for task, how in TASKS.items()},
+        }
+    for task, seed in missing:
+        outcome, network = run(task, seed)
+        result["runs"].append(outcome | {"commit": result["commit"]})
+        if seed == 0:
+            result["cases"][task] = draw_cases(task, network, TASKS[task]["smallest"])
+        results.keep("unet_micrographs", result)
+        scores = outcome["views"]
+        print(task, seed, f"{outcome['seconds']:.0f} s", end="  ")
+        print(
+            f"error {scores['pixel_error']:.4f} ({scores['best_pixel_error']:.4f}), "
+            f"IoU {scores['mean_iou']:.3f}, V_rand {scores['v_rand']:.4f}, "
+            f"AP {scores['average_precision'][0.5]:.3f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
