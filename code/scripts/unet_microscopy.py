@@ -103,8 +103,6 @@ def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
     cases = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
     for kind, index in cases.items():
         image = test.images[index]
-        # Dark plates would show nothing.
-        image = np.clip(255.0 * image / np.percentile(image, 99.8), 0, 255).astype(np.uint8)
         panels = [np.repeat(image[..., None], 3, axis=2)]
         panels += [coloured(numbers) for numbers in (test.instances[index], found[index])]
         picture = Image.fromarray(np.concatenate(panels, axis=1))

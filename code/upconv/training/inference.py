@@ -209,7 +209,8 @@ class ObjectScores:
     """Of one set, pixel by pixel and object by object.
 
     ``best_pixel_error`` is at the best of many thresholds. ``half`` and ``best``: V_rand and
-    V_info after thinning, at the threshold ½ and at the best one. ``average_precision``: for each threshold of IoU.
+    V_info after thinning, at the threshold ½ and at the best one. ``average_precision``: for each
+    threshold of IoU.
     """
 
     pixels: Scores
