@@ -415,7 +415,8 @@ def test_dsb2018_is_fetched_and_split_by_appearance(plates, server, monkeypatch,
     monkeypatch.setattr(dsb_module, "_SHA256", sums(arrays))
     monkeypatch.setattr(dsb_module.appearance_clusters, "__defaults__", (10,))
     dsb_module._arrays.cache_clear()
-    train, test = data.dsb2018(), data.dsb2018("test")
+    train, test = (data.dsb2018(split, stretched=False) for split in ("train", "test"))
+    assert (data.dsb2018("test").images.max((1, 2)) == 255).all()
     dsb_module._arrays.cache_clear()
     assert len(train) + len(test) == 39
     # Whole plates: none is on both sides.

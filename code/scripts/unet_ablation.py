@@ -36,7 +36,7 @@ SCALES: dict[str, dict[str, Any]] = {
     "isbi2012": {
         "network": {"width": 16, "depth": 4, "dropout": 0.5},
         "settings": Settings(
-            steps=600, batch=8, crop=128, learning_rate=2e-3, elastic=10.0,
+            steps=500, batch=8, crop=128, learning_rate=2e-3, elastic=10.0,
             rotate=180, upside_down=True, jitter=0.1,
         ),
         "wider": 17,

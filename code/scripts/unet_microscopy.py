@@ -104,7 +104,7 @@ def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
     for kind, index in cases.items():
         image = test.images[index]
         panels = [np.repeat(image[..., None], 3, axis=2)]
-        panels += [coloured(numbers) for numbers in (test.instances[index], found[index])]
+        panels += [data.paint_objects(numbers) for numbers in (test.instances[index], found[index])]
         picture = Image.fromarray(np.concatenate(panels, axis=1))
         if picture.height > 256:
             picture = picture.resize((picture.width // 2, picture.height // 2))
@@ -113,15 +113,6 @@ def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
         kind: {"image": int(index), "score": round(float(scores[index]), 4)}
         for kind, index in cases.items()
     }
-
-
-def coloured(numbers: np.ndarray) -> np.ndarray:
-    """Objects in colours that differ from their neighbours', (H, W, 3)."""
-    from skimage.color import label2rgb
-
-    rng = np.random.default_rng(0)
-    colours = rng.permutation(np.array(data.palette(40)[1:]) / 255)
-    return (255 * label2rgb(numbers, colors=colours, bg_label=0)).astype(np.uint8)
 
 
 def main() -> None:

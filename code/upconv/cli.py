@@ -11,7 +11,10 @@ from typing import Any
 
 from upconv.zoo import NETWORKS, SCALES
 
-SETS = ("digit_scenes", "camvid", "road", "folder")
+SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
+FETCHED = ("camvid", "isbi2012", "dsb2018")
+MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
+LARGE = 1024**2  # pixels from which an image is predicted tile by tile
 
 
 class UsageError(Exception):
@@ -62,16 +65,29 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
     train.add_argument(
         "--scale", choices=list(SCALES), default="cpu",
-        help="cpu: SqueezeNet encoder; gpu: VGG16, as in the paper [cpu]",
+        help="sizes: cpu (SqueezeNet encoder, U-Net of 16 channels), or gpu, as in the papers "
+        "(VGG16, 64 channels) [cpu]",
     )  # fmt: skip
-    train.add_argument("--width", type=float, help="factor on all numbers of channels")
+    train.add_argument(
+        "--width", type=float,
+        help="factor on all numbers of channels; of a U-Net: channels of its first level",
+    )  # fmt: skip
     train.add_argument(
         "--from-scratch", action="store_true", help="do not begin with ImageNet's weights"
     )
     train.add_argument("--steps", type=_positive, default=1000, help="steps of training [1000]")
     train.add_argument("--batch", type=_positive, default=8, help="images a step [8]")
     train.add_argument("--crop", type=_positive, default=128, help="side of random crops [128]")
-    train.add_argument("--rate", type=float, default=1e-3, help="learning rate [0.001]")
+    train.add_argument("--rate", type=float, help="learning rate [0.001; U-Net 0.002]")
+    train.add_argument(
+        "--rotate", type=float, help="largest random rotation, degrees [micrographs 180, else 0]"
+    )
+    train.add_argument(
+        "--elastic", type=float, help="elastic deformation, pixels [micrographs 10, else 0]"
+    )
+    train.add_argument(
+        "--border-weight", type=float, help="weight of thin borders [micrographs 10, else none]"
+    )
     train.add_argument("--seed", type=int, default=0, help="same seed, same weights [0]")
     train.add_argument("--resume", action="store_true", help="go on where the run broke off")
     _add_device(train)
@@ -86,10 +102,13 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
     predict.add_argument("--out", type=Path, required=True, help="folder for masks and overlays")
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument(
+        "--tile", type=_positive, help="side of tiles [512; small images are seen as a whole]"
+    )
     _add_device(predict)
 
     data = _command(commands, "data", _data, "list data sets, or fetch one")
-    data.add_argument("name", nargs="?", choices=["camvid"], help="fetch this one")
+    data.add_argument("name", nargs="?", choices=FETCHED, help="fetch this one")
     return parser
 
 
@@ -135,47 +154,88 @@ def _load_data(options: argparse.Namespace, split: str) -> Any:
             raise UsageError(f"--{name} is for --data folder, not for --data {options.data}")
     if options.data == "digit_scenes":
         return data.digit_scenes(2000 if split == "train" else 200, split=split)
+    if options.data == "membranes":
+        return data.membranes(30 if split == "train" else 10, split=split)
     return getattr(data, options.data)(split)
 
 
+def _sizes(options: argparse.Namespace) -> dict[str, Any]:
+    """The network's sizes: of the scale, changed by --width."""
+    from upconv import zoo
+
+    sizes = zoo.sizes(options.network, options.scale)
+    if options.width is None:
+        return sizes
+    if zoo.is_unet(options.network):
+        if options.width != int(options.width) or not 1 <= options.width <= 256:
+            raise UsageError(
+                f"--width: got {options.width:g}, expected channels, a whole number from 1 to 256"
+            )
+        return sizes | {"width": int(options.width)}
+    if not 0 < options.width <= 4:
+        raise UsageError(f"--width: got {options.width:g}, expected more than 0, at most 4")
+    return sizes | {"width": options.width}
+
+
+def _settings(options: argparse.Namespace, network: Any) -> Any:
+    """How to train, from the options and what suits the data."""
+    from upconv.ops import unet_size
+    from upconv.training import Settings
+
+    digits, micrographs = options.data == "digit_scenes", options.data in MICROGRAPHS
+    crop = min(options.crop, 64) if digits else options.crop
+    if not getattr(network, "padded", True):
+        crop = unet_size(crop, network.depth)[0]
+    unet = hasattr(network, "depth")
+    return Settings(
+        steps=options.steps,
+        batch=options.batch,
+        crop=crop,
+        learning_rate=options.rate if options.rate is not None else 2e-3 if unet else 1e-3,
+        flip=not digits,  # a mirrored 2 is no 2
+        upside_down=micrographs,
+        rotate=options.rotate if options.rotate is not None else 180.0 * micrographs,
+        elastic=options.elastic if options.elastic is not None else 10.0 * micrographs,
+        jitter=0.0 if digits else 0.1 if micrographs else 0.15,
+        seed=options.seed,
+    )
+
+
 def _train(options: argparse.Namespace) -> None:
-    sizes = dict(SCALES[options.scale])
-    if options.width is not None:
-        if not 0 < options.width <= 4:
-            raise UsageError(f"--width: got {options.width}, expected more than 0, at most 4")
-        sizes["width"] = options.width
-    pretrained = not options.from_scratch and sizes["width"] == 1
+    from upconv import zoo
+
+    unet = zoo.is_unet(options.network)
+    sizes = _sizes(options)
+    pretrained = not options.from_scratch and not unet and sizes["width"] == 1
     found = _load_data(options, "train")
+    height = options.border_weight
+    if height is None and options.data in MICROGRAPHS:
+        height = 10.0
+    if height is not None:
+        from upconv.data import with_border_weights
+
+        # Nuclei are a small share of their images: balanced, they would swell.
+        found = with_border_weights(found, height, balance=options.data != "dsb2018")
 
     import torch
 
-    from upconv import zoo
     from upconv.torch import load_imagenet
-    from upconv.training import Settings, evaluate, train
+    from upconv.training import train
 
     out = options.out or Path("runs") / options.network
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and not options.resume:
         raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
+    if unet:
+        sizes["channels"] = 1 if found.images[0].ndim == 2 else 3
     torch.manual_seed(options.seed)
     network = zoo.build(options.network, len(found.classes), **sizes)
+    settings = _settings(options, network)
     if pretrained and not (options.resume and checkpoint.exists()):
         load_imagenet(network.encoder, sizes["encoder"])
-    digits = options.data == "digit_scenes"
-    settings = Settings(
-        steps=options.steps,
-        batch=options.batch,
-        crop=min(options.crop, 64) if digits else options.crop,
-        learning_rate=options.rate,
-        flip=not digits,  # a mirrored 2 is no 2
-        jitter=0.0 if digits else 0.15,
-        seed=options.seed,
-    )
     start = "ImageNet's weights" if pretrained else "random weights"
-    print(
-        f"{options.network} ({sizes['encoder']}, from {start}) on {len(found)} images",
-        file=sys.stderr,
-    )
+    size = f"{sizes['width']} channels" if unet else sizes["encoder"]
+    print(f"{options.network} ({size}, from {start}) on {len(found)} images", file=sys.stderr)
     history = train(
         network,
         found,
@@ -189,31 +249,44 @@ def _train(options: argparse.Namespace) -> None:
     print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s)")
     if options.data != "folder":
         test = _load_data(options, "test")
-        _print_scores(evaluate(network, test, device=options.device), test.classes)
+        _print_scores(_scores(network, test, options.device), test.classes)
+
+
+def _scores(network: Any, found: Any, device: str) -> dict[str, Any]:
+    """Of the pixels, and of the objects where the set has them."""
+    from upconv.training import evaluate, evaluate_objects
+
+    scores = evaluate(network, found, device=device).asdict()
+    if found.instances is not None and len(found.classes) == 2:
+        objects = evaluate_objects(network, found, device=device).asdict()
+        names = ("v_rand", "v_info", "best_v_rand", "best_v_info", "average_precision")
+        scores |= {name: objects[name] for name in names}
+    return scores
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from upconv import zoo
-    from upconv.training import evaluate
 
     network, classes, _ = zoo.restore(_existing(options.weights))
     found = _load_data(options, "test")
     if len(found.classes) != len(classes):
         got = f"a network of {len(classes)} classes and data of {len(found.classes)}"
         raise UsageError(f"--data: got {got}, expected as many")
-    scores = evaluate(network, found, device=options.device)
+    scores = _scores(network, found, options.device)
     if options.json:
-        print(json.dumps(scores.asdict()))
+        print(json.dumps(scores))
     else:
         _print_scores(scores, classes)
 
 
-def _print_scores(scores: Any, classes: tuple[str, ...]) -> None:
-    for name, value in scores.asdict().items():
-        if name != "class_iou":
+def _print_scores(scores: dict[str, Any], classes: tuple[str, ...]) -> None:
+    for name, value in scores.items():
+        if isinstance(value, float):
             print(f"{name.replace('_', ' '):24}{value:7.3f}")
-    for name, value in zip(classes, scores.class_iou, strict=True):
+    for name, value in zip(classes, scores["class_iou"], strict=True):
         print(f"  IoU of {name:16}{value:7.3f}")
+    for threshold, value in scores.get("average_precision", {}).items():
+        print(f"  objects at IoU {threshold:<8}{value:7.3f}")
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -221,7 +294,7 @@ def _predict(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import paint, palette, read_image
-    from upconv.training import predict
+    from upconv.training import predict, predict_tiles
 
     network, classes, _ = zoo.restore(_existing(options.weights))
     colours = palette(len(classes))
@@ -229,17 +302,24 @@ def _predict(options: argparse.Namespace) -> None:
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"two images are called {sorted(twice)[0]}: their masks would be one file")
-    pictures = [read_image(path) for path in options.images]  # all, before anything is written
+    for path in options.images:  # all, before anything is written; one at a time in memory
+        read_image(path)
     options.out.mkdir(parents=True, exist_ok=True)
-    for path, image in zip(options.images, pictures, strict=True):
-        mask = predict(network, image[None], device=options.device)[0]
+    for path in options.images:
+        image = read_image(path)
+        if options.tile or image.shape[0] * image.shape[1] > LARGE:
+            mask = predict_tiles(
+                network, image, tile=options.tile or 512, device=options.device, progress=True
+            )
+        else:
+            mask = predict(network, image[None], device=options.device)[0]
         indexed = Image.fromarray(mask)
         indexed.putpalette([value for colour in colours for value in colour])
         target = options.out / f"{path.stem}_mask.png"
         indexed.save(target)
-        painted = paint(mask, colours)
-        mixed = (0.5 * image + 0.5 * painted).round().astype("uint8")
-        Image.fromarray(mixed).save(options.out / f"{path.stem}_overlay.png")
+        painted = Image.fromarray(paint(mask, colours))
+        overlay = Image.blend(Image.fromarray(image), painted, 0.5)
+        overlay.save(options.out / f"{path.stem}_overlay.png")
         print(target)
 
 
@@ -250,15 +330,22 @@ def _existing(path: Path) -> Path:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from upconv.data import camvid
+    from upconv import data
     from upconv.data.download import cache_folder, find
 
-    if options.name == "camvid":
-        print(f"camvid: {len(camvid())} frames to train")
+    if options.name:
+        print(f"{options.name}: {len(getattr(data, options.name)())} images to train")
         return
-    place = find("camvid_240x180.npz")
     print("digit_scenes  made on the spot, 11 classes")
-    print(f"camvid, road  {place or 'not here; fetch with: upconv data camvid'}, 11 or 2 classes")
+    print("membranes     made on the spot, 2 classes, with instances")
+    for name, files, what in (
+        ("camvid, road", ("camvid_240x180.npz",), "11 or 2 classes"),
+        ("isbi2012", ("isbi2012/membrane", "isbi2012.npz"), "2 classes, with instances"),
+        ("dsb2018", ("dsb2018_256.npz",), "2 classes, with instances"),
+    ):
+        places = [place for place in map(find, files) if place]
+        fetch = f"not here; fetch with: upconv data {name.split(',')[0]}"
+        print(f"{name:14}{places[0] if places else fetch}, {what}")
     print("folder        your own: --images DIR --masks DIR --classes N")
     print(f"cache: {cache_folder()}")
 

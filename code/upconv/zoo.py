@@ -16,13 +16,34 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "feature_sum": ("FeatureSumFCN", {"skips": True}),
     "without_skips": ("FeatureSumFCN", {"skips": False}),
     "concat": ("ConcatFCN", {"stride": 8}),
+    "unet": ("UNet", {"padded": True, "norm": "batch"}),
+    "unet_valid": ("UNet", {}),
+    "unet_add": ("UNet", {"padded": True, "norm": "batch", "skips": "add"}),
+    "unet_without_skips": ("UNet", {"padded": True, "norm": "batch", "skips": "none"}),
+    "segnet": ("UNet", {"padded": True, "norm": "batch", "skips": "switches"}),
 }
 
 # One set of sizes for each kind of machine; nothing else differs between them.
-SCALES: dict[str, dict[str, Any]] = {
-    "cpu": {"encoder": "squeezenet", "width": 1.0, "head": 256, "head_kernel": 3},
-    "gpu": {"encoder": "vgg16", "width": 1.0, "head": 4096, "head_kernel": 7},
+SCALES: dict[str, dict[str, dict[str, Any]]] = {
+    "cpu": {
+        "FCN": {"encoder": "squeezenet", "width": 1.0, "head": 256, "head_kernel": 3},
+        "UNet": {"width": 16},
+    },
+    "gpu": {
+        "FCN": {"encoder": "vgg16", "width": 1.0, "head": 4096, "head_kernel": 7},
+        "UNet": {"width": 64},
+    },
 }
+
+
+def is_unet(name: str) -> bool:
+    """Whether a network of this name is a U-Net: any number of image channels, no encoder."""
+    return NETWORKS[name][0] == "UNet"
+
+
+def sizes(name: str, scale: str) -> dict[str, Any]:
+    """The sizes of a network on a kind of machine."""
+    return dict(SCALES[scale]["UNet" if is_unet(name) else "FCN"])
 
 
 def build(name: str, classes: int, framework: str = "torch", **options: Any) -> Any:

@@ -9,7 +9,7 @@ from upconv.data._isbi2012 import isbi2012
 from upconv.data._membranes import membranes
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo
-from upconv.data.sets import VOID, SegmentationSet, paint, palette
+from upconv.data.sets import VOID, SegmentationSet, paint, paint_objects, palette
 
 __all__ = [
     "PHOTOS",
@@ -25,6 +25,7 @@ __all__ = [
     "isbi2012",
     "membranes",
     "paint",
+    "paint_objects",
     "palette",
     "photo",
     "read_image",

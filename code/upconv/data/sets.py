@@ -89,3 +89,13 @@ def paint(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarr
     table = np.zeros((256, 3), np.uint8)
     table[: len(colours)] = colours
     return table[mask]
+
+
+def paint_objects(instances: np.ndarray) -> np.ndarray:
+    """Numbered objects (H, W) as a picture (H, W, 3), uint8: a colour each, black for none."""
+    rng = np.random.default_rng(0)
+    colours = np.array(palette(49)[1:], np.uint8)
+    colours = colours[rng.permutation(len(colours))]
+    painted = colours[instances % len(colours)]
+    painted[instances == 0] = 0
+    return painted

@@ -1,0 +1,220 @@
+"""Pictures of U-Net: its shape, and what is done to its images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from upconv.data import paint_objects
+from upconv.figures.style import COLOURS, INK, show_image
+
+
+class Map(NamedTuple):
+    """A feature map on the way: by what it came to be, at which level, how large."""
+
+    kind: str  # "input", "conv", "pool", "up" or "score"
+    level: int  # 0 is the top
+    channels: int
+    size: int
+
+
+_KINDS = {
+    "conv": ("3 × 3 convolution, ReLU", COLOURS.blue),
+    "pool": ("2 × 2 max pooling", COLOURS.red),
+    "up": ("2 × 2 transposed convolution", COLOURS.green),
+    "copy": ("crop and concatenate", COLOURS.grey),
+    "score": ("1 × 1 convolution", COLOURS.purple),
+}
+
+
+def u_shape(maps: Sequence[Map]) -> Figure:
+    """The U: one box a map, as high as its size says and as wide as its channels.
+
+    Parameters
+    ----------
+    maps
+        In the order of the network. After an "up", the map handed over is drawn in front.
+    """
+    depth = max(one.level for one in maps)
+    top = max(one.size for one in maps)
+    heights = {level: 0.0 for level in range(depth + 1)}
+    for one in maps:
+        heights[one.level] = max(heights[one.level], _height(one.size, top))
+    floors, y = {}, 0.0
+    for level in range(depth + 1):
+        y -= heights[level] + 0.62
+        floors[level] = y
+    figure, ax = plt.subplots(figsize=(7.6, 5.6))
+    x, ends, before = 0.0, {}, None
+    climbing = False
+    for one in maps:
+        width, height = _width(one.channels), _height(one.size, top)
+        climbing = climbing or one.kind == "up"
+        if one.kind in ("pool", "up"):
+            x += 0.04
+        elif before is not None:
+            x += 0.42
+        skip = None
+        if one.kind == "up":
+            skip = Rectangle((x, floors[one.level]), width, height, fc="white", ec=COLOURS.blue)
+            ax.add_patch(skip)
+            x += width
+        colour = COLOURS.sky if one.kind != "score" else COLOURS.purple
+        ax.add_patch(
+            Rectangle((x, floors[one.level]), width, height, fc=colour, ec=COLOURS.blue, alpha=0.75)
+        )
+        middle = x + width / 2 - (width / 2 if skip else 0)
+        channels = f"{2 * one.channels}" if skip else f"{one.channels}"
+        ax.text(middle, floors[one.level] + height + 0.06, channels, ha="center", fontsize=7)
+        ax.text(
+            middle, floors[one.level] - 0.07, f"{one.size}²", ha="center", va="top", fontsize=6.5,
+            color=INK, alpha=0.75,
+        )  # fmt: skip
+        box = (x, floors[one.level], width, height)
+        if before is not None:
+            _connect(ax, one.kind, before, box, 0 if skip is None else width)
+        if not climbing:
+            ends[one.level] = box
+        elif skip is not None:
+            left = ends[one.level]
+            line = floors[one.level] + min(left[3], height) * 0.62
+            start, end = (left[0] + left[2], line), (x - width, line)
+            style = {"arrowstyle": "-|>", "mutation_scale": 11, "color": COLOURS.grey, "lw": 1.6}
+            ax.add_patch(FancyArrowPatch(start, end, linestyle=(0, (4, 2)), **style))
+        before = box
+        x += width
+    for kind, (words, colour) in _KINDS.items():
+        ax.plot([], [], color=colour, lw=2.4, ls="--" if kind == "copy" else "-", label=words)
+    # In the hollow of the U nothing is drawn but the dashed arrows.
+    ax.legend(loc="lower right", fontsize=8, bbox_to_anchor=(1.0, -0.02))
+    ax.set_xlim(-0.15, x + 0.15)
+    ax.set_ylim(floors[depth] - 0.35, -0.3)
+    ax.set_axis_off()
+    return figure
+
+
+def _height(size: int, top: int) -> float:
+    return 0.35 + 1.35 * (size / top) ** 0.75
+
+
+def _width(channels: int) -> float:
+    return 0.05 + 0.052 * np.log2(channels + 1)
+
+
+def _connect(ax, kind: str, before, box, skip: float) -> None:
+    colour = _KINDS.get(kind, _KINDS["conv"])[1]
+    if kind in ("pool", "up"):
+        down = kind == "pool"
+        start = (
+            before[0] + before[2] / 2,
+            before[1] - 0.17 if down else before[1] + before[3] + 0.2,
+        )
+        end = (box[0] + box[2] / 2, box[1] + box[3] + 0.2 if down else box[1] - 0.17)
+    else:
+        line = box[1] + 0.3 * min(before[3], box[3])
+        start, end = (before[0] + before[2], line), (box[0], line)
+    style = {"arrowstyle": "-|>", "mutation_scale": 9, "color": colour, "lw": 1.6}
+    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **style))
+
+
+def deformed(
+    image: np.ndarray, wheres: Mapping[str, np.ndarray], crops: Sequence[np.ndarray]
+) -> Figure:
+    """An image with the places that crops are taken from, and the crops below.
+
+    Parameters
+    ----------
+    image : (H, W), uint8
+    wheres
+        Name → (2, h, w), rows and columns of the image.
+    crops
+        One (h, w) for each.
+    """
+    count = len(wheres)
+    figure, axes = plt.subplots(2, count, figsize=(7.6, 7.6 / count * 2 + 0.3))
+    for line, ((name, where), crop) in enumerate(zip(wheres.items(), crops, strict=True)):
+        upper, lower = axes[:, line]
+        show_image(upper, image / 255, name)
+        step = max(1, where.shape[1] // 8)
+        last = [*range(0, where.shape[1], step), where.shape[1] - 1]
+        for place in last:
+            upper.plot(where[1, place], where[0, place], color=COLOURS.orange, lw=0.9)
+            upper.plot(where[1, :, place], where[0, :, place], color=COLOURS.orange, lw=0.9)
+        upper.set_xlim(-0.5, image.shape[1] - 0.5)
+        upper.set_ylim(image.shape[0] - 0.5, -0.5)
+        show_image(lower, crop / 255)
+    axes[0, 0].set_ylabel("taken from")
+    axes[1, 0].set_ylabel("crop")
+    return figure
+
+
+def weighted(image: np.ndarray, instances: np.ndarray, weights: Mapping[str, np.ndarray]) -> Figure:
+    """Image, its objects, and weight maps on one scale."""
+    count = 2 + len(weights)
+    figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.55))
+    show_image(axes[0], image / 255, "image")
+    show_image(axes[1], paint_objects(instances), "objects")
+    largest = max(float(found.max()) for found in weights.values())
+    for ax, (name, found) in zip(axes[2:], weights.items(), strict=True):
+        shown = show_image(ax, found, name, cmap="magma", vmin=0, vmax=largest)
+    figure.colorbar(shown.images[0], ax=axes[2:], shrink=0.75, pad=0.02, label="weight")
+    return figure
+
+
+def tiled(
+    image: np.ndarray,
+    margin: int,
+    tile: int,
+    corner: tuple[int, int],
+    panels: Mapping[str, np.ndarray],
+) -> Figure:
+    """An image with its mirrored rim and one tile on it, beside further pictures of it.
+
+    Parameters
+    ----------
+    image : (H, W), uint8
+    margin, tile : int
+        In pixels.
+    corner
+        Row and column of the tile.
+    panels
+        Name → picture of the image's size.
+    """
+    count = 1 + len(panels)
+    figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.4))
+    rim = np.pad(image, margin, mode="reflect") / 255
+    shade = np.full(rim.shape, 0.55)
+    shade[margin:-margin, margin:-margin] = 1
+    show_image(axes[0], rim * shade + 0.45 * (1 - shade), "mirrored, with a tile")
+    top, left = corner
+    for side, offset, colour in (
+        (tile + 2 * margin, 0, COLOURS.blue),
+        (tile, margin, COLOURS.orange),
+    ):
+        axes[0].add_patch(
+            Rectangle((left + offset, top + offset), side, side, fill=False, ec=colour, lw=2.2)
+        )
+    for ax, (name, panel) in zip(axes[1:], panels.items(), strict=True):
+        show_image(ax, panel, name)
+    return figure
+
+
+def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]]) -> Figure:
+    """Segmentations with what scores say of them, objects coloured.
+
+    Parameters
+    ----------
+    cases
+        Name → (numbered objects, text below).
+    """
+    count = len(cases)
+    figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.85))
+    for ax, (name, (numbers, words)) in zip(axes, cases.items(), strict=True):
+        show_image(ax, paint_objects(numbers), name)
+        ax.set_xlabel(words, fontsize=8, color=INK)
+    return figure
