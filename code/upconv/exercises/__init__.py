@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-CHAPTERS = ("chapter01", "chapter02", "chapter03", "chapter04")
+CHAPTERS = tuple(f"chapter{number:02d}" for number in range(1, 6))
 
 
 @dataclass(frozen=True)
