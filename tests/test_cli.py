@@ -71,6 +71,53 @@ def test_a_run_goes_on_with_resume_and_not_without(folder):
     assert resumed.returncode == 0, resumed.stderr
 
 
+def test_a_unet_is_trained_on_made_micrographs_and_sees_large_images(tmp_path):
+    train = ["train", "unet", "--data", "membranes", "--steps", "6", "--width", "2"]
+    result = call(tmp_path, *train, "--crop", "32", "--batch", "2", "--out", "run")
+    assert result.returncode == 0, result.stderr
+    assert "v rand" in result.stdout
+    assert "objects at IoU 0.5" in result.stdout
+    image = np.random.default_rng(0).integers(0, 256, (1100, 1000), dtype=np.uint8)
+    Image.fromarray(image).save(tmp_path / "large.png")
+    weights = tmp_path / "run" / "weights.safetensors"
+    masks = []
+    for tile in ([], ["--tile", "300"]):
+        result = call(tmp_path, "predict", "--weights", weights, "--out", "out", *tile, "large.png")
+        assert result.returncode == 0, result.stderr
+        masks.append(np.asarray(Image.open(tmp_path / "out" / "large_mask.png")))
+    assert masks[0].shape == (1100, 1000)
+    assert (masks[0] == masks[1]).mean() > 0.99  # no matter how it is cut
+    assert Image.open(tmp_path / "out" / "large_overlay.png").size == (1000, 1100)
+
+
+def test_memory_does_not_grow_with_the_image(tmp_path):
+    """Above what a small image takes: the picture and its mask a few times, and no more."""
+    import torch
+
+    from upconv import zoo
+    from upconv.torch import UNet
+
+    options = {"width": 2, "depth": 2, "channels": 1}
+    torch.manual_seed(0)
+    network = UNet(2, padded=True, norm="batch", **options)
+    zoo.save(tmp_path / "w.safetensors", network, "unet", ("membrane", "cell"), **options)
+    peaks = {}
+    for side in (256, 4096):
+        Image.fromarray(np.zeros((side, side), np.uint8)).save(tmp_path / f"{side}.png")
+        arguments = ["predict", "--weights", "w.safetensors", "--out", "out", f"{side}.png"]
+        code = (
+            "import resource; from upconv.cli import main; "
+            f"assert main({arguments!r}) == 0; "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert result.returncode == 0, result.stderr
+        peaks[side] = int(result.stdout.split()[-1]) * 1024
+    assert peaks[4096] - peaks[256] < 20 * 4096**2  # bytes; float32 maps would take 50 times that
+
+
 BAD = {
     "no such weights": ("predict --weights no.st --out o images/0.png", "no.st"),
     "weights that are none": (
@@ -111,6 +158,13 @@ BAD = {
     "no steps": ("train fcn8s --steps 0", "got 0, expected a whole number"),
     "no command": ("", "required: COMMAND"),
     "huge width": ("train fcn8s --width 9", "--width: got 9"),
+    "part of a channel": ("train unet --width 3.5", "--width: got 3.5, expected channels"),
+    "no tile": ("predict WEIGHTS --out o --tile 0 images/0.png", "got 0, expected a whole number"),
+    "border weights without objects": (
+        "train unet --data folder --images images --masks masks --classes 2 --border-weight 10",
+        "without instances",
+    ),
+    "negative elastic": ("train unet --data membranes --elastic -3", "elastic: got -3"),
     "options of another set": (
         "train fcn8s --images images",
         "--images is for --data folder",
@@ -151,7 +205,7 @@ def test_help_says_what_there_is(capsys, command):
 def test_data_lists_what_there_is(folder):
     result = call(folder, "data")
     assert result.returncode == 0
-    for name in ("digit_scenes", "camvid", "folder"):
+    for name in ("digit_scenes", "camvid", "isbi2012", "dsb2018", "membranes", "folder"):
         assert name in result.stdout
 
 

@@ -23,7 +23,9 @@ from upconv.training import (
     SegmentationScores,
     Settings,
     evaluate,
+    evaluate_objects,
     predict,
+    probabilities,
     train,
 )
 from upconv.training.loop import make_batch, rate_at
@@ -328,3 +330,74 @@ def test_absent_classes_count_nowhere():
     found = scores.scores()
     assert found.mean_iou == found.boundary_iou == found.mean_accuracy == 1
     assert np.isnan(found.class_iou[1:]).all()
+
+
+# ---- scores of objects ---------------------------------------------------------------------------
+
+
+class Perfect(torch.nn.Module):
+    """Says what the image says: bright is class 1."""
+
+    channels, padded = 1, True
+
+    def forward(self, image):
+        return torch.cat([0.5 - image, image - 0.5], 1) * 40
+
+
+def drawn(classes: tuple[str, str]) -> data.SegmentationSet:
+    """Two squares, told apart by a line of class 0."""
+    instances = np.zeros((2, 24, 24), np.int32)
+    instances[:, :, :11], instances[:, :, 12:] = 1, 2
+    masks = (instances > 0).astype(np.uint8)
+    return data.SegmentationSet("drawn", classes, 255 * masks, masks, instances=instances)
+
+
+@pytest.mark.parametrize("classes", [("membrane", "cell"), ("background", "nucleus")])
+def test_a_perfect_answer_has_perfect_scores(classes):
+    scores = evaluate_objects(Perfect(), drawn(classes), precision="fp32")
+    assert scores.pixels.pixel_error == scores.best_pixel_error == 0
+    assert scores.half == pytest.approx((1, 1))
+    assert scores.best == pytest.approx((1, 1))
+    assert set(scores.average_precision.values()) == {1.0}
+    assert scores.pixels.class_dice == [1, 1]
+
+
+def test_a_wrong_threshold_costs_at_one_half_and_not_at_the_best():
+    dim = drawn(("membrane", "cell"))
+    dim.images = (dim.images * 0.46 + 100).astype(np.uint8)  # the line, too, is a little bright
+    network = Perfect()
+    shifted = torch.nn.Sequential()
+    shifted.channels, shifted.padded = 1, True
+    shifted.forward = lambda image: network(image + 0.12)
+    scores = evaluate_objects(shifted, dim, precision="fp32")
+    assert scores.half.v_rand < 0.8
+    assert scores.best.v_rand == pytest.approx(1)
+    assert scores.best_pixel_error == 0 < scores.pixels.pixel_error
+
+
+def test_views_are_turned_back():
+    """A network whose answer at a pixel depends on that pixel gives the same by any view."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 9, 13), dtype=np.uint8)
+    one = probabilities(Perfect(), images, precision="fp32")
+    for views in (2, 5, 8):
+        np.testing.assert_allclose(
+            probabilities(Perfect(), images, views=views, precision="fp32"), one, atol=1e-6
+        )
+
+    class Leans(Perfect):
+        def forward(self, image):
+            slope = torch.arange(image.shape[-1]) / 10
+            return super().forward(image) + torch.stack([slope, -slope])[:, None]
+
+    square = images[:, :, :9]
+    mean = probabilities(Leans(), square, views=8, precision="fp32")
+    assert not np.allclose(mean, probabilities(Leans(), square, precision="fp32"))
+    turned = probabilities(Leans(), np.rot90(square, 1, (1, 2)).copy(), views=8, precision="fp32")
+    np.testing.assert_allclose(np.rot90(turned, -1, (2, 3)), mean, atol=1e-6)
+    with pytest.raises(ValueError, match="views: got 9"):
+        probabilities(Perfect(), images, views=9)
+
+
+def test_scores_of_objects_ask_for_objects(scenes):
+    with pytest.raises(ValueError, match="data: got digit_scenes"):
+        evaluate_objects(Perfect(), scenes)
