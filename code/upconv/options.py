@@ -44,3 +44,25 @@ def check_unet(depth: int, padded: bool, **chosen: str) -> None:
 def norm_groups(channels: int) -> int:
     """Groups of a group norm: the most, up to 8, that divide the channels."""
     return next(n for n in range(8, 0, -1) if channels % n == 0)
+
+
+DCGAN = {
+    "up": ("transposed", "resize"),
+    "down": ("strided", "pool"),
+    "act": ("relu", "leaky", "tanh"),
+}
+
+
+def check_dcgan(size: int, kernel: int, **chosen: str) -> None:
+    """Refuse what is no DCGAN.
+
+    Raises
+    ------
+    ValueError
+        For a size or kernel that does not fit, or an unknown choice.
+    """
+    for name, value, known in (("size", size, (32, 64, 128)), ("kernel", kernel, (3, 4, 5))):
+        if value not in known:
+            raise ValueError(f"{name}: got {value}, expected one of {', '.join(map(str, known))}")
+    for name, value in chosen.items():
+        one_of(name, value, DCGAN[name])

@@ -218,3 +218,42 @@ def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]]) -> Figure:
         show_image(ax, paint_objects(numbers), name)
         ax.set_xlabel(words, fontsize=8, color=INK)
     return figure
+
+
+def batch(images: np.ndarray, masks: np.ndarray, weights: np.ndarray) -> Figure:
+    """What a step of training sees: crops, masks and weights, one below the other.
+
+    Parameters
+    ----------
+    images : (N, h, w), 0 to 1
+    masks, weights : (N, h, w)
+    """
+    count = len(images)
+    figure, axes = plt.subplots(3, count, figsize=(7.6, 7.6 / count * 3))
+    for column, line in enumerate(axes.T):
+        show_image(line[0], images[column])
+        show_image(line[1], masks[column])
+        show_image(line[2], weights[column], cmap="magma", vmax=float(weights.max()))
+    for ax, word in zip(axes[:, 0], ("crop", "mask", "weight"), strict=True):
+        ax.set_ylabel(word)
+    return figure
+
+
+def signal_and_memory(
+    signals: Mapping[str, Sequence[float]], memories: Mapping[str, Sequence[float]]
+) -> Figure:
+    """How large the signal is along the layers, and how long gradients are remembered."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 2.9))
+    for name, values in signals.items():
+        left.plot(range(1, len(values) + 1), values, "o-", ms=4, label=name)
+    left.set_yscale("log")
+    left.set_xlabel("convolution")
+    left.set_title("standard deviation of the maps")
+    for name, values in memories.items():
+        right.plot(values, label=name)
+    right.set_xlabel("steps ago")
+    right.set_title("weight of a past gradient")
+    for ax in (left, right):
+        ax.grid(axis="y")
+        ax.legend()
+    return figure

@@ -1,6 +1,7 @@
 """The networks of the course in Keras on TensorFlow: (N, H, W, C), logits out."""
 
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
+from upconv.keras.dcgan import Discriminator, Generator
 from upconv.keras.encoders import ENCODERS, VGG16Classifier, squeezenet, vgg16
 from upconv.keras.fcn import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
 from upconv.keras.layers import CropTo, Normalise, PadToMultiple
@@ -13,8 +14,10 @@ __all__ = [
     "ConcatFCN",
     "ConvAutoencoder",
     "CropTo",
+    "Discriminator",
     "EightfoldFCN",
     "FeatureSumFCN",
+    "Generator",
     "Normalise",
     "PadToMultiple",
     "UNet",

@@ -1,6 +1,7 @@
 """The networks of the course in PyTorch: (N, C, H, W), logits out."""
 
 from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
+from upconv.torch.dcgan import Discriminator, Generator
 from upconv.torch.encoders import (
     ENCODERS,
     VGG16,
@@ -27,9 +28,11 @@ __all__ = [
     "VGG16",
     "ConcatFCN",
     "ConvAutoencoder",
+    "Discriminator",
     "EightfoldFCN",
     "Encoder",
     "FeatureSumFCN",
+    "Generator",
     "Segmenter",
     "SqueezeNet",
     "UNet",

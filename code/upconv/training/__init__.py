@@ -13,6 +13,7 @@ from upconv.training.loop import (
     Diverged,
     History,
     Settings,
+    make_batch,
     train,
 )
 from upconv.training.metrics import Scores, SegmentationScores
@@ -40,6 +41,7 @@ __all__ = [
     "components",
     "evaluate",
     "evaluate_objects",
+    "make_batch",
     "predict",
     "predict_tiles",
     "probabilities",
