@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 import http.server
 import threading
@@ -16,6 +17,7 @@ from PIL import Image
 from upconv import data
 from upconv.data import _camvid as camvid_module
 from upconv.data import _dsb2018 as dsb_module
+from upconv.data import _images as images_module
 from upconv.data import _isbi2012 as isbi_module
 from upconv.data.download import cache_folder, download
 
@@ -435,6 +437,107 @@ def test_splits_of_microscopy_are_named(tmp_path):
     for load in (data.isbi2012, data.dsb2018):
         with pytest.raises(ValueError, match="split: got 'val'"):
             load("val")
+
+
+# ---- images to be drawn after -----------------------------------------------------------------
+
+
+def write_idx(path, array: np.ndarray) -> None:
+    head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(head + array.tobytes()))
+
+
+@pytest.fixture
+def digits(server, monkeypatch):
+    """A server with a small MNIST; returns its arrays."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (7, 28, 28), dtype=np.uint8)
+    labels = rng.integers(0, 10, 7, dtype=np.uint8)
+    names = {"images": "idx3", "labels": "idx1"}
+    sums = {}
+    for (part, kind), array in zip(names.items(), (images, labels), strict=True):
+        path = server.folder / f"t10k-{part}-{kind}-ubyte.gz"
+        write_idx(path, array)
+        sums[f"t10k-{part}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(images_module, "_MNIST", server.address)
+    monkeypatch.setitem(images_module._SHA256, "mnist", sums)
+    images_module._idx.cache_clear()
+    return images, labels
+
+
+def test_mnist_is_fetched_checked_and_padded(digits, server):
+    images, labels = digits
+    found = data.mnist("test")
+    assert found.images.shape == (7, 32, 32)
+    np.testing.assert_array_equal(found.images[:, 2:30, 2:30], images)
+    assert found.images[:, :2].max() == 0
+    np.testing.assert_array_equal(found.labels, labels)
+    server.shutdown()
+    images_module._idx.cache_clear()
+    assert data.mnist("test", size=28).images.shape == (7, 28, 28)  # from the cache
+
+
+def test_changed_mnist_is_refused(digits, monkeypatch):
+    wrong = images_module._SHA256["mnist"] | {"t10k-labels": "0" * 64}
+    monkeypatch.setitem(images_module._SHA256, "mnist", wrong)
+    with pytest.raises(data.DataUnavailable, match="t10k-labels"):
+        data.mnist("test")
+
+
+def test_mnist_from_a_mirror(tmp_path, monkeypatch):
+    for part, array in (("images-idx3", np.zeros((3, 28, 28))), ("labels-idx1", np.arange(3))):
+        write_idx(tmp_path / "mnist" / f"t10k-{part}-ubyte.gz", array.astype(np.uint8))
+    monkeypatch.setenv("UPCONV_DATA", str(tmp_path))
+    images_module._idx.cache_clear()
+    assert data.mnist().labels.tolist() == [0, 1, 2]
+    images_module._idx.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"no idx", bytes([0, 0, 8, 1, 0, 0, 0, 9, 1]), b"\x1f\x8bx"]
+)
+def test_broken_idx_files_are_named(tmp_path, broken):
+    (tmp_path / "file.gz").write_bytes(broken)
+    with pytest.raises(data.DataUnavailable, match=r"file\.gz: not an IDX file"):
+        data.read_idx(tmp_path / "file.gz")
+
+
+def test_digit_crops_hold_a_digit_each():
+    crops = data.digit_crops(60, seed=1)
+    assert crops.images.shape == (60, 32, 32, 3)
+    assert crops.channels == 3
+    assert set(crops.labels) == set(range(10))
+    again = data.digit_crops(60, seed=1)
+    np.testing.assert_array_equal(crops.images, again.images)
+
+
+def test_a_folder_of_pictures_becomes_squares(tmp_path):
+    (tmp_path / "more").mkdir()
+    wide = np.zeros((40, 100, 3), np.uint8)
+    wide[:, 30:70] = (200, 100, 50)  # the middle square
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    Image.fromarray(wide[..., 0]).save(tmp_path / "more" / "grey.jpg")
+    (tmp_path / "notes.txt").write_text("no picture")
+    found = data.image_folder(tmp_path, size=16)
+    assert found.images.shape == (2, 16, 16, 3)
+    np.testing.assert_array_equal(found.images[1], np.broadcast_to((200, 100, 50), (16, 16, 3)))
+    with pytest.raises(data.BadData, match="not a folder"):
+        data.image_folder(tmp_path / "nowhere")
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    with pytest.raises(data.BadData, match=r"broken\.png"):
+        data.image_folder(tmp_path)
+
+
+def test_nonsense_image_sets_are_refused():
+    with pytest.raises(ValueError, match="split: got 'all'"):
+        data.mnist("all")
+    with pytest.raises(ValueError, match="size: got 20"):
+        data.mnist("test", size=20)
+    with pytest.raises(ValueError, match="images: got 2 axes"):
+        data.ImageSet("flat", np.zeros((3, 4), np.uint8))
+    with pytest.raises(ValueError, match="labels: got 3 images and 2 labels"):
+        data.ImageSet("few", np.zeros((3, 4, 4), np.uint8), np.zeros(2))
 
 
 # ---- your own folder ----------------------------------------------------------------------------

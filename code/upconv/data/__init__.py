@@ -4,6 +4,14 @@ from upconv.data._camvid import camvid, road
 from upconv.data._digit_scenes import digit_scenes
 from upconv.data._dsb2018 import dsb2018
 from upconv.data._folder import BadData, folder, read_image, read_mask
+from upconv.data._images import (
+    ImageSet,
+    digit_crops,
+    fashion_mnist,
+    image_folder,
+    mnist,
+    read_idx,
+)
 from upconv.data._instances import border_weights, separate, with_border_weights
 from upconv.data._isbi2012 import isbi2012
 from upconv.data._membranes import membranes
@@ -16,18 +24,24 @@ __all__ = [
     "VOID",
     "BadData",
     "DataUnavailable",
+    "ImageSet",
     "SegmentationSet",
     "border_weights",
     "camvid",
+    "digit_crops",
     "digit_scenes",
     "dsb2018",
+    "fashion_mnist",
     "folder",
+    "image_folder",
     "isbi2012",
     "membranes",
+    "mnist",
     "paint",
     "paint_objects",
     "palette",
     "photo",
+    "read_idx",
     "read_image",
     "read_mask",
     "road",

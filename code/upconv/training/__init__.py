@@ -1,5 +1,6 @@
 """Training networks that segment, and measuring them."""
 
+from upconv.training.checkpoints import BadCheckpoint
 from upconv.training.inference import (
     ObjectScores,
     evaluate,
@@ -9,7 +10,6 @@ from upconv.training.inference import (
     probabilities,
 )
 from upconv.training.loop import (
-    BadCheckpoint,
     Diverged,
     History,
     Settings,

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,17 +18,12 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from upconv.data.sets import VOID, SegmentationSet
-from upconv.files import write_atomically
 from upconv.options import one_of
-from upconv.training import augment
+from upconv.training import augment, checkpoints
 
 
 class Diverged(RuntimeError):
     """The loss is no number any more."""
-
-
-class BadCheckpoint(RuntimeError):
-    """A checkpoint that cannot be resumed from; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -283,9 +278,10 @@ def train(
     network = network.to(where, memory_format=torch.channels_last).train()
     optimizer, base_rates = _optimizer(network, settings)
     history, start = History(), 0
+    parts = {"network": network, "optimizer": optimizer}
     path = Path(checkpoint) if checkpoint else None
     if resume and path and path.exists():
-        start = _load(path, network, optimizer, settings, history)
+        start = checkpoints.load(path, parts, settings, history)
     class_weights = None
     if settings.class_weights is not None:
         class_weights = torch.tensor(settings.class_weights, device=where)
@@ -325,7 +321,7 @@ def train(
             each_step(step, value)
         history.seconds = before + time.perf_counter() - began
         if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
-            _save(path, network, optimizer, settings, history, step + 1)
+            checkpoints.save(path, parts, settings, history, step + 1)
     return history
 
 
@@ -367,36 +363,3 @@ def _optimizer(network: nn.Module, settings: Settings) -> tuple[torch.optim.Opti
     else:
         optimizer = torch.optim.AdamW(groups, **common)
     return optimizer, rates[: len(groups)]
-
-
-def _save(path, network, optimizer, settings, history, step) -> None:
-    state = {
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "settings": asdict(settings),
-        "history": asdict(history),
-        "step": step,
-    }
-    write_atomically(path, lambda unfinished: torch.save(state, unfinished))
-
-
-def _load(path, network, optimizer, settings, history) -> int:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        saved = state["settings"]
-    except Exception as error:  # torn, of another program, or unsafe
-        raise BadCheckpoint(f"{path}: not a checkpoint of a run ({error})") from error
-    wanted = asdict(settings)
-    for name, value in wanted.items():
-        if saved.get(name) != value:
-            got = f"got {name} = {saved.get(name)}, expected {value} as now asked for"
-            raise BadCheckpoint(f"{path}: {got}")
-    try:
-        network.load_state_dict(state["network"])
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise BadCheckpoint(f"{path}: weights of another network ({reason})") from error
-    optimizer.load_state_dict(state["optimizer"])
-    for name, value in state["history"].items():
-        setattr(history, name, value)
-    return state["step"]
