@@ -28,7 +28,7 @@ ALLOWED = {
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "data", "files"},
     "zoo": {"port", "torch", "keras"},
-    "cli": {"zoo", "data", "torch", "training"},
+    "cli": {"zoo", "ops", "data", "torch", "training"},
 }
 ALLOWED_FRAMEWORKS = {
     "torch": {"torch"},
