@@ -1,6 +1,7 @@
 """The networks of the course in PyTorch: (N, C, H, W), logits out."""
 
 from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
+from upconv.torch.classifier import SmallClassifier, describe
 from upconv.torch.dcgan import Discriminator, Generator
 from upconv.torch.encoders import (
     ENCODERS,
@@ -34,10 +35,12 @@ __all__ = [
     "FeatureSumFCN",
     "Generator",
     "Segmenter",
+    "SmallClassifier",
     "SqueezeNet",
     "UNet",
     "VGG16Classifier",
     "WindowClassifier",
+    "describe",
     "he_initialise",
     "load_imagenet",
     "pad_to_multiple",

@@ -1,6 +1,22 @@
-"""Training networks that segment, and measuring them."""
+"""Training networks that segment or draw, and measuring them."""
 
 from upconv.training.checkpoints import BadCheckpoint
+from upconv.training.gan import (
+    GanHistory,
+    GanSettings,
+    discriminator_loss,
+    draw,
+    generator_loss,
+    train_gan,
+)
+from upconv.training.generation import (
+    dead_units,
+    frechet_distance,
+    modes,
+    nearest,
+    neighbourhood,
+    train_classifier,
+)
 from upconv.training.inference import (
     ObjectScores,
     evaluate,
@@ -30,6 +46,8 @@ __all__ = [
     "Agreement",
     "BadCheckpoint",
     "Diverged",
+    "GanHistory",
+    "GanSettings",
     "History",
     "ObjectScores",
     "Scores",
@@ -39,12 +57,22 @@ __all__ = [
     "average_precision",
     "best_agreement",
     "components",
+    "dead_units",
+    "discriminator_loss",
+    "draw",
     "evaluate",
     "evaluate_objects",
+    "frechet_distance",
+    "generator_loss",
     "make_batch",
+    "modes",
+    "nearest",
+    "neighbourhood",
     "predict",
     "predict_tiles",
     "probabilities",
     "thinned",
     "train",
+    "train_classifier",
+    "train_gan",
 ]

@@ -1,0 +1,46 @@
+"""A small classifier, whose features serve to compare drawn images with real ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from upconv.torch.encoders import he_initialise
+
+
+class SmallClassifier(nn.Module):
+    """Images (N, channels, H, W) in [0, 1] to logits (N, classes); ``features`` are (N, 64)."""
+
+    def __init__(self, classes: int = 10, channels: int = 1, width: int = 16) -> None:
+        super().__init__()
+        self.channels = channels
+        layers, before = [], channels
+        for after in (width, 2 * width, 64):
+            layers += [
+                nn.Conv2d(before, after, 3, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+                nn.Conv2d(after, after, 3, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+            before = after
+        self.body = nn.Sequential(*layers)
+        self.score = nn.Linear(64, classes)
+        he_initialise(self)
+
+    def features(self, image: Tensor) -> Tensor:
+        """Means of the last maps over the places."""
+        return self.body(image - 0.5).mean((2, 3))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.score(self.features(image))
+
+
+@torch.inference_mode()
+def describe(network: SmallClassifier, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
+    """Features (N, 64) and probabilities (N, classes) of images in [0, 1]."""
+    network.eval()
+    features = torch.cat([network.features(part) for part in images.split(batch)])
+    return features, network.score(features).softmax(1)

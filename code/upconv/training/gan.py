@@ -1,0 +1,218 @@
+"""The alternating game of DCGAN: a discriminator learns to tell, a generator to fool it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from upconv.data import ImageSet
+from upconv.options import one_of
+from upconv.training import checkpoints
+from upconv.training.loop import Diverged, casting, pick_device, resolve_precision, to_pixels
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """How to train; the defaults are the paper's (Radford, Metz & Chintala 2016, section 4)."""
+
+    steps: int = 1000
+    batch: int = 128
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    flip: bool = False  # mirror half of the images; never for digits
+    seed: int = 0
+    precision: str = "auto"
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
+        if not 0 <= self.beta1 < 1:
+            raise ValueError(f"beta1: got {self.beta1}, expected 0 to 1")
+        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+
+
+@dataclass
+class GanHistory:
+    """One entry every ``log_every`` steps, and how long it took.
+
+    ``real`` and ``fake`` are the discriminator's mean probabilities of being real, for real
+    images and for drawn ones. ``spread`` is how much drawn images of a batch differ, as a share
+    of how much real ones do: near 0, the generator draws one image only.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    discriminator_losses: list[float] = field(default_factory=list)
+    generator_losses: list[float] = field(default_factory=list)
+    real: list[float] = field(default_factory=list)
+    fake: list[float] = field(default_factory=list)
+    spread: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """ "collapsed", "one-sided" (the discriminator always knows), or "in play"."""
+        if not self.spread:
+            return "in play"
+        last = max(1, len(self.steps) // 10)
+        if np.mean(self.spread[-last:]) < 0.2:
+            return "collapsed"
+        if np.mean(self.real[-last:]) > 0.98 and np.mean(self.fake[-last:]) < 0.02:
+            return "one-sided"
+        return "in play"
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """−log D(x) − log(1 − D(G(z))), from logits, which neither overflow nor saturate."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """−log D(G(z)): the non-saturating loss of Goodfellow et al. (2014), from logits."""
+    return F.softplus(-fake).mean()
+
+
+def make_images(data: ImageSet, settings: GanSettings, step: int) -> Tensor:
+    """The real images of a step, (batch, channels, H, W) in [−1, 1]: they depend on the seed and
+    the step alone, and every image comes once an epoch."""
+    places = []
+    for place in range(settings.batch):
+        epoch, position = divmod(step * settings.batch + place, len(data))
+        places.append(_order(settings.seed, epoch, len(data))[position])
+    images = data.images[places]
+    if settings.flip:
+        mirrored = np.random.default_rng([settings.seed, step]).random(len(images)) < 0.5
+        images = np.where(
+            mirrored.reshape(-1, *[1] * (images.ndim - 1)), images[:, :, ::-1], images
+        )
+    return 2 * to_pixels(images, data.channels) - 1
+
+
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    key = (seed, epoch, count)
+    if _ORDERS.get("key") != key:
+        _ORDERS.update(key=key, order=np.random.default_rng([seed, epoch, 2]).permutation(count))
+    return _ORDERS["order"]
+
+
+_ORDERS: dict = {}  # the last epoch's order: drawn once, not once an image
+
+
+def train_gan(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    data: ImageSet,
+    settings: GanSettings,
+    *,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    save_every: int = 500,
+    device: str = "auto",
+    progress: bool = True,
+    each_step: Callable[[int], None] | None = None,
+) -> GanHistory:
+    """Train both networks, in place: one step of each in turn, Adam for both.
+
+    The same seed gives the same weights to the bit on one machine with one number of threads,
+    also when the run was broken off anywhere and resumed.
+
+    Raises
+    ------
+    Diverged
+        If a loss is no number any more.
+    BadCheckpoint
+        If the checkpoint is of another run or cannot be read.
+    """
+    where = pick_device(device)
+    precision = resolve_precision(settings.precision, where)
+    for network in (generator, discriminator):
+        network.to(where, memory_format=torch.channels_last).train()
+    adams = {
+        name: torch.optim.Adam(
+            network.parameters(), settings.learning_rate, (settings.beta1, 0.999), fused=True
+        )
+        for name, network in (("generator", generator), ("discriminator", discriminator))
+    }
+    history, start = GanHistory(), 0
+    parts = {"generator": generator, "discriminator": discriminator}
+    parts |= {f"adam_{name}": adam for name, adam in adams.items()}
+    path = Path(checkpoint) if checkpoint else None
+    if resume and path and path.exists():
+        start = checkpoints.load(path, parts, settings, history)
+    began, before = time.perf_counter(), history.seconds
+    bar = tqdm(
+        range(start, settings.steps),
+        initial=start,
+        total=settings.steps,
+        disable=None if progress else True,
+        file=sys.stderr,
+    )
+    for step in bar:
+        torch.manual_seed(settings.seed * 1_000_003 + step)
+        real = make_images(data, settings, step).to(where, non_blocking=True)
+        noise = torch.randn(settings.batch, generator.latent, device=where)
+        with casting(precision, where):
+            fake = generator(noise)
+            # Real and drawn images apart: batch norm must not average over both.
+            real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+        loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
+        adams["discriminator"].zero_grad(set_to_none=True)
+        loss_d.backward()
+        adams["discriminator"].step()
+        # The generator is judged by the discriminator as it is now; its own gradient is not used.
+        discriminator.requires_grad_(False)
+        with casting(precision, where):
+            judged = discriminator(fake)
+        loss_g = generator_loss(judged.float())
+        adams["generator"].zero_grad(set_to_none=True)
+        loss_g.backward()
+        adams["generator"].step()
+        discriminator.requires_grad_(True)
+        values = loss_d.item(), loss_g.item()
+        if not all(map(math.isfinite, values)):
+            hint = "lower learning_rate, or set precision to fp32"
+            raise Diverged(f"step {step}: the losses are {values}; {hint}")
+        if step % settings.log_every == 0 or step == settings.steps - 1:
+            _note(history, step, values, real, fake, real_logits, fake_logits)
+            bar.set_postfix(D=f"{values[0]:.3f}", G=f"{values[1]:.3f}")
+        if each_step:
+            each_step(step)
+        history.seconds = before + time.perf_counter() - began
+        if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
+            checkpoints.save(path, parts, settings, history, step + 1)
+    return history
+
+
+def _note(history, step, losses, real, fake, real_logits, fake_logits) -> None:
+    history.steps.append(step)
+    history.discriminator_losses.append(losses[0])
+    history.generator_losses.append(losses[1])
+    history.real.append(real_logits.detach().float().sigmoid().mean().item())
+    history.fake.append(fake_logits.detach().float().sigmoid().mean().item())
+    spreads = [images.detach().float().std(0).mean().item() for images in (fake, real)]
+    history.spread.append(spreads[0] / max(spreads[1], 1e-9))
+
+
+@torch.inference_mode()
+def draw(
+    generator: nn.Module, noise: np.ndarray | Tensor, *, device: str = "auto", batch: int = 256
+) -> np.ndarray:
+    """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent)."""
+    where = pick_device(device)
+    generator = generator.to(where, memory_format=torch.channels_last).eval()
+    noise = torch.as_tensor(np.asarray(noise), dtype=torch.float32)
+    drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
+    images = ((torch.cat(drawn) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    images = images.permute(0, 2, 3, 1).numpy()
+    return images[..., 0] if images.shape[-1] == 1 else images

@@ -1,0 +1,198 @@
+"""How good drawn images are: Fréchet distance, density, coverage, and what modes they show.
+
+All compare features of drawn images with features of real ones. Whose features these are decides
+what the numbers mean: here those of a small classifier trained in this repository, so no number is
+comparable with an FID, which takes Inception's.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.neighbors import NearestNeighbors
+from torch import nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from tqdm.auto import tqdm
+
+from upconv.data import ImageSet
+from upconv.training.loop import casting, pick_device, resolve_precision, to_pixels
+
+
+def train_classifier(
+    network: nn.Module,
+    data: ImageSet,
+    *,
+    steps: int = 600,
+    batch: int = 128,
+    learning_rate: float = 3e-3,
+    seed: int = 0,
+    device: str = "auto",
+    progress: bool = False,
+) -> float:
+    """Train a classifier on a labelled set, in place; returns its accuracy on the last tenth.
+
+    The last tenth of the images is held out. Crops are moved by up to two pixels.
+
+    Raises
+    ------
+    ValueError
+        If the set has no labels.
+    """
+    if data.labels is None:
+        raise ValueError(f"data: got {data.name} without labels, expected a labelled set")
+    where = pick_device(device)
+    precision = resolve_precision("auto", where)
+    network = network.to(where, memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(network.parameters(), learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
+    rng = np.random.default_rng(seed)
+    held_out = max(1, len(data) // 10)
+    known = len(data) - held_out
+    bar = tqdm(range(steps), disable=None if progress else True, file=sys.stderr)
+    for _ in bar:
+        places = rng.integers(known, size=batch)
+        pixels = to_pixels(data.images[places], network.channels)
+        pixels = torch.roll(pixels, tuple(rng.integers(-2, 3, 2).tolist()), (2, 3))
+        with casting(precision, where):
+            logits = network(pixels.to(where))
+        loss = F.cross_entropy(logits.float(), torch.as_tensor(data.labels[places], device=where))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+    with torch.inference_mode():
+        right = 0
+        for start in range(known, len(data), 500):
+            pixels = to_pixels(data.images[start : start + 500], network.channels).to(where)
+            said = network(pixels).argmax(1).cpu().numpy()
+            right += (said == data.labels[start : start + 500]).sum()
+    return float(right / held_out)
+
+
+class _Identity(nn.Module):
+    """Hands features on: they have been computed already."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.num_features = size
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features
+
+
+def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
+    """Distance of two Gaussians with the means and covariances of two sets of features.
+
+    |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½): Fréchet (1957), for images Heusel et al. (2017).
+
+    Parameters
+    ----------
+    real, drawn : (N, D), (M, D)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two of either, or D differs.
+    """
+    if min(len(real), len(drawn)) < 2 or real.shape[1] != drawn.shape[1]:
+        got = f"{real.shape} and {drawn.shape}"
+        raise ValueError(f"drawn: got {got}, expected at least two each, of equal length")
+    metric = FrechetInceptionDistance(feature=_Identity(real.shape[1])).set_dtype(torch.float64)
+    for features, is_real in ((real, True), (drawn, False)):
+        metric.update(torch.as_tensor(features, dtype=torch.float64), real=is_real)
+    return float(metric.compute())
+
+
+class Neighbourhood(NamedTuple):
+    """Of two sets of features, by balls around the real ones that reach their k-th neighbour.
+
+    ``density``: in how many balls a drawn image lies on average, over k; 1 where they are alike.
+    ``coverage``: share of the balls that hold a drawn image. Naeem et al. (2020).
+    """
+
+    density: float
+    coverage: float
+
+
+def neighbourhood(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> Neighbourhood:
+    """Density (fidelity) and coverage (variety) of drawn images.
+
+    Raises
+    ------
+    ValueError
+        If there are not more than k real ones, or none drawn.
+    """
+    if len(real) <= k or not len(drawn):
+        got = f"{len(real)} real and {len(drawn)} drawn"
+        raise ValueError(f"real: got {got}, expected more than {k} and at least one")
+    radii = NearestNeighbors(n_neighbors=k + 1).fit(real).kneighbors(real)[0][:, -1]
+    distances = np.sqrt(
+        np.maximum((real**2).sum(1)[:, None] + (drawn**2).sum(1)[None] - 2 * real @ drawn.T, 0)
+    )
+    inside = distances < radii[:, None]
+    return Neighbourhood(float(inside.sum() / (k * len(drawn))), float(inside.any(1).mean()))
+
+
+class Modes(NamedTuple):
+    """What a classifier reads: ``entropy`` of the classes drawn, in nats (ln 10 = 2.303 for ten
+    equally often), and the share of images it is ``confident`` about."""
+
+    entropy: float
+    confident: float
+
+
+def modes(probabilities: np.ndarray, sure: float = 0.9) -> Modes:
+    """Entropy of the most likely classes, and the share with a probability of at least ``sure``."""
+    counts = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
+    shares = counts[counts > 0] / counts.sum()
+    entropy = float(-(shares * np.log(shares)).sum())
+    return Modes(entropy, float((probabilities.max(1) >= sure).mean()))
+
+
+def nearest(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each drawn image the nearest real one, by features: distances (M,) and places (M,)."""
+    distances, places = NearestNeighbors(n_neighbors=1).fit(real).kneighbors(drawn)
+    return distances[:, 0], places[:, 0]
+
+
+class Units(NamedTuple):
+    """Shares of a layer's units: ``silent``, below zero for every image, and ``dead``, so that no
+    image's gradient passes. A LeakyReLU's units may be silent, and are never dead."""
+
+    silent: float
+    dead: float
+
+
+@torch.inference_mode()
+def dead_units(network: nn.Module, images: torch.Tensor) -> dict[str, Units]:
+    """Silent and dead units before each ReLU, LeakyReLU or tanh of a network, over some images.
+
+    A unit is a channel at a place. The network's activation is its attribute ``act``.
+
+    Raises
+    ------
+    ValueError
+        If the network has none.
+    """
+    act = getattr(network, "act", None)
+    if act is None:
+        raise ValueError(f"network: got {type(network).__name__}, expected one with an act")
+    found: dict[str, Units] = {}
+
+    def look(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        values = inputs[0]
+        silent = (values <= 0).flatten(1).all(0).float().mean().item()
+        dead = silent if isinstance(layer, nn.ReLU) else 0.0
+        found[f"layer {len(found) + 1}"] = Units(silent, dead)
+
+    hook = act.register_forward_pre_hook(look)
+    try:
+        network.eval()(images)
+    finally:
+        hook.remove()
+    return found
