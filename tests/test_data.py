@@ -35,3 +35,27 @@ def test_bad_arguments_are_refused():
         photo("dog")
     with pytest.raises(ValueError, match=r"size: got 0, expected at least 1 pixel"):
         photo("cat", 0)
+
+
+def test_a_grid_shows_all_images_row_by_row():
+    import numpy as np
+
+    from upconv.data import grid
+
+    images = np.arange(5)[:, None, None] + np.zeros((5, 2, 3), int)
+    shown = grid(images)
+    assert shown.shape == (4, 9)
+    assert shown[::2, ::3].tolist() == [[0, 1, 2], [3, 4, 0]]
+    assert grid(images, columns=5).shape == (2, 15)
+
+
+def test_objects_are_painted_apart_and_nothing_black():
+    import numpy as np
+
+    from upconv.data import paint_objects
+
+    painted = paint_objects(np.array([[0, 1, 2], [3, 40, 60]]))
+    assert (painted[0, 0] == 0).all()
+    rest = painted.reshape(-1, 3)[1:]
+    assert len({tuple(colour) for colour in rest.tolist()}) == 5
+    assert (rest.max(1) > 30).all()

@@ -27,7 +27,7 @@ ALLOWED = {
     "keras": {"ops", "options"},
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "data", "files"},
-    "zoo": {"port", "torch", "keras"},
+    "zoo": {"options", "port", "torch", "keras"},
     "cli": {"zoo", "ops", "data", "torch", "training"},
 }
 ALLOWED_FRAMEWORKS = {

@@ -1,18 +1,19 @@
-"""The command line: upconv train, evaluate, predict, data."""
+"""The command line: upconv train, evaluate, predict, sample, data."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from upconv.zoo import NETWORKS, SCALES
+from upconv.zoo import GENERATOR_SCALES, GENERATORS, NETWORKS, SCALES
 
 SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
-FETCHED = ("camvid", "isbi2012", "dsb2018")
+DRAWN = ("digit_crops", "mnist", "fashion_mnist", "folder")  # what generators learn from
+FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
 LARGE = 1024**2  # pixels from which an image is predicted tile by tile
 
@@ -57,11 +58,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    train = _command(commands, "train", _train, "train a network to segment")
-    train.add_argument(
-        "network", choices=list(NETWORKS), metavar="NETWORK", help=", ".join(NETWORKS)
-    )
-    _add_data(train)
+    train = _command(commands, "train", _train, "train a network to segment, or to draw")
+    names = [*NETWORKS, *GENERATORS]
+    train.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
+    _add_data(train, [*SETS, *(name for name in DRAWN if name not in SETS)])
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
     train.add_argument(
         "--scale", choices=list(SCALES), default="cpu",
@@ -76,9 +76,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--from-scratch", action="store_true", help="do not begin with ImageNet's weights"
     )
     train.add_argument("--steps", type=_positive, default=1000, help="steps of training [1000]")
-    train.add_argument("--batch", type=_positive, default=8, help="images a step [8]")
+    train.add_argument("--batch", type=_positive, help="images a step [8; dcgan 64]")
     train.add_argument("--crop", type=_positive, default=128, help="side of random crops [128]")
-    train.add_argument("--rate", type=float, help="learning rate [0.001; U-Net 0.002]")
+    train.add_argument(
+        "--rate", type=float, help="learning rate [0.001; U-Net 0.002; dcgan 0.0002]"
+    )
     train.add_argument(
         "--rotate", type=float, help="largest random rotation, degrees [micrographs 180, else 0]"
     )
@@ -94,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     evaluate = _command(commands, "evaluate", _evaluate, "measure a trained network")
     evaluate.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
-    _add_data(evaluate)
+    _add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
     _add_device(evaluate)
 
@@ -107,6 +109,13 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_device(predict)
 
+    sample = _command(commands, "sample", _sample, "let a trained generator draw")
+    sample.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
+    sample.add_argument("--out", type=Path, required=True, help="picture to write, .png")
+    sample.add_argument("--count", type=_positive, default=64, help="images in the grid [64]")
+    sample.add_argument("--seed", type=int, default=0, help="same seed, same images [0]")
+    _add_device(sample)
+
     data = _command(commands, "data", _data, "list data sets, or fetch one")
     data.add_argument("name", nargs="?", choices=FETCHED, help="fetch this one")
     return parser
@@ -118,10 +127,11 @@ def _command(commands: Any, name: str, run: Callable, what: str) -> argparse.Arg
     return command
 
 
-def _add_data(command: argparse.ArgumentParser) -> None:
+def _add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     command.add_argument(
-        "--data", choices=SETS, default="digit_scenes", help="data set [digit_scenes]"
-    )
+        "--data", choices=sets, metavar="SET",
+        help=f"{', '.join(sets)} [digit_scenes; dcgan: digit_crops]",
+    )  # fmt: skip
     command.add_argument("--images", type=Path, help="with --data folder: folder of images")
     command.add_argument("--masks", type=Path, help="with --data folder: folder of masks")
     command.add_argument("--classes", type=_positive, help="with --data folder: number of classes")
@@ -189,7 +199,7 @@ def _settings(options: argparse.Namespace, network: Any) -> Any:
     unet = hasattr(network, "depth")
     return Settings(
         steps=options.steps,
-        batch=options.batch,
+        batch=options.batch or 8,
         crop=crop,
         learning_rate=options.rate if options.rate is not None else 2e-3 if unet else 1e-3,
         flip=not digits,  # a mirrored 2 is no 2
@@ -204,6 +214,13 @@ def _settings(options: argparse.Namespace, network: Any) -> Any:
 def _train(options: argparse.Namespace) -> None:
     from upconv import zoo
 
+    if options.network in GENERATORS:
+        _train_generator(options)
+        return
+    options.data = options.data or "digit_scenes"
+    if options.data not in SETS:
+        expected = ", ".join(SETS)
+        raise UsageError(f"--data: got {options.data}, expected for {options.network}: {expected}")
     unet = zoo.is_unet(options.network)
     sizes = _sizes(options)
     pretrained = not options.from_scratch and not unet and sizes["width"] == 1
@@ -222,10 +239,7 @@ def _train(options: argparse.Namespace) -> None:
     from upconv.torch import load_imagenet
     from upconv.training import train
 
-    out = options.out or Path("runs") / options.network
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists() and not options.resume:
-        raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
+    out, checkpoint = _place(options)
     if unet:
         sizes["channels"] = 1 if found.images[0].ndim == 2 else 3
     torch.manual_seed(options.seed)
@@ -252,6 +266,86 @@ def _train(options: argparse.Namespace) -> None:
         _print_scores(_scores(network, test, options.device), test.classes)
 
 
+def _place(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Folder of a run, and its checkpoint; a run that is there is not written over."""
+    out = options.out or Path("runs") / options.network
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists() and not options.resume:
+        raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
+    return out, checkpoint
+
+
+def _train_generator(options: argparse.Namespace) -> None:
+    from upconv import data, zoo
+
+    options.data = options.data or "digit_crops"
+    if options.data not in DRAWN:
+        expected = ", ".join(DRAWN)
+        raise UsageError(f"--data: got {options.data}, expected for {options.network}: {expected}")
+    sizes = dict(GENERATOR_SCALES[options.scale])
+    if options.width is not None:
+        if options.width != int(options.width) or not 1 <= options.width <= 512:
+            got = f"--width: got {options.width:g}"
+            raise UsageError(f"{got}, expected channels, a whole number from 1 to 512")
+        sizes["width"] = int(options.width)
+    if options.data == "folder":
+        if options.images is None:
+            raise UsageError("--data folder needs --images")
+        found = data.image_folder(options.images, sizes["size"])
+    elif options.data == "digit_crops":
+        found = data.digit_crops(6000, sizes["size"])
+    else:
+        found = getattr(data, options.data)(size=sizes["size"])
+
+    import torch
+
+    from upconv.torch import Discriminator
+    from upconv.training import GanSettings, train_gan
+
+    out, checkpoint = _place(options)
+    sizes["channels"] = found.channels
+    torch.manual_seed(options.seed)
+    generator = zoo.build_generator(options.network, **sizes)
+    discriminator = Discriminator(**sizes)
+    settings = GanSettings(
+        steps=options.steps,
+        batch=options.batch or 64,
+        learning_rate=options.rate if options.rate is not None else 2e-4,
+        flip=options.data == "folder",
+        seed=options.seed,
+    )
+    print(f"{options.network}, {sizes['size']} pixels, on {len(found)} images", file=sys.stderr)
+    history = train_gan(
+        generator,
+        discriminator,
+        found,
+        settings,
+        checkpoint=checkpoint,
+        resume=options.resume,
+        device=options.device,
+    )
+    zoo.save(out / "weights.safetensors", generator, options.network, (), **sizes)
+    (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
+    print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s, {history.verdict})")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    import numpy as np
+    from PIL import Image
+
+    from upconv import zoo
+    from upconv.data import grid
+    from upconv.training import draw
+
+    if options.out.suffix.lower() != ".png":
+        raise UsageError(f"--out: got {options.out}, expected a name that ends in .png")
+    generator = zoo.restore_generator(_existing(options.weights))
+    noise = np.random.default_rng(options.seed).standard_normal((options.count, generator.latent))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(grid(draw(generator, noise, device=options.device))).save(options.out)
+    print(options.out)
+
+
 def _scores(network: Any, found: Any, device: str) -> dict[str, Any]:
     """Of the pixels, and of the objects where the set has them."""
     from upconv.training import evaluate, evaluate_objects
@@ -268,6 +362,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from upconv import zoo
 
     network, classes, _ = zoo.restore(_existing(options.weights))
+    options.data = options.data or "digit_scenes"
     found = _load_data(options, "test")
     if len(found.classes) != len(classes):
         got = f"a network of {len(classes)} classes and data of {len(found.classes)}"
@@ -346,6 +441,12 @@ def _data(options: argparse.Namespace) -> None:
         places = [place for place in map(find, files) if place]
         fetch = f"not here; fetch with: upconv data {name.split(',')[0]}"
         print(f"{name:14}{places[0] if places else fetch}, {what}")
+    print("digit_crops   made on the spot, to draw after")
+    for name in ("mnist", "fashion_mnist"):
+        files = (f"{name}/t10k-images-idx3-ubyte.gz", f"{name}-train-images-idx3-ubyte.gz")
+        places = [place for place in map(find, files) if place]
+        fetch = f"not here; fetch with: upconv data {name}"
+        print(f"{name:14}{places[0] if places else fetch}, to draw after")
     print("folder        your own: --images DIR --masks DIR --classes N")
     print(f"cache: {cache_folder()}")
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from upconv.options import one_of
+
 # Name → class in upconv.torch (and upconv.keras), and the arguments that make it what it is.
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn32s": ("FCN", {"stride": 32}),
@@ -21,6 +23,13 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "unet_add": ("UNet", {"padded": True, "norm": "batch", "skips": "add"}),
     "unet_without_skips": ("UNet", {"padded": True, "norm": "batch", "skips": "none"}),
     "segnet": ("UNet", {"padded": True, "norm": "batch", "skips": "switches"}),
+}
+
+# Generators: name → class, and side of the image for each kind of machine.
+GENERATORS: dict[str, str] = {"dcgan": "Generator"}
+GENERATOR_SCALES: dict[str, dict[str, int]] = {
+    "cpu": {"size": 32, "width": 32},
+    "gpu": {"size": 64, "width": 128},
 }
 
 # One set of sizes for each kind of machine; nothing else differs between them.
@@ -54,16 +63,30 @@ def build(name: str, classes: int, framework: str = "torch", **options: Any) -> 
     ValueError
         For an unknown name or framework.
     """
-    if name not in NETWORKS:
-        raise ValueError(f"network: got {name!r}, expected one of {', '.join(NETWORKS)}")
-    if framework not in ("torch", "keras"):
-        raise ValueError(f"framework: got {framework!r}, expected torch or keras")
+    one_of("network", name, list(NETWORKS))
+    kind, fixed = NETWORKS[name]
+    return getattr(_room(framework), kind)(classes=classes, **fixed, **options)
+
+
+def build_generator(name: str, framework: str = "torch", **options: Any) -> Any:
+    """A generator by its name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or framework.
+    """
+    one_of("network", name, list(GENERATORS))
+    return getattr(_room(framework), GENERATORS[name])(**options)
+
+
+def _room(framework: str) -> Any:
+    one_of("framework", framework, ("torch", "keras"))
     if framework == "torch":
         from upconv import torch as room
     else:
         from upconv import keras as room
-    kind, fixed = NETWORKS[name]
-    return getattr(room, kind)(classes=classes, **fixed, **options)
+    return room
 
 
 def save(
@@ -93,3 +116,21 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: does not say what network it is of ({error})") from error
     return load_weights(network, found), classes, name
+
+
+def restore_generator(path: str | Path, framework: str = "torch") -> Any:
+    """The generator of a file of weights.
+
+    Raises
+    ------
+    ValueError
+        If the file is none, or not of a generator.
+    """
+    from upconv.port import load_weights, read_weights
+
+    found, about = read_weights(path)
+    try:
+        generator = build_generator(about["network"], framework, **json.loads(about["options"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not the weights of a generator ({error})") from error
+    return load_weights(generator, found)

@@ -17,7 +17,7 @@ from upconv.data._isbi2012 import isbi2012
 from upconv.data._membranes import membranes
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo
-from upconv.data.sets import VOID, SegmentationSet, paint, paint_objects, palette
+from upconv.data.sets import VOID, SegmentationSet, grid, paint, paint_objects, palette
 
 __all__ = [
     "PHOTOS",
@@ -33,6 +33,7 @@ __all__ = [
     "dsb2018",
     "fashion_mnist",
     "folder",
+    "grid",
     "image_folder",
     "isbi2012",
     "membranes",

@@ -99,3 +99,13 @@ def paint_objects(instances: np.ndarray) -> np.ndarray:
     painted = colours[instances % len(colours)]
     painted[instances == 0] = 0
     return painted
+
+
+def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Images (N, H, W) or (N, H, W, 3) as one picture, row by row, nearly square; rest black."""
+    columns = columns or int(np.ceil(np.sqrt(len(images))))
+    rows = -(-len(images) // columns)
+    missing = np.zeros((rows * columns - len(images), *images.shape[1:]), images.dtype)
+    cells = np.concatenate([images, missing]).reshape(rows, columns, *images.shape[1:])
+    lines = [np.concatenate(list(line), axis=1) for line in cells]
+    return np.concatenate(lines, axis=0)
