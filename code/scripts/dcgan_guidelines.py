@@ -1,0 +1,154 @@
+"""DCGAN's guidelines, each switched off in turn, on MNIST: writes results/dcgan_guidelines.json.
+
+    python code/scripts/dcgan_guidelines.py
+
+About an hour on one core. Every variant has the same images, steps and seeds; runs that the file
+holds already are not repeated. Also draws the same noise by every variant of seed 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from upconv import data, results
+from upconv.torch import Discriminator, Generator, SmallClassifier, describe
+from upconv.training import (
+    GanSettings,
+    dead_units,
+    draw,
+    frechet_distance,
+    modes,
+    nearest,
+    neighbourhood,
+    train_classifier,
+    train_gan,
+)
+from upconv.training.loop import to_pixels
+
+SETTINGS = GanSettings(steps=2500, batch=64, learning_rate=2e-4)
+SIZES = {"size": 32, "channels": 1, "width": 32}
+DRAWN, COMPARED = 5000, 2000
+
+# Name → what differs in the generator and in the discriminator.
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "DCGAN": ({}, {}),
+    "1: pooling, copied pixels": ({"up": "resize"}, {"down": "pool"}),
+    "2: no batch norm in G": ({"norm": False}, {}),
+    "2: no batch norm in D": ({}, {"norm": False}),
+    "3: hidden dense layers": ({"dense": 256}, {"dense": 256}),
+    "4: tanh within G": ({"act": "tanh"}, {}),
+    "5: ReLU in D": ({}, {"act": "relu"}),
+    "kernel 3": ({"kernel": 3}, {"kernel": 3}),
+}
+
+
+def measure(drawn: np.ndarray, reference: dict[str, np.ndarray], classifier) -> dict[str, float]:
+    """All measures of drawn images (N, H, W)."""
+    features, probabilities = (part.numpy() for part in describe(classifier, to_pixels(drawn, 1)))
+    near = neighbourhood(reference["features"][:COMPARED], features[:COMPARED])
+    read = modes(probabilities)
+    distances, _ = nearest(reference["features"], features[:COMPARED])
+    return {
+        "frechet": frechet_distance(reference["features"], features),
+        "density": near.density,
+        "coverage": near.coverage,
+        "entropy": read.entropy,
+        "confident": read.confident,
+        "nearest": float(np.median(distances)),
+        "stride_energy": stride_energy(drawn),
+    }
+
+
+def stride_energy(images: np.ndarray) -> float:
+    """Share of the energy at the frequencies of a checkerboard: ½ across, down, or both.
+
+    Each is taken with its neighbours within 1 / 16, relative to all but the mean.
+    """
+    centred = images / 255 - (images / 255).mean((1, 2), keepdims=True)
+    power = (np.abs(np.fft.fft2(centred)) ** 2).mean(0)
+    frequency = np.abs(np.fft.fftfreq(images.shape[1]))
+    high, low = frequency >= 0.5 - 1 / 16, frequency <= 1 / 16
+    board = np.outer(high, high) | np.outer(high, low) | np.outer(low, high)
+    return float(power[board].sum() / power.sum())
+
+
+def run(name: str, seed: int, images, reference, classifier, noise) -> tuple[dict, np.ndarray]:
+    differing = VARIANTS[name]
+    torch.manual_seed(seed)
+    generator = Generator(**SIZES, **differing[0])
+    discriminator = Discriminator(**SIZES, **differing[1])
+    settings = replace(SETTINGS, seed=seed)
+    history = train_gan(generator, discriminator, images, settings, progress=False)
+    drawn = draw(generator, noise)
+    some = 2 * to_pixels(images.images[:500], 1) - 1
+    units = list(dead_units(discriminator, some).values())
+    outcome = {
+        "name": name,
+        "seed": seed,
+        "differing": {"generator": differing[0], "discriminator": differing[1]},
+        "parameters": [
+            sum(p.numel() for p in network.parameters()) for network in (generator, discriminator)
+        ],
+        "seconds": round(history.seconds, 1),
+        "verdict": history.verdict,
+        "silent": [round(unit.silent, 4) for unit in units],
+        "dead": [round(unit.dead, 4) for unit in units],
+        "real": [round(value, 3) for value in history.real[::10]],
+        "fake": [round(value, 3) for value in history.fake[::10]],
+    }
+    return outcome | measure(drawn, reference, classifier), drawn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    images = data.mnist("test")
+    torch.manual_seed(0)
+    classifier = SmallClassifier()
+    accuracy = train_classifier(classifier, images, steps=800)
+    features, _ = describe(classifier, to_pixels(images.images, 1))
+    order = np.random.default_rng(0).permutation(len(images))
+    reference = {"features": features.numpy()[order]}
+    noise = np.random.default_rng(7).standard_normal((DRAWN, 100))
+    try:
+        result = results.load("dcgan_guidelines")
+    except ValueError:
+        result = {"runs": []}
+    done = {(found["name"], found["seed"]) for found in result["runs"]}
+    missing = [(n, s) for s in range(arguments.seeds) for n in VARIANTS if (n, s) not in done]
+    if missing:
+        result |= results.provenance("MNIST, the 10,000 test digits, 32 × 32")
+        halves = [measure(images.images[order][part], reference, classifier) for part in (
+            slice(0, 5000), slice(5000, 10000))]  # fmt: skip
+        result |= {
+            "network": SIZES,
+            "settings": asdict(SETTINGS),
+            "classifier_accuracy": accuracy,
+            "real_images": halves[1],
+        }
+    for name, seed in missing:
+        outcome, drawn = run(name, seed, images, reference, classifier, noise)
+        result["runs"].append(outcome | {"commit": result["commit"]})
+        results.keep("dcgan_guidelines", result)
+        if seed == 0:
+            place = list(VARIANTS).index(name)
+            Image.fromarray(data.grid(drawn[:16], 16)).save(
+                results.FOLDER / f"dcgan_{place}.jpg", quality=88
+            )
+        print(
+            f"{name:26} {seed} {outcome['seconds']:.0f} s {outcome['verdict']:10}"
+            f" Fréchet {outcome['frechet']:.2f} coverage {outcome['coverage']:.2f}"
+            f" entropy {outcome['entropy']:.3f} confident {outcome['confident']:.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
