@@ -156,7 +156,7 @@ def deformed(
 def weighted(image: np.ndarray, instances: np.ndarray, weights: Mapping[str, np.ndarray]) -> Figure:
     """Image, its objects, and weight maps on one scale."""
     count = 2 + len(weights)
-    figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.55))
+    figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.25))
     show_image(axes[0], image / 255, "image")
     show_image(axes[1], paint_objects(instances), "objects")
     largest = max(float(found.max()) for found in weights.values())
@@ -247,6 +247,7 @@ def signal_and_memory(
     for name, values in signals.items():
         left.plot(range(1, len(values) + 1), values, "o-", ms=4, label=name)
     left.set_yscale("log")
+    left.set_xticks(range(1, 1 + max(map(len, signals.values())), 3))
     left.set_xlabel("convolution")
     left.set_title("standard deviation of the maps")
     for name, values in memories.items():
