@@ -44,6 +44,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "3: hidden dense layers": ({"dense": 256}, {"dense": 256}),
     "4: tanh within G": ({"act": "tanh"}, {}),
     "5: ReLU in D": ({}, {"act": "relu"}),
+    "resize, then convolve": ({"up": "resize"}, {}),
     "kernel 3": ({"kernel": 3}, {"kernel": 3}),
 }
 

@@ -18,11 +18,32 @@ from PIL import Image
 
 from upconv import data, results, zoo
 from upconv.torch import Discriminator, Generator, SmallClassifier, describe
-from upconv.training import GanSettings, draw, train_classifier, train_gan
+from upconv.training import GanSettings, draw, nearest, train_classifier, train_gan
 from upconv.training.loop import to_pixels
 
 SETTINGS = GanSettings(steps=10_000, batch=64)
 TIMELINE = (0, 100, 300, 1000, 3000, 9999)  # steps after which the same noise is drawn
+
+
+def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
+    """Save drawn digits above the real ones nearest to them; say how near they are.
+
+    Compared with how near real digits are to each other: were drawings copies, they would be
+    much nearer.
+    """
+    real, made = (
+        describe(classifier, to_pixels(part, 1))[0].numpy() for part in (images.images, drawn)
+    )
+    half = len(real) // 2
+    distances, places = nearest(real[:half], made)
+    among, _ = nearest(real[:half], real[half:])
+    rows = [data.grid(part, 16) for part in (drawn[:16], images.images[places[:16]])]
+    Image.fromarray(np.concatenate(rows)).save(results.FOLDER / "dcgan_neighbours.jpg", quality=90)
+    return {
+        "drawn_to_real": float(np.median(distances)),
+        "real_to_real": float(np.median(among)),
+        "nearer_than_any_real": float((distances < among.min()).mean()),
+    }
 
 
 def main() -> None:
@@ -76,6 +97,7 @@ def main() -> None:
             Image.fromarray(np.concatenate(rows)).save(
                 results.FOLDER / "dcgan_timeline.jpg", quality=88
             )
+            result["neighbours"] = draw_neighbours(images, drawn, classifier)
             zoo.save(results.FOLDER / "dcgan_mnist.safetensors", generator, "dcgan", (), **SIZES)
         results.keep("dcgan_mnist", result)
         print({key: value for key, value in outcome.items() if key not in ("real", "fake")})
