@@ -23,6 +23,7 @@ TITLES = {
     "transposed": "Transposed convolution explorer",
     "receptive": "Receptive field explorer",
     "shape": "Shape explorer",
+    "latent": "Latent explorer",
 }
 
 
@@ -78,6 +79,7 @@ def test_every_explorer_is_there_and_has_something_to_try():
     [
         ("01_cnn_fourier", ["convolution", "fourier", "receptive"]),
         ("02_upsampling", ["pooling", "transposed", "shape"]),
+        ("05_unet", ["shape"]),
     ],
 )
 def test_chapters_hold_explorers_where_they_teach(visit, served, chapter, names):
@@ -338,6 +340,30 @@ def test_reader_sends_sizes_through_networks(explorers):
     expect(box).to_contain_text("1 × 1 in, 64 × 64 out")
 
 
+def test_reader_walks_in_the_latent_space(explorers):
+    box = find(explorers, "latent")
+    expect(box).to_contain_text("Place 0, 0, 0")
+    canvas, strips = box.locator("canvas").first, box.locator(".ux-strip canvas")
+    middle = grey_values(canvas)
+    assert middle.std() > 20  # something is drawn
+    box.get_by_label("direction 1", exact=True).fill("3")
+    expect(box).to_contain_text("Place 3, 0, 0")
+    far = grey_values(canvas)
+    assert np.abs(far.astype(int) - middle).mean() > 10
+    drag(explorers, strips.nth(1), (0.5 / 7, 0.5))  # the leftmost image of the second strip
+    expect(box).to_contain_text("Place 3, −3, 0")
+    expect(box.get_by_label("direction 2", exact=True)).to_have_value("-3")
+    expect(box.get_by_label("images along direction 2, at -3 now")).to_be_visible()
+    seen = set()
+    for _ in range(6):
+        box.get_by_role("button", name="Anywhere").click()
+        seen.add(re.search(r"Place [^:]+", box.inner_text())[0])
+    assert len(seen) > 1
+    box.get_by_role("button", name="Reset").click()
+    expect(box).to_contain_text("Place 0, 0, 0")
+    np.testing.assert_array_equal(grey_values(canvas), middle)
+
+
 # ---- what all of them do -------------------------------------------------------------------
 
 
@@ -369,6 +395,7 @@ def test_settings_are_in_the_address(at):
         "fourier-1:radius=1e9&strokes=1,2&picture=__proto__&nonsense=3",
         "receptive-1:layers=&layer=-1&size=%E0%A4%A",
         "shape-1:network=constructor&size=1.5",
+        "latent-1:first=9&second=1.5&third=x",
     ],
 )
 def test_nonsense_in_the_address_is_left_out(at, visit, served, fragment):
@@ -402,6 +429,7 @@ def test_nothing_moves_while_a_reader_plays(visit, served, width):
         "pooling": ["pooled value"],
         "receptive": ["layer"],
         "shape": ["input size"],
+        "latent": ["direction 1", "direction 3"],
     }.items():
         box = find(page, name)
         for label in sliders:

@@ -235,3 +235,21 @@ def test_the_classifier_reads_digits():
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     with pytest.raises(ValueError, match="without labels"):
         train_classifier(network, data.ImageSet("bare", known.images))
+
+
+# ---- what is stored ------------------------------------------------------------------------------
+
+
+def test_the_stored_sheet_is_what_the_stored_generator_draws():
+    from PIL import Image
+
+    from upconv import results, zoo
+    from upconv.widgets.latent import places, strongest_directions
+
+    generator = zoo.restore_generator(results.FOLDER / "dcgan_mnist.safetensors")
+    directions = strongest_directions(generator.project.weight.detach().numpy())
+    np.testing.assert_allclose(directions @ directions.T, np.eye(3), atol=1e-5)
+    drawn = data.grid(draw(generator, places(directions), device="cpu"), 49).astype(float)
+    stored = np.asarray(Image.open(results.picture("latent_mnist.jpg")), float)
+    assert np.abs(drawn - stored).mean() < 4  # JPEG
+    assert stored.std() > 40

@@ -26,6 +26,7 @@ CASES = {
     "PoolingExplorer": ("window K", 3, "explorer.stride, explorer.pooled.shape", "(3, (2, 2))"),
     "ReceptiveFieldExplorer": ("input size", 100, "explorer.map_sizes[-1]", "3"),
     "ShapeExplorer": ("input size", 540, "explorer.size, explorer.fitting_size", "(540, 544)"),
+    "LatentExplorer": ("direction 1", 2, "explorer.first, explorer.image.shape", "(2, (32, 32))"),
 }
 
 

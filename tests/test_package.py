@@ -22,7 +22,7 @@ ALLOWED = {
     "statistics": set(),
     "options": set(),
     "figures": {"ops", "data", "statistics"},
-    "widgets": {"ops", "data"},
+    "widgets": {"ops", "data", "results"},
     "torch": {"ops", "data", "options"},
     "keras": {"ops", "options"},
     "port": {"files"},  # the only one to see both frameworks

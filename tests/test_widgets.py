@@ -14,6 +14,7 @@ from upconv.widgets import (
     MIME_TYPE,
     ConvolutionExplorer,
     FourierExplorer,
+    LatentExplorer,
     PoolingExplorer,
     ReceptiveFieldExplorer,
     ShapeExplorer,
@@ -21,6 +22,7 @@ from upconv.widgets import (
     source,
 )
 from upconv.widgets._explorer import encode_photo
+from upconv.widgets.latent import cell as latent_cell
 from upconv.widgets.shape import boxes, some_networks
 
 
@@ -449,6 +451,46 @@ def test_each_explorer_refuses_what_cannot_be(explorer, name, value):
     assert explorer.state() == before
 
 
+def test_latent_explorer_shows_what_the_generator_draws(page):
+    """Grey tones that name their place: in Python, and by the page's own arithmetic."""
+    directions = np.eye(3, 5)
+
+    def tones(noise):
+        assert noise.shape == (343, 5)
+        tone = 128 + noise[:, :3] @ (27, 9, 3)  # its own value for every place
+        return np.broadcast_to(tone[:, None, None], (343, 16, 16)).astype(np.uint8)
+
+    explorer = LatentExplorer.of(tones, directions)
+    places = [
+        tuple(int(x) for x in place) for place in np.random.default_rng(0).integers(-3, 4, (40, 3))
+    ]
+    for first, second, third in places:
+        explorer.first, explorer.second, explorer.third = first, second, third
+        image = explorer.image
+        assert image.shape == (16, 16)
+        assert abs(image.mean() - (128 + 27 * first + 9 * second + 3 * third)) < 2  # JPEG
+    names = ("first", "second", "third")
+    settings = [dict(zip(names, place, strict=True)) for place in places]
+    cells = module(page, "latent").evaluate("(m, all) => all.map(m.cell)", settings)
+    assert [tuple(found) for found in cells] == [latent_cell(*place) for place in places]
+    strip = module(page, "latent").evaluate("(m, place) => m.along('second', place)", settings[0])
+    assert [step["second"] for step in strip] == [-3, -2, -1, 0, 1, 2, 3]
+    assert all({**step, "second": settings[0]["second"]} == settings[0] for step in strip)
+
+
+def test_latent_explorer_refuses_what_is_no_sheet():
+    explorer = LatentExplorer()
+    before = explorer.sheet
+    with pytest.raises(traitlets.TraitError, match=r"sheet: got 0 × 0 pixels"):
+        explorer.sheet = "data:image/jpeg;base64,nonsense"
+    with pytest.raises(traitlets.TraitError, match="sheet: got 8 × 8 pixels"):
+        explorer.sheet = encode_photo(np.zeros((8, 8)))
+    assert explorer.sheet == before
+    assert explorer.image.shape == (32, 32)
+    with pytest.raises(ValueError, match=r"directions: got shape \(2, 5\)"):
+        LatentExplorer.of(lambda noise: noise, np.eye(2, 5))
+
+
 def test_pooling_explorer_says_what_cannot_be_undone():
     explorer = PoolingExplorer(pooling="average", unpooling="switches")
     with pytest.raises(ValueError, match="unpooling: got 'switches', expected 'copy'"):
@@ -475,7 +517,7 @@ def test_state_can_be_stored_and_every_setting_changed_on_the_page(page, name):
         }]))""",
         state,
     )
-    assert set(result) == set(state) - {"pictures", "signals", "networks"}
+    assert set(result) == set(state) - {"pictures", "signals", "networks", "sheet"}
     for setting, outcome in result.items():
         assert outcome["complaint"] == ""
         assert outcome["back"] == state[setting]

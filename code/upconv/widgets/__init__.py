@@ -8,6 +8,7 @@ without any kernel: a small host hands it the state that the chapter stored.
 from upconv.widgets._explorer import MIME_TYPE, Explorer, source
 from upconv.widgets.convolution import ConvolutionExplorer
 from upconv.widgets.fourier import FourierExplorer
+from upconv.widgets.latent import LatentExplorer
 from upconv.widgets.pooling import PoolingExplorer
 from upconv.widgets.receptive import ReceptiveFieldExplorer
 from upconv.widgets.shape import ShapeExplorer
@@ -22,6 +23,7 @@ EXPLORERS = {
         PoolingExplorer,
         ReceptiveFieldExplorer,
         ShapeExplorer,
+        LatentExplorer,
     )
 }
 
@@ -31,6 +33,7 @@ __all__ = [
     "ConvolutionExplorer",
     "Explorer",
     "FourierExplorer",
+    "LatentExplorer",
     "PoolingExplorer",
     "ReceptiveFieldExplorer",
     "ShapeExplorer",

@@ -21,7 +21,13 @@ class Explorer(anywidget.AnyWidget):
 
     state_names: ClassVar[tuple[str, ...]] = ()
     # Too long to print.
-    hidden_names: ClassVar[tuple[str, ...]] = ("pictures", "signals", "networks", "drawing")
+    hidden_names: ClassVar[tuple[str, ...]] = (
+        "pictures",
+        "signals",
+        "networks",
+        "drawing",
+        "sheet",
+    )
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -55,12 +55,17 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-overlap { display: flex; gap: 1rem; align-items: center; margin-top: 0.6rem; }
 .ux-overlap figure { flex: 0 0 9.5rem; }
 .ux-middle > * + figcaption { margin-top: 0.6rem !important; }
+.ux-stage.ux-latent { grid-template-columns: minmax(0, 2fr) minmax(0, 5fr); }
+.ux-latent > figure canvas { max-width: 13rem; }
+.ux-latent .ux-strip canvas { aspect-ratio: 7; cursor: pointer; }
+.ux-latent figcaption { min-height: 1.4em; }
+.ux-latent canvas { image-rendering: pixelated; }
 .ux [hidden] { display: none !important; }
 @media (max-width: 620px) {
   .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; }
   .ux-stage.ux-three:has(.ux-plot:not([hidden])) { grid-template-columns: 1fr; }
-  .ux-stage.ux-pair { grid-template-columns: 1fr; }
+  .ux-stage.ux-pair, .ux-stage.ux-latent { grid-template-columns: 1fr; }
   .ux-tall { min-height: 7.2rem; }
   .ux-stage .ux-middle figcaption { min-height: 1.4em; }
   .ux-long { min-height: 4.35em; }
