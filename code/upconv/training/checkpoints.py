@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm.auto import tqdm
 
 from upconv.files import write_atomically
 
@@ -58,3 +62,54 @@ def load(path: Path, parts: dict[str, Any], settings: Any, history: Any) -> int:
     for name, value in state["history"].items():
         setattr(history, name, value)
     return state["step"]
+
+
+def steps(
+    parts: dict[str, Any],
+    settings: Any,
+    history: Any,
+    *,
+    checkpoint: str | Path | None,
+    resume: bool,
+    save_every: int,
+    progress: bool,
+) -> Iterator[tuple[int, tqdm]]:
+    """The steps of a run that are still to do, each with the progress bar.
+
+    Before a step, PyTorch's random numbers are set by the seed and the step, so that dropout and
+    noise depend on nothing else. After it, ``history.seconds`` is brought up to date, and the
+    state saved if it is time.
+
+    Parameters
+    ----------
+    parts
+        Name → whatever has ``state_dict``.
+    settings
+        With ``steps`` and ``seed``.
+    history
+        With ``seconds``.
+    checkpoint, resume, save_every
+        As of :func:`upconv.training.train`.
+
+    Raises
+    ------
+    BadCheckpoint
+        If the checkpoint is of another run or cannot be read.
+    """
+    path, start = Path(checkpoint) if checkpoint else None, 0
+    if resume and path and path.exists():
+        start = load(path, parts, settings, history)
+    began, before = time.perf_counter(), history.seconds
+    bar = tqdm(
+        range(start, settings.steps),
+        initial=start,
+        total=settings.steps,
+        disable=None if progress else True,
+        file=sys.stderr,
+    )
+    for step in bar:
+        torch.manual_seed(settings.seed * 1_000_003 + step)
+        yield step, bar
+        history.seconds = before + time.perf_counter() - began
+        if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
+            save(path, parts, settings, history, step + 1)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +11,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from upconv.data import ImageSet
 from upconv.options import one_of
 from upconv.training import checkpoints
-from upconv.training.loop import Diverged, casting, pick_device, resolve_precision, to_pixels
+from upconv.training.loop import (
+    Diverged,
+    casting,
+    pick_device,
+    places_of,
+    resolve_precision,
+    to_pixels,
+)
 
 
 @dataclass(frozen=True)
@@ -86,27 +90,13 @@ def generator_loss(fake: Tensor) -> Tensor:
 def make_images(data: ImageSet, settings: GanSettings, step: int) -> Tensor:
     """The real images of a step, (batch, channels, H, W) in [−1, 1]: they depend on the seed and
     the step alone, and every image comes once an epoch."""
-    places = []
-    for place in range(settings.batch):
-        epoch, position = divmod(step * settings.batch + place, len(data))
-        places.append(_order(settings.seed, epoch, len(data))[position])
-    images = data.images[places]
+    images = data.images[places_of(step, settings, len(data), stream=2)]
     if settings.flip:
         mirrored = np.random.default_rng([settings.seed, step]).random(len(images)) < 0.5
         images = np.where(
             mirrored.reshape(-1, *[1] * (images.ndim - 1)), images[:, :, ::-1], images
         )
     return 2 * to_pixels(images, data.channels) - 1
-
-
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-    key = (seed, epoch, count)
-    if _ORDERS.get("key") != key:
-        _ORDERS.update(key=key, order=np.random.default_rng([seed, epoch, 2]).permutation(count))
-    return _ORDERS["order"]
-
-
-_ORDERS: dict = {}  # the last epoch's order: drawn once, not once an image
 
 
 def train_gan(
@@ -144,22 +134,18 @@ def train_gan(
         )
         for name, network in (("generator", generator), ("discriminator", discriminator))
     }
-    history, start = GanHistory(), 0
+    history = GanHistory()
     parts = {"generator": generator, "discriminator": discriminator}
-    parts |= {f"adam_{name}": adam for name, adam in adams.items()}
-    path = Path(checkpoint) if checkpoint else None
-    if resume and path and path.exists():
-        start = checkpoints.load(path, parts, settings, history)
-    began, before = time.perf_counter(), history.seconds
-    bar = tqdm(
-        range(start, settings.steps),
-        initial=start,
-        total=settings.steps,
-        disable=None if progress else True,
-        file=sys.stderr,
+    run = checkpoints.steps(
+        parts | {f"adam_{name}": adam for name, adam in adams.items()},
+        settings,
+        history,
+        checkpoint=checkpoint,
+        resume=resume,
+        save_every=save_every,
+        progress=progress,
     )
-    for step in bar:
-        torch.manual_seed(settings.seed * 1_000_003 + step)
+    for step, bar in run:
         real = make_images(data, settings, step).to(where, non_blocking=True)
         noise = torch.randn(settings.batch, generator.latent, device=where)
         with casting(precision, where):
@@ -188,9 +174,6 @@ def train_gan(
             bar.set_postfix(D=f"{values[0]:.3f}", G=f"{values[1]:.3f}")
         if each_step:
             each_step(step)
-        history.seconds = before + time.perf_counter() - began
-        if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
-            checkpoints.save(path, parts, settings, history, step + 1)
     return history
 
 

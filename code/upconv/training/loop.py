@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from upconv.data.sets import VOID, SegmentationSet
 from upconv.options import one_of
@@ -138,13 +135,10 @@ def make_batch(data: SegmentationSet, settings: Settings, step: int, channels: i
     crop = settings.crop
     height, width = (crop, crop) if isinstance(crop, int) else crop
     images, masks, weights = [], [], []
-    # Every image once an epoch, in an order of that epoch's own.
-    for place in range(settings.batch):
-        epoch, position = divmod(step * settings.batch + place, len(data))
-        index = np.random.default_rng([settings.seed, epoch, 1]).permutation(len(data))[position]
-        layers = [*data[int(index)]]
+    for index in places_of(step, settings, len(data), stream=1):
+        layers = [*data[index]]
         if data.weights is not None:
-            layers.append(data.weights[int(index)])
+            layers.append(data.weights[index])
         low, high = settings.zoom
         factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
         cut = _warped if settings.warps else _cropped
@@ -164,6 +158,19 @@ def make_batch(data: SegmentationSet, settings: Settings, step: int, channels: i
         torch.from_numpy(np.stack(masks).astype(np.int64)),
         torch.from_numpy(np.stack(weights)) if weights else None,
     )
+
+
+def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
+    """Which of ``count`` images a step sees: every one once an epoch, in that epoch's own order.
+
+    ``settings`` has ``seed`` and ``batch``; ``stream`` keeps the orders of different loops apart.
+    """
+    numbers = range(step * settings.batch, (step + 1) * settings.batch)
+    orders = {
+        epoch: np.random.default_rng([settings.seed, epoch, stream]).permutation(count)
+        for epoch in {number // count for number in numbers}
+    }
+    return [int(orders[number // count][number % count]) for number in numbers]
 
 
 def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
@@ -277,27 +284,21 @@ def train(
     precision = resolve_precision(settings.precision, where)
     network = network.to(where, memory_format=torch.channels_last).train()
     optimizer, base_rates = _optimizer(network, settings)
-    history, start = History(), 0
-    parts = {"network": network, "optimizer": optimizer}
-    path = Path(checkpoint) if checkpoint else None
-    if resume and path and path.exists():
-        start = checkpoints.load(path, parts, settings, history)
+    history = History()
     class_weights = None
     if settings.class_weights is not None:
         class_weights = torch.tensor(settings.class_weights, device=where)
     channels = getattr(network, "channels", 3)
-    began, before = time.perf_counter(), history.seconds
-    bar = tqdm(
-        range(start, settings.steps),
-        initial=start,
-        total=settings.steps,
-        disable=None if progress else True,
-        file=sys.stderr,
+    run = checkpoints.steps(
+        {"network": network, "optimizer": optimizer},
+        settings,
+        history,
+        checkpoint=checkpoint,
+        resume=resume,
+        save_every=save_every,
+        progress=progress,
     )
-    for step in bar:
-        torch.manual_seed(
-            settings.seed * 1_000_003 + step
-        )  # dropout, too, depends on the step alone
+    for step, bar in run:
         batch = make_batch(data, settings, step, channels)
         images = batch.images.to(where, non_blocking=True)
         for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
@@ -319,9 +320,6 @@ def train(
             bar.set_postfix(loss=f"{value:.3f}")
         if each_step:
             each_step(step, value)
-        history.seconds = before + time.perf_counter() - began
-        if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
-            checkpoints.save(path, parts, settings, history, step + 1)
     return history
 
 
