@@ -1,7 +1,7 @@
 """Full-scale runs: one JSON file each, with what was run, on what, by which command.
 
-A chapter shows a stored result by ``load(name)``; ``runs`` and ``keep`` are for the scripts that
-make them.
+A chapter shows a stored result by ``load(name)``; ``resume``, ``provenance`` and ``keep`` are for
+the scripts that make them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ def load(name: str) -> dict[str, Any]:
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json")))
         raise ValueError(f"name: got {name!r}, expected one of {known}")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def resume(name: str) -> dict[str, Any]:
+    """A stored result to go on with; if there is none, one without runs."""
+    return load(name) if (FOLDER / f"{name}.json").exists() else {"runs": []}
 
 
 def picture(name: str) -> Path:

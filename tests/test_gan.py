@@ -26,6 +26,7 @@ from upconv.training import (
     modes,
     nearest,
     neighbourhood,
+    stride_energy,
     train_classifier,
     train_gan,
 )
@@ -204,6 +205,19 @@ def test_nearest_is_nearest():
     distances, places = nearest(real, drawn)
     assert places.tolist() == [1, 2]
     assert distances.tolist() == [1, 1]
+
+
+def test_checkerboards_are_measured():
+    rows, columns = np.mgrid[:32, :32]
+    board = 127 + 100 * (-1.0) ** (rows + columns)
+    stripes = 127 + 100 * (-1.0) ** columns
+    wave = 127 + 100 * np.sin(2 * np.pi * 2 * rows / 32)
+    both = (board + wave) / 2  # of equal amplitude, a board has twice the energy of a wave
+    for image, share in ((board, 1), (stripes, 1), (wave, 0), (both, 2 / 3)):
+        shown = image.round().astype(np.uint8)[None]
+        assert stride_energy(shown) == pytest.approx(share, abs=0.02)
+    noise = np.random.default_rng(0).integers(0, 256, (50, 32, 32)).astype(np.uint8)
+    assert stride_energy(noise) == pytest.approx((5 * 5 + 2 * 5 * 5) / 32**2, rel=0.1)
 
 
 @pytest.mark.parametrize(("act", "dead"), [("relu", True), ("leaky", False)])

@@ -63,10 +63,7 @@ def main() -> None:
     settings = replace(
         SETTINGS, class_weights=class_weights(sets["train"].masks, len(sets["train"].classes))
     )
-    try:
-        result = results.load("camvid_fcn")
-    except ValueError:
-        result = {"runs": []}
+    result = results.resume("camvid_fcn")
     data = "CamVid, 240 × 180, 367 frames to train, 233 to test, 11 classes, void left out"
     wanted = {(name, seed) for name in VARIANTS for seed in range(arguments.seeds)}
     if wanted - {(run["name"], run["seed"]) for run in result["runs"]}:

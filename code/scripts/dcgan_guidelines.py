@@ -26,6 +26,7 @@ from upconv.training import (
     modes,
     nearest,
     neighbourhood,
+    stride_energy,
     train_classifier,
     train_gan,
 )
@@ -49,14 +50,29 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def measure(drawn: np.ndarray, reference: dict[str, np.ndarray], classifier) -> dict[str, float]:
-    """All measures of drawn images (N, H, W)."""
+def prepare() -> tuple[data.ImageSet, SmallClassifier, float, np.ndarray]:
+    """The digits, a classifier trained on them, its accuracy, and their features, shuffled."""
+    images = data.mnist("test")
+    torch.manual_seed(0)
+    classifier = SmallClassifier()
+    accuracy = train_classifier(classifier, images, steps=800)
+    features, _ = describe(classifier, to_pixels(images.images, 1))
+    return images, classifier, accuracy, features.numpy()[order_of(images)]
+
+
+def order_of(images: data.ImageSet) -> np.ndarray:
+    """An order to compare them in: in MNIST's own, the first half is the easier one."""
+    return np.random.default_rng(0).permutation(len(images))
+
+
+def measure(drawn: np.ndarray, real: np.ndarray, classifier: SmallClassifier) -> dict[str, float]:
+    """All measures of drawn images (N, H, W) against the features (M, D) of real ones."""
     features, probabilities = (part.numpy() for part in describe(classifier, to_pixels(drawn, 1)))
-    near = neighbourhood(reference["features"][:COMPARED], features[:COMPARED])
+    near = neighbourhood(real[:COMPARED], features[:COMPARED])
     read = modes(probabilities)
-    distances, _ = nearest(reference["features"], features[:COMPARED])
+    distances, _ = nearest(real, features[:COMPARED])
     return {
-        "frechet": frechet_distance(reference["features"], features),
+        "frechet": frechet_distance(real, features),
         "density": near.density,
         "coverage": near.coverage,
         "entropy": read.entropy,
@@ -66,20 +82,7 @@ def measure(drawn: np.ndarray, reference: dict[str, np.ndarray], classifier) -> 
     }
 
 
-def stride_energy(images: np.ndarray) -> float:
-    """Share of the energy at the frequencies of a checkerboard: ½ across, down, or both.
-
-    Each is taken with its neighbours within 1 / 16, relative to all but the mean.
-    """
-    centred = images / 255 - (images / 255).mean((1, 2), keepdims=True)
-    power = (np.abs(np.fft.fft2(centred)) ** 2).mean(0)
-    frequency = np.abs(np.fft.fftfreq(images.shape[1]))
-    high, low = frequency >= 0.5 - 1 / 16, frequency <= 1 / 16
-    board = np.outer(high, high) | np.outer(high, low) | np.outer(low, high)
-    return float(power[board].sum() / power.sum())
-
-
-def run(name: str, seed: int, images, reference, classifier, noise) -> tuple[dict, np.ndarray]:
+def run(name: str, seed: int, images, features, classifier, noise) -> tuple[dict, np.ndarray]:
     differing = VARIANTS[name]
     torch.manual_seed(seed)
     generator = Generator(**SIZES, **differing[0])
@@ -103,39 +106,30 @@ def run(name: str, seed: int, images, reference, classifier, noise) -> tuple[dic
         "real": [round(value, 3) for value in history.real[::10]],
         "fake": [round(value, 3) for value in history.fake[::10]],
     }
-    return outcome | measure(drawn, reference, classifier), drawn
+    return outcome | measure(drawn, features, classifier), drawn
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    images = data.mnist("test")
-    torch.manual_seed(0)
-    classifier = SmallClassifier()
-    accuracy = train_classifier(classifier, images, steps=800)
-    features, _ = describe(classifier, to_pixels(images.images, 1))
-    order = np.random.default_rng(0).permutation(len(images))
-    reference = {"features": features.numpy()[order]}
+    images, classifier, accuracy, features = prepare()
     noise = np.random.default_rng(7).standard_normal((DRAWN, 100))
-    try:
-        result = results.load("dcgan_guidelines")
-    except ValueError:
-        result = {"runs": []}
+    result = results.resume("dcgan_guidelines")
     done = {(found["name"], found["seed"]) for found in result["runs"]}
     missing = [(n, s) for s in range(arguments.seeds) for n in VARIANTS if (n, s) not in done]
     if missing:
         result |= results.provenance("MNIST, the 10,000 test digits, 32 × 32")
-        halves = [measure(images.images[order][part], reference, classifier) for part in (
-            slice(0, 5000), slice(5000, 10000))]  # fmt: skip
+        half = len(images) // 2
+        others = images.images[order_of(images)][half:]
         result |= {
             "network": SIZES,
             "settings": asdict(SETTINGS),
             "classifier_accuracy": accuracy,
-            "real_images": halves[1],
+            "real_images": measure(others, features[:half], classifier),
         }
     for name, seed in missing:
-        outcome, drawn = run(name, seed, images, reference, classifier, noise)
+        outcome, drawn = run(name, seed, images, features, classifier, noise)
         result["runs"].append(outcome | {"commit": result["commit"]})
         results.keep("dcgan_guidelines", result)
         if seed == 0:

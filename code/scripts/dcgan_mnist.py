@@ -13,12 +13,12 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import torch
-from dcgan_guidelines import DRAWN, SIZES, measure
+from dcgan_guidelines import DRAWN, SIZES, measure, prepare
 from PIL import Image
 
 from upconv import data, results, zoo
-from upconv.torch import Discriminator, Generator, SmallClassifier, describe
-from upconv.training import GanSettings, draw, nearest, train_classifier, train_gan
+from upconv.torch import Discriminator, Generator, describe
+from upconv.training import GanSettings, draw, nearest, train_gan
 from upconv.training.loop import to_pixels
 
 SETTINGS = GanSettings(steps=10_000, batch=64)
@@ -50,17 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    images = data.mnist("test")
-    torch.manual_seed(0)
-    classifier = SmallClassifier()
-    accuracy = train_classifier(classifier, images, steps=800)
-    features, _ = describe(classifier, to_pixels(images.images, 1))
-    reference = {"features": features.numpy()}
+    images, classifier, accuracy, features = prepare()
     noise = np.random.default_rng(7).standard_normal((DRAWN, 100))
-    try:
-        result = results.load("dcgan_mnist")
-    except ValueError:
-        result = {"runs": []}
+    result = results.resume("dcgan_mnist")
     missing = sorted(set(range(arguments.seeds)) - {run["seed"] for run in result["runs"]})
     if missing:
         result |= results.provenance("MNIST, the 10,000 test digits, 32 × 32")
@@ -91,7 +83,7 @@ def main() -> None:
             "real": [round(value, 3) for value in history.real[::20]],
             "fake": [round(value, 3) for value in history.fake[::20]],
             "commit": result["commit"],
-        } | measure(drawn, reference, classifier)
+        } | measure(drawn, features, classifier)
         result["runs"].append(outcome)
         if seed == 0:
             Image.fromarray(np.concatenate(rows)).save(

@@ -97,10 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    try:
-        result = results.load("skip_ablation")
-    except ValueError:
-        result = {"runs": [], "scenes": []}
+    result = {"scenes": []} | results.resume("skip_ablation")
     words = f"digit_scenes, {TRAINING} scenes of 64 × 64 to train (seed of the run), {TEST} to test"
     wanted = {(name, seed) for name in NETWORKS for seed in range(arguments.seeds)}
     if wanted - {(run["name"], run["seed"]) for run in result["runs"]}:

@@ -110,10 +110,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     scale, file = SCALES[arguments.data], f"unet_{arguments.data}"
-    try:
-        result = results.load(file)
-    except ValueError:
-        result = {"runs": []}
+    result = results.resume(file)
     done = {(found["name"], found["seed"]) for found in result["runs"]}
     wanted = [(v, seed) for seed in range(arguments.seeds) for v in VARIANTS]
     missing = [key for key in wanted if key not in done]

@@ -125,10 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    try:
-        result = results.load("unet_micrographs")
-    except ValueError:
-        result = {"runs": [], "cases": {}}
+    result = {"cases": {}} | results.resume("unet_micrographs")
     done = {(found["data"], found["seed"]) for found in result["runs"]}
     missing = [(t, s) for s in range(arguments.seeds) for t in TASKS if (t, s) not in done]
     if missing:

@@ -15,6 +15,7 @@ from upconv.training.generation import (
     modes,
     nearest,
     neighbourhood,
+    stride_energy,
     train_classifier,
 )
 from upconv.training.inference import (
@@ -71,6 +72,7 @@ __all__ = [
     "predict",
     "predict_tiles",
     "probabilities",
+    "stride_energy",
     "thinned",
     "train",
     "train_classifier",

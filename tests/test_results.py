@@ -1,0 +1,32 @@
+"""Stored results: found again as they were kept, and each says how it was made."""
+
+import json
+import re
+
+import pytest
+
+from upconv import results
+
+STORED = sorted(path.stem for path in results.FOLDER.glob("*.json"))
+
+
+def test_a_result_is_resumed_as_it_was_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    assert results.resume("trial") == {"runs": []}
+    results.keep("trial", {"runs": [{"seed": 0, "score": 0.5}]})
+    assert results.resume("trial") == results.load("trial") == {"runs": [{"seed": 0, "score": 0.5}]}
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
+    with pytest.raises(ValueError, match="name: got 'other', expected one of trial"):
+        results.load("other")
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_stored_result_says_how_it_was_made(name):
+    stored = results.load(name)
+    for key in ("data", "device", "versions", "command", "day", "settings"):
+        assert stored[key], key
+    assert re.match(r"python code/scripts/\w+\.py", stored["command"])
+    assert len(stored["runs"]) >= 3
+    for run in stored["runs"]:
+        assert {"seed", "seconds"} <= run.keys()
+        assert re.fullmatch(r"[0-9a-f]{40}( with changes)?", run["commit"]), json.dumps(run)[:200]
