@@ -177,14 +177,25 @@ def _sizes(options: argparse.Namespace) -> dict[str, Any]:
     if options.width is None:
         return sizes
     if zoo.is_unet(options.network):
-        if options.width != int(options.width) or not 1 <= options.width <= 256:
-            raise UsageError(
-                f"--width: got {options.width:g}, expected channels, a whole number from 1 to 256"
-            )
-        return sizes | {"width": int(options.width)}
+        return sizes | {"width": _channels(options.width)}
     if not 0 < options.width <= 4:
         raise UsageError(f"--width: got {options.width:g}, expected more than 0, at most 4")
     return sizes | {"width": options.width}
+
+
+def _channels(width: float) -> int:
+    if width != int(width) or not 1 <= width <= 512:
+        got = f"--width: got {width:g}"
+        raise UsageError(f"{got}, expected channels, a whole number from 1 to 512")
+    return int(width)
+
+
+def _check_data(options: argparse.Namespace, known: Sequence[str]) -> None:
+    """The data named, or the first that is known; refused if the network cannot take it."""
+    options.data = options.data or known[0]
+    if options.data not in known:
+        expected = ", ".join(known)
+        raise UsageError(f"--data: got {options.data}, expected for {options.network}: {expected}")
 
 
 def _settings(options: argparse.Namespace, network: Any) -> Any:
@@ -217,10 +228,7 @@ def _train(options: argparse.Namespace) -> None:
     if options.network in GENERATORS:
         _train_generator(options)
         return
-    options.data = options.data or "digit_scenes"
-    if options.data not in SETS:
-        expected = ", ".join(SETS)
-        raise UsageError(f"--data: got {options.data}, expected for {options.network}: {expected}")
+    _check_data(options, SETS)
     unet = zoo.is_unet(options.network)
     sizes = _sizes(options)
     pretrained = not options.from_scratch and not unet and sizes["width"] == 1
@@ -278,16 +286,10 @@ def _place(options: argparse.Namespace) -> tuple[Path, Path]:
 def _train_generator(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
-    options.data = options.data or "digit_crops"
-    if options.data not in DRAWN:
-        expected = ", ".join(DRAWN)
-        raise UsageError(f"--data: got {options.data}, expected for {options.network}: {expected}")
+    _check_data(options, DRAWN)
     sizes = dict(GENERATOR_SCALES[options.scale])
     if options.width is not None:
-        if options.width != int(options.width) or not 1 <= options.width <= 512:
-            got = f"--width: got {options.width:g}"
-            raise UsageError(f"{got}, expected channels, a whole number from 1 to 512")
-        sizes["width"] = int(options.width)
+        sizes["width"] = _channels(options.width)
     if options.data == "folder":
         if options.images is None:
             raise UsageError("--data folder needs --images")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -125,9 +125,28 @@ def table(value: Any, name: str, most: int, ranges: Sequence[tuple[int, int]]) -
 def encode_photo(image: Any) -> str:
     """A picture, (H, W) or (H, W, 3), floats from 0 to 1, as a data URL that a page can show."""
     import numpy as np
+
+    return to_url(encode_jpeg(np.round(np.asarray(image) * 255).astype(np.uint8), 90))
+
+
+def encode_jpeg(pixels: Any, quality: int) -> bytes:
+    """A picture, (H, W) or (H, W, 3), uint8, as a JPEG."""
     from PIL import Image
 
     buffer = io.BytesIO()
-    pixels = np.round(np.asarray(image) * 255).astype(np.uint8)
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=90, optimize=True)
-    return "data:image/jpeg;base64," + b64encode(buffer.getvalue()).decode()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def to_url(jpeg: bytes) -> str:
+    """A JPEG as a data URL."""
+    return "data:image/jpeg;base64," + b64encode(jpeg).decode()
+
+
+def from_url(url: str) -> Any:
+    """The picture of a data URL, (H, W) or (H, W, 3), uint8."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(b64decode(url.split(",", 1)[1])))
+    return np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64decode
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ import traitlets
 
 from upconv.data import photo
 from upconv.ops import apply_transfer, frequency_radius, gaussian_lowpass, ideal_lowpass
-from upconv.widgets._explorer import Explorer, encode_photo, table
+from upconv.widgets._explorer import Explorer, encode_photo, from_url, table
 
 SIDE = 256
 LENGTH = 128
@@ -108,11 +106,8 @@ class FourierExplorer(Explorer):
         """The photograph, or the signal as one row: (H, W), 0 to 1."""
         if self.view == "signal":
             return np.array(self.signals[self.signal])[None]
-        from PIL import Image
-
-        data = b64decode(self.pictures[self.picture].split(",", 1)[1])
-        pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float) / 255
-        return pixels @ [0.2125, 0.7154, 0.0721]
+        pixels = from_url(self.pictures[self.picture]) / 255
+        return pixels if pixels.ndim == 2 else pixels @ [0.2125, 0.7154, 0.0721]
 
     @property
     def transfer(self) -> np.ndarray:

@@ -31,11 +31,9 @@ function render({ model, el }) {
   const view = ui.view();
   const strips = NAMES.map((name) => {
     const strip = ui.view("ux-strip");
-    hover(strip.canvas, () => [1, POSITIONS], () => {});
     strip.canvas.addEventListener("pointerdown", (event) => {
-      const box = strip.canvas.getBoundingClientRect();
-      const step = Math.floor(((event.clientX - box.left) / box.width) * POSITIONS);
-      ui.change({ [name]: Math.max(0, Math.min(POSITIONS - 1, step)) - HALF });
+      const found = cellAt(strip.canvas, event, 1, POSITIONS);
+      if (found) ui.change({ [name]: found.column - HALF });
     });
     return strip;
   });

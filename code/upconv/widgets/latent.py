@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +9,7 @@ import numpy as np
 import traitlets
 
 from upconv.data import grid
-from upconv.widgets._explorer import Explorer
+from upconv.widgets._explorer import Explorer, encode_jpeg, from_url, to_url
 
 POSITIONS = 7  # of each slider
 REACH = 3.0  # deviations from the middle, at a slider's end
@@ -47,7 +45,7 @@ class LatentExplorer(Explorer):
     @traitlets.validate("sheet")
     def _check_sheet(self, proposal: dict[str, Any]) -> str:
         try:
-            height, width = _decode(proposal["value"]).shape[:2]
+            height, width = from_url(proposal["value"]).shape[:2]
         except (OSError, ValueError, IndexError):
             height = width = 0
         if not height or height % POSITIONS or width != height * POSITIONS:
@@ -59,7 +57,7 @@ class LatentExplorer(Explorer):
     def _stored(self) -> str:
         from upconv import results
 
-        return _url(results.picture("latent_mnist.jpg").read_bytes())
+        return to_url(results.picture("latent_mnist.jpg").read_bytes())
 
     @classmethod
     def of(
@@ -80,12 +78,12 @@ class LatentExplorer(Explorer):
         middle : (latent,)
             The rest of the noise, as of :func:`places`.
         """
-        return cls(sheet=_url(encode_sheet(draw(places(directions, middle)))), **settings)
+        return cls(sheet=to_url(encode_sheet(draw(places(directions, middle)))), **settings)
 
     @property
     def image(self) -> np.ndarray:
         """The image at the sliders' places, (H, H) or (H, H, 3), uint8."""
-        whole = _decode(self.sheet)
+        whole = from_url(self.sheet)
         side = len(whole) // POSITIONS
         row, column = cell(self.first, self.second, self.third)
         return whole[row * side :, column * side :][:side, :side]
@@ -133,18 +131,4 @@ def cell(first: int, second: int, third: int) -> tuple[int, int]:
 
 def encode_sheet(images: np.ndarray, quality: int = 82) -> bytes:
     """All images as one JPEG: a row for each place of the first slider."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(grid(images, POSITIONS**2)).save(buffer, "JPEG", quality=quality, optimize=True)
-    return buffer.getvalue()
-
-
-def _decode(url: str) -> np.ndarray:
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(b64decode(url.split(",", 1)[1]))))
-
-
-def _url(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + b64encode(jpeg).decode()
+    return encode_jpeg(grid(images, POSITIONS**2), quality)
