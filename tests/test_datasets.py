@@ -512,6 +512,19 @@ def test_digit_crops_hold_a_digit_each():
     np.testing.assert_array_equal(crops.images, again.images)
 
 
+def test_scanned_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    found, small = data.digits(size=36), load_digits()
+    assert found.images.shape == (1797, 36, 36)
+    np.testing.assert_array_equal(found.labels, small.target)
+    # The means of blocks are the small pixels again, nearly: smoothing moves little across.
+    inner = found.images[:, 2:-2, 2:-2].reshape(-1, 8, 4, 8, 4).mean((2, 4)) / 255
+    assert np.corrcoef(inner.ravel(), small.images.ravel())[0, 1] > 0.99
+    with pytest.raises(ValueError, match="size: got 7"):
+        data.digits(7)
+
+
 def test_a_folder_of_pictures_becomes_squares(tmp_path):
     (tmp_path / "more").mkdir()
     wide = np.zeros((40, 100, 3), np.uint8)

@@ -18,10 +18,11 @@ from PIL import Image
 
 from upconv import data, results, zoo
 from upconv.torch import Discriminator, Generator, describe
-from upconv.training import GanSettings, draw, nearest, train_gan
+from upconv.training import GanSettings, draw, modes, nearest, train_gan
 from upconv.training.loop import to_pixels
 
-SETTINGS = GanSettings(steps=10_000, batch=64)
+# Four times the paper's rate: this pair is narrow, and gets farther in as many steps.
+SETTINGS = GanSettings(steps=10_000, batch=64, learning_rate=8e-4)
 TIMELINE = (0, 100, 300, 1000, 3000, 9999)  # steps after which the same noise is drawn
 
 
@@ -46,6 +47,26 @@ def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
     }
 
 
+def look_at_middles(generator, classifier, count: int = 3000) -> dict[str, dict[str, float]]:
+    """How sure the classifier is of digits halfway between others, by two ways, and of any."""
+    first, second = np.random.default_rng(11).standard_normal((2, count, generator.latent))
+    straight = (first + second) / 2
+    outward = np.linalg.norm(first, axis=1) + np.linalg.norm(second, axis=1)
+    circle = straight * (outward / 2 / np.linalg.norm(straight, axis=1))[:, None]
+    found = {}
+    for name, noise in (
+        ("any", first),
+        ("middle of the great circle", circle),
+        ("middle of the straight line", straight),
+    ):
+        _, chances = describe(classifier, to_pixels(draw(generator, noise), 1))
+        found[name] = {
+            "length": float(np.linalg.norm(noise, axis=1).mean()),
+            "confident": modes(chances.numpy()).confident,
+        }
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
@@ -60,6 +81,7 @@ def main() -> None:
             "network": SIZES,
             "settings": asdict(SETTINGS),
             "classifier_accuracy": accuracy,
+            "timeline": [step + 1 for step in TIMELINE],
         }
     for seed in missing:
         torch.manual_seed(seed)
@@ -90,6 +112,7 @@ def main() -> None:
                 results.FOLDER / "dcgan_timeline.jpg", quality=88
             )
             result["neighbours"] = draw_neighbours(images, drawn, classifier)
+            result["middles"] = look_at_middles(generator, classifier)
             zoo.save(results.FOLDER / "dcgan_mnist.safetensors", generator, "dcgan", (), **SIZES)
         results.keep("dcgan_mnist", result)
         print({key: value for key, value in outcome.items() if key not in ("real", "fake")})

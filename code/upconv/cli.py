@@ -12,7 +12,7 @@ from typing import Any
 from upconv.zoo import GENERATOR_SCALES, GENERATORS, NETWORKS, SCALES
 
 SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
-DRAWN = ("digit_crops", "mnist", "fashion_mnist", "folder")  # what generators learn from
+DRAWN = ("digits", "digit_crops", "mnist", "fashion_mnist", "folder")  # what generators learn from
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
 LARGE = 1024**2  # pixels from which an image is predicted tile by tile
@@ -130,7 +130,7 @@ def _command(commands: Any, name: str, run: Callable, what: str) -> argparse.Arg
 def _add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     command.add_argument(
         "--data", choices=sets, metavar="SET",
-        help=f"{', '.join(sets)} [digit_scenes; dcgan: digit_crops]",
+        help=f"{', '.join(sets)} [digit_scenes; dcgan: digits]",
     )  # fmt: skip
     command.add_argument("--images", type=Path, help="with --data folder: folder of images")
     command.add_argument("--masks", type=Path, help="with --data folder: folder of masks")
@@ -443,6 +443,7 @@ def _data(options: argparse.Namespace) -> None:
         places = [place for place in map(find, files) if place]
         fetch = f"not here; fetch with: upconv data {name.split(',')[0]}"
         print(f"{name:14}{places[0] if places else fetch}, {what}")
+    print("digits        with the module, to draw after")
     print("digit_crops   made on the spot, to draw after")
     for name in ("mnist", "fashion_mnist"):
         files = (f"{name}/t10k-images-idx3-ubyte.gz", f"{name}-train-images-idx3-ubyte.gz")

@@ -7,6 +7,7 @@ from upconv.data._folder import BadData, folder, read_image, read_mask
 from upconv.data._images import (
     ImageSet,
     digit_crops,
+    digits,
     fashion_mnist,
     image_folder,
     mnist,
@@ -30,6 +31,7 @@ __all__ = [
     "camvid",
     "digit_crops",
     "digit_scenes",
+    "digits",
     "dsb2018",
     "fashion_mnist",
     "folder",
