@@ -264,11 +264,12 @@ def boards(columns: Mapping[str, tuple[np.ndarray, np.ndarray, str]]) -> Figure:
     Parameters
     ----------
     columns
-        Name → an image, 0 to 1; energy (H, W) in the layout of ``numpy.fft.fft2``; words.
+        Name → an image; energy (H, W) in the layout of ``numpy.fft.fft2``; words.
     """
-    figure, axes = plt.subplots(2, len(columns), figsize=(7.6, 7.6 / len(columns) * 2 + 0.55))
+    figure, axes = plt.subplots(2, len(columns), figsize=(7.6, 7.0 / len(columns) * 2 + 0.4))
     for (upper, lower), (name, (image, power, words)) in zip(axes.T, columns.items(), strict=True):
-        show_image(upper, image, name)
+        # Single pixels apart would make all others grey.
+        show_image(upper, (image - image.mean()) / (5 * image.std()) + 0.5, name)
         shown = np.log10(np.fft.fftshift(power) + 1e-6 * power.max())
         show_image(
             lower, shown, cmap="magma", vmin=shown.max() - 5, vmax=shown.max(),
@@ -282,23 +283,46 @@ def boards(columns: Mapping[str, tuple[np.ndarray, np.ndarray, str]]) -> Figure:
     return figure
 
 
+def weaning(curves: Mapping[str, Mapping[int, float]], real: float) -> Figure:
+    """Share of the checkerboard's energy over the steps, on logarithmic axes, and real images'."""
+    figure, ax = plt.subplots(figsize=(7.6, 2.9))
+    for (name, values), colour in zip(
+        curves.items(), (COLOURS.red, COLOURS.blue, COLOURS.green), strict=False
+    ):
+        ax.plot(list(values), list(values.values()), "o-", ms=4, color=colour, label=name)
+    ax.axhline(real, color=INK, lw=1, ls=":", label="real images")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ticks = list(next(iter(curves.values())))
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.set_xticks([], minor=True)
+    shares = [0.003, 0.01, 0.03, 0.1, 0.3]
+    ax.set_yticks(shares, [f"{share:.1%}" if share < 0.01 else f"{share:.0%}" for share in shares])
+    ax.set_yticks([], minor=True)
+    ax.set_xlabel("step")
+    ax.set_title("energy at the frequencies of a checkerboard")
+    ax.grid(axis="y")
+    ax.legend()
+    return figure
+
+
 def paths(ways: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray], usual) -> Figure:
     """Images along ways through a latent space, and how far from its middle they lead.
 
     Parameters
     ----------
     ways
-        Name → (N, H, W), uint8.
+        Name → a picture of them, uint8.
     lengths
         Name → (N,), lengths of the noise.
     usual
         Least and greatest length of usual noise.
     """
-    figure = plt.figure(figsize=(7.6, 2.6))
-    left, right = figure.subfigures(1, 2, width_ratios=(3, 2))
+    figure = plt.figure(figsize=(7.6, 4.0))
+    left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
     axes = left.subplots(len(ways), 1)
     for ax, (name, images) in zip(axes, ways.items(), strict=True):
-        show_image(ax, grid(images, len(images)) / 255, name)
+        show_image(ax, images / 255, name)
     ax = right.subplots()
     ax.axhspan(*usual, color=COLOURS.grey, alpha=0.25, lw=0, label="99 % of all noise")
     for (name, values), colour in zip(lengths.items(), (COLOURS.red, COLOURS.blue), strict=True):
