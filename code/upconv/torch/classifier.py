@@ -40,7 +40,8 @@ class SmallClassifier(nn.Module):
 
 @torch.inference_mode()
 def describe(network: SmallClassifier, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
-    """Features (N, 64) and probabilities (N, classes) of images in [0, 1]."""
+    """Features (N, 64) and probabilities (N, classes) of images in [0, 1], on the CPU."""
     network.eval()
-    features = torch.cat([network.features(part) for part in images.split(batch)])
-    return features, network.score(features).softmax(1)
+    device = network.score.weight.device
+    features = torch.cat([network.features(part.to(device)) for part in images.split(batch)])
+    return features.cpu(), network.score(features).softmax(1).cpu()
