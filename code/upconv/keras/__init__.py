@@ -2,7 +2,7 @@
 
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.dcgan import Discriminator, Generator
-from upconv.keras.encoders import ENCODERS, VGG16Classifier, squeezenet, vgg16
+from upconv.keras.encoders import ENCODERS, VGG19, VGG16Classifier, squeezenet, vgg16
 from upconv.keras.fcn import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
 from upconv.keras.layers import CropTo, Normalise, PadToMultiple
 from upconv.keras.unet import UNet
@@ -11,6 +11,7 @@ from upconv.keras.weights import load_imagenet
 __all__ = [
     "ENCODERS",
     "FCN",
+    "VGG19",
     "ConcatFCN",
     "ConvAutoencoder",
     "CropTo",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
-from upconv.keras.layers import Normalise, conv, scaled
+from upconv.keras.layers import MirrorRim, Normalise, conv, scaled
+from upconv.options import one_of
+
+_VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+_VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
 
 def vgg16(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
     """Maps of VGG16 after each pooling, {stride: map}: Simonyan & Zisserman (2015)."""
     x = Normalise(name=f"{prefix}normalise")(image)
     maps, index = {}, 0
-    for block, (channels, count) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], 1):
+    for block, (channels, count) in enumerate(_VGG16, 1):
         for _ in range(count):
             x = conv(x, scaled(channels, width), 3, f"{prefix}features.{index}", "relu")
             index += 2  # torchvision counts the ReLU
@@ -20,6 +26,44 @@ def vgg16(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, obje
         index += 1
         maps[2**block] = x
     return maps
+
+
+def VGG19(
+    names: Sequence[str] = ("conv5_4",), width: float = 1.0, padding: str = "zeros"
+) -> keras.Model:
+    """VGG-19 for style: images (N, H, W, 3) in [0, 1] → {name: map}, no deeper than need be.
+
+    Names and parameters as of :class:`upconv.torch.VGG19`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or padding.
+    """
+    one_of("padding", padding, ("zeros", "reflect"))
+    image = keras.Input((None, None, 3), name="image")
+    x, index = Normalise(name="normalise")(image), 0
+    maps = {}
+    for block, (channels, count) in enumerate(_VGG19, 1):
+        for number in range(1, count + 1):
+            if padding == "reflect":
+                x = MirrorRim(name=f"features.{index}.pad")(x)
+            x = layers.Conv2D(
+                scaled(channels, width),
+                3,
+                padding="same" if padding == "zeros" else "valid",
+                kernel_initializer="he_normal",
+                name=f"features.{index}",
+            )(x)
+            maps[f"conv{block}_{number}"] = x
+            x = layers.ReLU(name=f"features.{index + 1}")(x)
+            maps[f"relu{block}_{number}"] = x
+            index += 2
+        x = layers.MaxPooling2D(2, name=f"features.{index}")(x)
+        index += 1
+    for name in names:
+        one_of("names", name, list(maps))
+    return keras.Model(image, {name: maps[name] for name in names}, name="vgg19")
 
 
 def squeezenet(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:

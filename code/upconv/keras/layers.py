@@ -49,6 +49,18 @@ class PadToMultiple(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("upconv")
+class MirrorRim(layers.Layer):
+    """One pixel more on each side, mirrored without repeating the edge."""
+
+    def call(self, image):
+        return tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
+
+    def compute_output_shape(self, shape):
+        grown = (None if side is None else side + 2 for side in shape[1:3])
+        return (shape[0], *grown, shape[3])
+
+
+@keras.saving.register_keras_serializable("upconv")
 class CropTo(layers.Layer):
     """Cuts the middle of the first input's maps to the size of the second's."""
 

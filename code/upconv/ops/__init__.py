@@ -40,6 +40,13 @@ from upconv.ops.shapes import (
     receptive_field,
     unet_size,
 )
+from upconv.ops.style import (
+    content_energy,
+    gram,
+    style_energy,
+    style_gradient,
+    total_variation,
+)
 
 __all__ = [
     "Layer",
@@ -49,6 +56,7 @@ __all__ = [
     "avg_unpool2d",
     "bilinear_kernel",
     "circular_convolve2d",
+    "content_energy",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_output_size",
@@ -61,6 +69,7 @@ __all__ = [
     "frequency_radius",
     "gaussian_lowpass",
     "gaussian_transfer",
+    "gram",
     "heat_solution",
     "ideal_lowpass",
     "input_interval",
@@ -73,7 +82,10 @@ __all__ = [
     "overlap_count",
     "receptive_field",
     "spectral_derivative",
+    "style_energy",
+    "style_gradient",
     "swap_phase",
+    "total_variation",
     "unet_size",
     "wiener_filter",
     "zero_insert",

@@ -6,6 +6,7 @@ from upconv.torch.dcgan import Discriminator, Generator
 from upconv.torch.encoders import (
     ENCODERS,
     VGG16,
+    VGG19,
     Encoder,
     SqueezeNet,
     VGG16Classifier,
@@ -21,12 +22,13 @@ from upconv.torch.fcn import (
     upsampling,
 )
 from upconv.torch.unet import UNet
-from upconv.torch.weights import load_imagenet
+from upconv.torch.weights import load_imagenet, load_style_weights
 
 __all__ = [
     "ENCODERS",
     "FCN",
     "VGG16",
+    "VGG19",
     "ConcatFCN",
     "ConvAutoencoder",
     "Discriminator",
@@ -43,6 +45,7 @@ __all__ = [
     "describe",
     "he_initialise",
     "load_imagenet",
+    "load_style_weights",
     "pad_to_multiple",
     "upsampling",
 ]

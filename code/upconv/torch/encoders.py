@@ -7,8 +7,12 @@ checkpoints load as they are.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor, nn
+
+from upconv.options import one_of
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -42,6 +46,7 @@ class Encoder(nn.Module):
 
     channels: dict[int, int]  # stride → channels of the map
     ends: dict[int, int]  # stride → index in ``features`` after which the map is taken
+    tags: dict[str, int]  # the papers' name of a layer → index in ``features``
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,29 +63,89 @@ class Encoder(nn.Module):
                 maps[strides[index]] = x
         return maps
 
+    def layers(self, image: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+        """The maps of some layers by the papers' names: "conv4_2" before its ReLU, "relu4_2" after.
 
-class VGG16(Encoder):
+        Goes no deeper than the deepest of them.
+
+        Raises
+        ------
+        ValueError
+            For a name that is not among ``tags``.
+        """
+        for name in names:
+            one_of("names", name, list(self.tags))
+        wanted = {self.tags[name]: name for name in names}
+        x, found = (image - self.mean) / self.std, {}
+        for index, layer in enumerate(self.features[: 1 + max(wanted, default=-1)]):
+            # Not in place: the map before a ReLU may be asked for.
+            x = x.relu() if isinstance(layer, nn.ReLU) else layer(x)
+            if index in wanted:
+                found[wanted[index]] = x
+        return {name: found[name] for name in names}
+
+
+class _VGG(Encoder):
+    """Blocks of 3 × 3 convolutions, each with a ReLU, and a pooling after each block."""
+
+    blocks: tuple[tuple[int, int], ...]  # channels and number of convolutions
+
+    def __init__(self, width: float = 1.0, last: str | None = None, padding: str = "zeros") -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        self.channels, self.ends, self.tags = {}, {}, {}
+        before = 3
+        for block, (channels, count) in enumerate(self.blocks, 1):
+            after = scaled(channels, width)
+            for number in range(1, count + 1):
+                conv = nn.Conv2d(before, after, 3, padding=1, padding_mode=padding)
+                for kind, layer in (("conv", conv), ("relu", nn.ReLU(inplace=True))):
+                    self.tags[f"{kind}{block}_{number}"] = len(layers)
+                    layers.append(layer)
+                before = after
+            layers.append(nn.MaxPool2d(2))
+            self.channels[2**block] = after
+            self.ends[2**block] = len(layers) - 1
+        if last is not None:
+            one_of("last", last, [tag for tag in self.tags if tag.startswith("conv")])
+            kept = self.tags[last] + 2  # its ReLU, too
+            layers = layers[:kept]
+            self.tags = {tag: index for tag, index in self.tags.items() if index < kept}
+            self.ends = {stride: index for stride, index in self.ends.items() if index < kept}
+            self.channels = {stride: self.channels[stride] for stride in self.ends}
+        self.features = nn.Sequential(*layers)
+
+
+class VGG16(_VGG):
     """The convolutions of VGG16: Simonyan & Zisserman (2015), configuration D.
 
     13 convolutions of 3 × 3, five poolings; maps after each pooling, strides 2 to 32.
     """
 
+    blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+
     def __init__(self, width: float = 1.0) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        self.channels, self.ends = {}, {}
-        before = 3
-        for block, (channels, count) in enumerate(
-            [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]
-        ):
-            after = scaled(channels, width)
-            for _ in range(count):
-                layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
-                before = after
-            layers.append(nn.MaxPool2d(2))
-            self.channels[2 ** (block + 1)] = after
-            self.ends[2 ** (block + 1)] = len(layers) - 1
-        self.features = nn.Sequential(*layers)
+        super().__init__(width)
+
+
+class VGG19(_VGG):
+    """The convolutions of VGG-19: Simonyan & Zisserman (2015), configuration E; for style.
+
+    Parameters
+    ----------
+    width
+        Factor of the channels.
+    last
+        The last convolution, "conv1_1" to "conv5_4"; what comes after it is left out.
+    padding
+        "zeros", or "reflect": no dark rim in pictures that are drawn by gradients.
+    """
+
+    blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+
+    def __init__(self, width: float = 1.0, last: str = "conv5_4", padding: str = "zeros") -> None:
+        one_of("padding", padding, ("zeros", "reflect"))
+        super().__init__(width, last, padding)
 
 
 class Fire(nn.Module):
@@ -125,9 +190,13 @@ class SqueezeNet(Encoder):
             nn.MaxPool2d(3, 2, padding=1),  # stride 32
         )
         self.ends = {2: 1, 4: 4, 8: 7, 16: 12, 32: 13}
+        fires = [i for i, layer in enumerate(self.features) if isinstance(layer, Fire)]
+        self.tags = {"conv1": 0, "relu1": 1}
+        self.tags |= {f"fire{number}": index for number, index in enumerate(fires, 2)}
         self.channels = {2: c[64], 4: 2 * c[64], 8: 2 * c[128], 16: 2 * c[256], 32: 2 * c[256]}
 
 
+# What segments: VGG-19 is for style alone.
 ENCODERS = {"vgg16": VGG16, "squeezenet": SqueezeNet}
 
 

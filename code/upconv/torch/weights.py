@@ -7,18 +7,24 @@ import torch
 from torch import nn
 
 from upconv.data.download import DataUnavailable, cache_folder, find
-from upconv.torch.encoders import IMAGENET_MEAN, IMAGENET_STD, SqueezeNet
+from upconv.torch.encoders import IMAGENET_MEAN, IMAGENET_STD, VGG19, SqueezeNet
 
 # torchvision's checkpoints: the eight digits in a name are the beginning of its SHA-256.
 _HUB = "https://download.pytorch.org/models/"
-_CHECKPOINTS = {"vgg16": "vgg16-397923af.pth", "squeezenet": "squeezenet1_1-b8a52dc0.pth"}
+_CHECKPOINTS = {
+    "vgg16": "vgg16-397923af.pth",
+    "vgg19": "vgg19-dcbb9e9d.pth",
+    "squeezenet": "squeezenet1_1-b8a52dc0.pth",
+}
 _MIRRORED = "squeezenet11_notop.npz"
+_MIRRORED_STYLE = "vgg19_norm_conv3_1.npz"
 
 
 def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
     """Put ImageNet weights into an encoder of width 1 (or a ``VGG16Classifier``), in place.
 
-    VGG16 and SqueezeNet 1.1 come from torchvision's checkpoints; SqueezeNet's also from a mirror.
+    VGG16, VGG-19 and SqueezeNet 1.1 come from torchvision's checkpoints; SqueezeNet's also from a
+    mirror.
 
     Raises
     ------
@@ -40,6 +46,48 @@ def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
         raise ValueError(f"encoder: {key} does not fit; expected {name} of width 1")
     encoder.load_state_dict(state)
     return encoder
+
+
+def load_style_weights(encoder: VGG19) -> VGG19:
+    """VGG-19's ImageNet weights for style, in place: from a mirror as far as conv3_1, or whole.
+
+    The mirror's are rescaled so that the mean activation of every channel is 1, as Gatys et al.
+    have it; the pictures hardly differ for it, but the weights of the layers do.
+
+    Raises
+    ------
+    DataUnavailable
+        If they are not here and cannot be fetched.
+    """
+    mirrored = find(_MIRRORED_STYLE)
+    if mirrored is None or "conv3_2" in encoder.tags:
+        return load_imagenet(encoder, "vgg19")
+    state = vgg19_normalised(mirrored)
+    encoder.load_state_dict({key: state[key] for key in encoder.state_dict()})
+    return encoder
+
+
+def vgg19_normalised(path) -> dict[str, torch.Tensor]:
+    """The mirror's VGG-19, conv1_1 to conv3_1, as weights for :class:`VGG19`.
+
+    Its own first layer turns RGB from 0 to 1 into BGR minus a mean. Ours gets RGB normalised with
+    ImageNet's mean and deviation: conv1_1 absorbs both, exactly so with mirrored borders.
+    """
+    with np.load(path) as file:
+        arrays = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    before = arrays["pre_w"][:, :, 0, 0]
+    weight = arrays["conv1_1_w"]
+    shift = torch.einsum("oixy,i->o", weight, before @ mean + arrays["pre_b"])
+    arrays["conv1_1_w"] = torch.einsum("oixy,ij->ojxy", weight, before) * std.view(3, 1, 1)
+    arrays["conv1_1_b"] = arrays["conv1_1_b"] + shift
+    tags = VGG19(width=0.01, last="conv3_1").tags
+    return {
+        f"features.{index}.{kind}": arrays[f"{tag}_{kind[0]}"]
+        for tag, index in tags.items()
+        if tag.startswith("conv")
+        for kind in ("weight", "bias")
+    }
 
 
 def _checkpoint(file: str) -> dict[str, torch.Tensor]:

@@ -1,0 +1,33 @@
+"""The energies of style transfer for TensorFlow, as defined in ``upconv.ops``: (N, I, J, K)."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def gram(maps):
+    """Gram matrices (N, K, K) of maps (N, I, J, K)."""
+    return tf.einsum("nijk,nijl->nkl", maps, maps)
+
+
+def content_energy(drawn, content):
+    """Σ (a(G) − a(C))² of each image, (N,)."""
+    return tf.reduce_sum(tf.square(drawn - content), (1, 2, 3))
+
+
+def style_energy(drawn, style):
+    """1 / (2IJK)² Σ (F(G) − F(S))² of each image, (N,); I, J, K of the layer."""
+    difference = _mean_gram(drawn) - _mean_gram(style)
+    channels = tf.cast(tf.shape(drawn)[3], drawn.dtype)
+    return tf.reduce_sum(tf.square(difference), (1, 2)) / tf.square(2 * channels)
+
+
+def total_variation(image):
+    """Mean absolute difference of neighbours, down plus across, of each image: (N,)."""
+    down = tf.reduce_mean(tf.abs(image[:, 1:] - image[:, :-1]), (1, 2, 3))
+    return down + tf.reduce_mean(tf.abs(image[:, :, 1:] - image[:, :, :-1]), (1, 2, 3))
+
+
+def _mean_gram(maps):
+    places = tf.cast(tf.shape(maps)[1] * tf.shape(maps)[2], maps.dtype)
+    return gram(maps) / places

@@ -1,0 +1,101 @@
+"""The energies of style transfer, and the gradient of the style energy by hand.
+
+Gatys, Ecker & Bethge (2016) in the form of the lecture notes: sums of squares over pre-activations
+``a`` (N, K, I, J), one image at a time, with the layer's own sizes I, J and K in the normaliser.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from upconv.ops._checks import check_array, check_same_dtype, refuse
+
+
+def gram(maps: np.ndarray) -> np.ndarray:
+    """Gram matrices F_kk' = Σ_ij a_ijk a_ijk': which channels fire together, wherever it is.
+
+    Parameters
+    ----------
+    maps : (N, K, I, J)
+
+    Returns
+    -------
+    (N, K, K)
+
+    Raises
+    ------
+    ValueError
+        If ``maps`` has other than four axes or no floating dtype.
+    """
+    maps = check_array("maps", maps, "N, K, I, J")
+    return np.einsum("nkij,nlij->nkl", maps, maps)
+
+
+def content_energy(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
+    """Σ_ijk (a_ijk(G) − a_ijk(C))² of each image, (N,).
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    drawn, content = _alike(drawn, "content", content)
+    return ((drawn - content) ** 2).sum((1, 2, 3))
+
+
+def style_energy(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
+    """1 / (2IJK)² Σ_kk' (F_kk'(G) − F_kk'(S))² of each image, (N,); I, J, K of the layer.
+
+    ``style`` may have other I and J than ``drawn``: its Gram matrix is scaled to the area of
+    ``drawn``, so that a style of any size asks for the same.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of images or of channels differ.
+    """
+    drawn, style = _alike(drawn, "style", style, places=False)
+    _, channels, rows, columns = drawn.shape
+    scale = (2 * rows * columns * channels) ** 2
+    return ((gram(drawn) - _scaled_gram(style, rows * columns)) ** 2).sum((1, 2)) / scale
+
+
+def style_gradient(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
+    """Derivative of :func:`style_energy` by ``drawn``, (N, K, I, J).
+
+    F is a product of ``a`` with itself, and F(G) − F(S) is symmetric: so the derivative by a_ijk
+    is 4 / (2IJK)² Σ_k' (F_kk'(G) − F_kk'(S)) a_ijk'.
+    """
+    drawn, style = _alike(drawn, "style", style, places=False)
+    _, channels, rows, columns = drawn.shape
+    scale = (2 * rows * columns * channels) ** 2
+    difference = gram(drawn) - _scaled_gram(style, rows * columns)
+    return 4 / scale * np.einsum("nkl,nlij->nkij", difference, drawn)
+
+
+def total_variation(image: np.ndarray) -> np.ndarray:
+    """Mean absolute difference of neighbours, down plus across, of each image (N, C, H, W): (N,).
+
+    Rudin, Osher & Fatemi (1992).
+    """
+    image = check_array("image", image, "N, C, H, W")
+    if min(image.shape[2:]) < 2:
+        refuse("image", f"shape {image.shape}", "at least two rows and two columns")
+    down, across = (np.abs(np.diff(image, axis=axis)).mean((1, 2, 3)) for axis in (2, 3))
+    return down + across
+
+
+def _scaled_gram(style: np.ndarray, area: int) -> np.ndarray:
+    return gram(style) * style.dtype.type(area / (style.shape[2] * style.shape[3]))
+
+
+def _alike(
+    drawn: np.ndarray, name: str, other: np.ndarray, places: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    drawn = check_array("drawn", drawn, "N, K, I, J")
+    other = check_array(name, other, "N, K, I, J")
+    check_same_dtype(name, other, "drawn", drawn)
+    axes = 4 if places else 2
+    if drawn.shape[:axes] != other.shape[:axes]:
+        refuse(name, f"shape {other.shape}", f"that of drawn, {drawn.shape[:axes]}, on those axes")
+    return drawn, other

@@ -1,0 +1,174 @@
+"""Style transfer: energies equal in NumPy and both frameworks, gradients as derived by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upconv import keras as in_keras
+from upconv import ops, port
+from upconv import torch as in_torch
+from upconv.keras import style as keras_style
+from upconv.torch import style as torch_style
+from upconv.torch.weights import vgg19_normalised
+
+SEEDS = st.integers(0, 2**32 - 1)
+sides = st.tuples(st.integers(2, 5), st.integers(2, 5))
+
+
+def maps(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def channels_last(array: np.ndarray) -> tf.Tensor:
+    return tf.constant(np.moveaxis(array, 1, -1))
+
+
+@given(SEEDS, st.integers(1, 4), sides, sides)
+def test_energies_are_equal_in_all_three(seed, channels, size, other):
+    drawn, style = maps(seed, 2, channels, *size), maps(seed + 1, 2, channels, *other)
+    content = maps(seed + 2, *drawn.shape)
+    for name, second in (("content_energy", content), ("style_energy", style)):
+        expected = getattr(ops, name)(drawn, second)
+        found = getattr(torch_style, name)(*map(torch.tensor, (drawn, second)))
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+        found = getattr(keras_style, name)(*map(channels_last, (drawn, second)))
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+    for name in ("gram", "total_variation"):
+        expected = getattr(ops, name)(drawn)
+        np.testing.assert_allclose(getattr(torch_style, name)(torch.tensor(drawn)), expected)
+        np.testing.assert_allclose(getattr(keras_style, name)(channels_last(drawn)), expected)
+
+
+def test_style_energy_by_the_written_formula():
+    drawn, style = maps(0, 1, 3, 4, 5), maps(1, 1, 3, 4, 5)
+    total = 0.0
+    for k in range(3):
+        for other in range(3):
+            f = [sum(a[0, k, i, j] * a[0, other, i, j] for i in range(4) for j in range(5))
+                 for a in (drawn, style)]  # fmt: skip
+            total += (f[0] - f[1]) ** 2
+    assert ops.style_energy(drawn, style)[0] == pytest.approx(total / (2 * 4 * 5 * 3) ** 2)
+
+
+@given(SEEDS, st.integers(1, 4), sides, sides)
+def test_the_gradient_by_hand_is_autograds(seed, channels, size, other):
+    drawn, style = maps(seed, 2, channels, *size), maps(seed + 1, 2, channels, *other)
+    asked = torch.tensor(drawn, requires_grad=True)
+    torch_style.style_energy(asked, torch.tensor(style)).sum().backward()
+    np.testing.assert_allclose(ops.style_gradient(drawn, style), asked.grad, atol=1e-8, rtol=1e-8)
+    variable = tf.Variable(channels_last(drawn))
+    with tf.GradientTape() as tape:
+        energy = tf.reduce_sum(keras_style.style_energy(variable, channels_last(style)))
+    found = np.moveaxis(tape.gradient(energy, variable).numpy(), -1, 1)
+    np.testing.assert_allclose(ops.style_gradient(drawn, style), found, atol=1e-8, rtol=1e-8)
+
+
+@given(SEEDS)
+def test_style_does_not_know_places_and_content_does(seed):
+    drawn, style = maps(seed, 1, 3, 4, 4), maps(seed + 1, 1, 3, 4, 4)
+    order = np.random.default_rng(seed).permutation(16)
+    moved = drawn.reshape(1, 3, 16)[..., order].reshape(drawn.shape)
+    np.testing.assert_allclose(ops.gram(moved), ops.gram(drawn), atol=1e-12)
+    assert ops.style_energy(moved, style) == pytest.approx(ops.style_energy(drawn, style))
+    tiled = np.tile(drawn, (1, 1, 2, 3))  # the same texture, six times as large
+    assert ops.style_energy(tiled, style) == pytest.approx(ops.style_energy(drawn, style))
+    assert ops.content_energy(moved, drawn)[0] > 0 or np.array_equal(moved, drawn)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda a: ops.gram(a[0]), "maps: got 3 axes"),
+        (lambda a: ops.gram(a.astype(int)), "maps: got dtype int64"),
+        (lambda a: ops.content_energy(a, a[..., :2]), r"content: got shape \(1, 2, 3, 2\)"),
+        (lambda a: ops.style_energy(a, a[:, :1]), r"style: got shape \(1, 1, 3, 4\)"),
+        (lambda a: ops.style_gradient(a, a.astype(np.float32)), "style: got dtype float32"),
+        (lambda a: ops.total_variation(a[:, :, :1]), "image: got shape"),
+    ],
+)
+def test_bad_maps_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(np.zeros((1, 2, 3, 4)))
+
+
+# ---- the network --------------------------------------------------------------------------------
+
+
+def test_layers_have_the_papers_names():
+    """Simonyan & Zisserman, configuration E; the places are those of torchvision's vgg19."""
+    with torch.device("meta"):
+        network = in_torch.VGG19()
+    convolutions = [tag for tag in network.tags if tag.startswith("conv")]
+    counts = [sum(tag.startswith(f"conv{block}_") for tag in convolutions) for block in range(1, 6)]
+    assert counts == [2, 2, 4, 4, 4]
+    assert network.tags["conv2_2"] == 7
+    assert network.tags["conv4_2"] == 21
+    assert network.tags["conv5_1"] == 28
+    assert sum(p.numel() for p in network.parameters()) == 20_024_384  # torchvision's features
+    shapes = network.layers(torch.empty(1, 3, 64, 96, device="meta"), ["relu5_1", "conv2_2"])
+    assert list(shapes) == ["relu5_1", "conv2_2"]
+    assert shapes["conv2_2"].shape == (1, 128, 32, 48)
+    assert shapes["relu5_1"].shape == (1, 512, 4, 6)
+    with pytest.raises(ValueError, match="names: got 'conv4'"):
+        network.layers(torch.empty(1, 3, 64, 64, device="meta"), ["conv4"])
+    with pytest.raises(ValueError, match="last: got 'pool1'"):
+        in_torch.VGG19(0.1, last="pool1")
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflect"])
+def test_vgg19_computes_the_same_in_both(padding):
+    torch.manual_seed(0)
+    names = ["conv1_1", "relu2_2", "conv4_2", "relu5_1"]
+    first = in_torch.VGG19(0.1, padding=padding)
+    second = in_keras.VGG19(names, 0.1, padding)
+    carried = {k: v for k, v in port.weights(first).items() if int(k.split(".")[1]) <= 28}
+    port.load_weights(second, carried)
+    image = np.random.default_rng(0).random((2, 40, 48, 3), dtype=np.float32)
+    with torch.inference_mode():
+        ours = first.layers(torch.from_numpy(image).permute(0, 3, 1, 2), names)
+    theirs = second(image)
+    for name in names:
+        found = np.moveaxis(theirs[name].numpy(), -1, 1)
+        assert np.abs(found - ours[name].numpy()).max() < 1e-4 * ours[name].abs().max()
+    assert (ours["conv1_1"] < 0).any()
+    assert not (ours["relu2_2"] < 0).any()
+
+
+def test_mirrored_style_weights_keep_what_they_compute(tmp_path):
+    """BGR minus a mean, as the file has it, against RGB normalised, as ours."""
+    rng = np.random.default_rng(0)
+    sizes = [
+        ("1_1", 3, 64),
+        ("1_2", 64, 64),
+        ("2_1", 64, 128),
+        ("2_2", 128, 128),
+        ("3_1", 128, 256),
+    ]
+    arrays = {"pre_w": rng.normal(size=(3, 3, 1, 1)), "pre_b": rng.normal(size=3)}
+    for name, before, after in sizes:
+        arrays[f"conv{name}_w"] = rng.normal(size=(after, before, 3, 3)) / np.sqrt(9 * before)
+        arrays[f"conv{name}_b"] = rng.normal(size=after)
+    arrays = {name: value.astype(np.float32) for name, value in arrays.items()}
+    np.savez(tmp_path / "weights.npz", **arrays)
+    network = in_torch.VGG19(last="conv3_1", padding="reflect")
+    network.load_state_dict(vgg19_normalised(tmp_path / "weights.npz"))
+    image = torch.rand(1, 3, 20, 24)
+    x = torch.nn.functional.conv2d(image, *(torch.tensor(arrays[f"pre_{k}"]) for k in "wb"))
+    with torch.inference_mode():
+        found = network.layers(image, ["conv1_1", "conv3_1"])
+        for name, *_ in sizes:
+            x = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="reflect")
+            weight, bias = (torch.tensor(arrays[f"conv{name}_{k}"]) for k in "wb")
+            x = torch.nn.functional.conv2d(x, weight, bias)
+            if name == "1_1":
+                torch.testing.assert_close(found["conv1_1"], x, atol=1e-4, rtol=1e-4)
+            if name == "3_1":
+                torch.testing.assert_close(found["conv3_1"], x, atol=1e-3, rtol=1e-3)
+            x = x.relu()
+            if name in ("1_2", "2_2"):
+                x = torch.nn.functional.max_pool2d(x, 2)
