@@ -26,7 +26,7 @@ ALLOWED = {
     "torch": {"ops", "data", "options"},
     "keras": {"ops", "options"},
     "port": {"files"},  # the only one to see both frameworks
-    "training": {"ops", "options", "data", "files"},
+    "training": {"ops", "options", "data", "files", "torch"},
     "zoo": {"options", "port", "torch", "keras"},
     "cli": {"zoo", "ops", "data", "torch", "training"},
 }

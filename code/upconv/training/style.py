@@ -1,0 +1,287 @@
+"""Style transfer by optimising an image: Gatys, Ecker & Bethge (2016), from coarse to fine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from upconv.options import one_of
+from upconv.torch.encoders import Encoder
+from upconv.torch.style import mean_gram, style_energy_of, total_variation
+from upconv.training import checkpoints
+from upconv.training.loop import Diverged, casting, pick_device, resolve_precision
+
+
+@dataclass(frozen=True)
+class StyleSettings:
+    """What to draw. Layers are called as in the papers.
+
+    The energies are those of ``upconv.ops``, each over its own worth: the content energy over the
+    content's Σ a², the style energy of each layer over that of the style against a grey image. So
+    the weights mean the same for every network, layer and size.
+    """
+
+    content_layers: tuple[str, ...] = ("conv3_1",)
+    style_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1")
+    content_weight: float = 1.0
+    style_weight: float = 10.0
+    variation_weight: float = 0.0
+    size: int = 384  # longer side, in pixels
+    steps: int = 150  # gradients, of all scales together
+    scales: int = 3  # the coarsest image is 2^(scales − 1) times smaller
+    start: str = "content"
+    optimizer: str = "lbfgs"
+    learning_rate: float = 1.0
+    preserve_colour: bool = False
+    seed: int = 0
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name, least in (("size", 16), ("steps", 1), ("scales", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {least}")
+        if self.size / 2 ** (self.scales - 1) < 16:
+            got = f"{self.scales} for {self.size} pixels"
+            raise ValueError(f"scales: got {got}, expected at least 16 pixels at the coarsest")
+        for name in ("content_weight", "style_weight", "variation_weight"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
+        if not (self.content_layers or self.style_layers):
+            raise ValueError("style_layers: got none and no content_layers, expected one or more")
+        one_of("start", self.start, ("content", "noise"))
+        one_of("optimizer", self.optimizer, ("lbfgs", "adam"))
+        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+
+    def sides(self) -> list[int]:
+        """Longer side at each scale, coarse to fine."""
+        return [round(self.size / 2**level) for level in reversed(range(self.scales))]
+
+    def shares(self) -> list[int]:
+        """Steps at each scale: half of them at the coarsest, where they cost least."""
+        left, found = self.steps, []
+        for _ in range(self.scales - 1):
+            found.append(max(1, (left + 1) // 2))
+            left = max(1, left - found[-1])
+        return [*found, left]
+
+
+@dataclass
+class StyleHistory:
+    """The energies after each step, weighted as in the sum, and how long it took."""
+
+    content: list[float] = field(default_factory=list)
+    style: list[float] = field(default_factory=list)
+    pixels: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Canvas(nn.Module):
+    """The image that is optimised, (1, 3, H, W), values from 0 to 1 after training."""
+
+    def __init__(self, image: Tensor) -> None:
+        super().__init__()
+        self.image = nn.Parameter(image.clone())
+
+
+class Energy:
+    """E(G) = E_content(G, C) + E_style(G, S), as a function of the image G.
+
+    Parameters
+    ----------
+    network
+        Whose ``layers`` give the maps.
+    content, style : (1, 3, H, W)
+        In [0, 1]; sizes may differ.
+    """
+
+    def __init__(
+        self, network: Encoder, content: Tensor, style: Tensor, settings: StyleSettings
+    ) -> None:
+        self.network, self.settings = network, settings
+        self.names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
+        with torch.no_grad():
+            maps = network.layers(content, settings.content_layers)
+            self.content = {name: maps[name] for name in settings.content_layers}
+            maps = network.layers(style, settings.style_layers)
+            grey = network.layers(torch.full_like(style, 0.5), settings.style_layers)
+            self.style = {name: mean_gram(maps[name].float()) for name in settings.style_layers}
+            self.worth = {
+                name: style_energy_of(grey[name].float(), self.style[name])
+                for name in settings.style_layers
+            }
+
+    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Content, style and variation, weighted: three numbers whose sum is to fall."""
+        maps = self.network.layers(image, self.names)
+        settings = self.settings
+        zero = image.new_zeros(())
+        content = sum(
+            (
+                (maps[name] - wanted).float().square().sum() / wanted.float().square().sum()
+                for name, wanted in self.content.items()
+            ),
+            zero,
+        )
+        style = sum(
+            (
+                (style_energy_of(maps[name].float(), wanted) / self.worth[name]).sum()
+                for name, wanted in self.style.items()
+            ),
+            zero,
+        )
+        variation = total_variation(image).sum() if settings.variation_weight else zero
+        return (
+            settings.content_weight * content / max(1, len(self.content)),
+            settings.style_weight * style / max(1, len(self.style)),
+            settings.variation_weight * variation,
+        )
+
+
+def stylize(
+    network: Encoder,
+    content: np.ndarray,
+    style: np.ndarray,
+    settings: StyleSettings,
+    *,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    save_every: int = 25,
+    device: str = "auto",
+    progress: bool = True,
+    each_step: Callable[[int, np.ndarray], None] | None = None,
+) -> tuple[np.ndarray, StyleHistory]:
+    """The content in the style: an image (H, W, 3), uint8, and its history.
+
+    Deterministic by seed on one machine; a run that was broken off goes on from its checkpoint
+    (one file for each scale: its number is put before the name's extension).
+
+    Parameters
+    ----------
+    network
+        An encoder with ``layers``; it is not changed.
+    content, style : (H, W, 3), uint8
+    each_step
+        Called after each step with its number and the image so far.
+
+    Raises
+    ------
+    ValueError
+        If an image is not (H, W, 3) uint8 or below 16 pixels on a side.
+    Diverged
+        If the energy is no number any more.
+    BadCheckpoint
+        If a checkpoint is of another run or cannot be read.
+    """
+    for name, image in (("content", content), ("style", style)):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            got = f"shape {image.shape} of {image.dtype}"
+            raise ValueError(f"{name}: got {got}, expected (H, W, 3), uint8")
+        if min(image.shape[:2]) < 16:
+            raise ValueError(f"{name}: got {image.shape[:2]} pixels, expected at least 16 a side")
+    where = pick_device(device)
+    precision = resolve_precision(settings.precision, where)
+    network = network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    whole = StyleHistory()
+    canvas, done = None, 0
+    for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
+        small, model = _scaled(content, side).to(where), _scaled(style, side).to(where)
+        if canvas is None:
+            canvas = small
+            if settings.start == "noise":
+                dice = torch.Generator().manual_seed(settings.seed)
+                canvas = torch.rand(small.shape, generator=dice).to(where)
+        else:
+            canvas = F.interpolate(canvas, small.shape[2:], mode="bicubic", antialias=False)
+        with casting(precision, where):
+            energy = Energy(network, small, model, settings)
+        drawn = Canvas(canvas.clamp(0, 1).contiguous())
+        path = Path(checkpoint) if checkpoint else None
+        path = path and path.with_name(f"{path.stem}-{level}{path.suffix}")
+        history = StyleHistory()
+        run = checkpoints.steps(
+            {"canvas": drawn, "optimizer": (optimizer := _optimizer(drawn, settings))},
+            replace(settings, steps=share),
+            history,
+            checkpoint=path,
+            resume=resume,
+            save_every=save_every,
+            progress=progress,
+        )
+        for step, bar in run:
+            values = _step(drawn, energy, optimizer, precision, where)
+            if not all(map(math.isfinite, values)):
+                hint = "lower learning_rate or style_weight, or set precision to fp32"
+                raise Diverged(f"step {done + step}: the energies are {values}; {hint}")
+            history.content.append(values[0])
+            history.style.append(values[1])
+            history.pixels.append(small.shape[2] * small.shape[3])
+            bar.set_postfix(content=f"{values[0]:.3f}", style=f"{values[1]:.3f}")
+            if each_step:
+                each_step(done + step, _to_image(drawn.image))
+        done += share
+        canvas = drawn.image.detach()
+        for name, values in asdict(history).items():
+            setattr(whole, name, getattr(whole, name) + values)
+    image = _to_image(canvas)
+    if settings.preserve_colour:
+        image = with_colours_of(_to_image(_scaled(content, settings.size)), image)
+    return image, whole
+
+
+def with_colours_of(colours: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """An image's lightness with another's colours, both (H, W, 3), uint8: Gatys et al. (2017).
+
+    Luminance is exchanged in YIQ.
+    """
+    weights = np.array([0.299, 0.587, 0.114])
+    luminance = (image / 255) @ weights
+    colours = colours / 255
+    moved = colours + (luminance - colours @ weights)[..., None]
+    return np.round(moved.clip(0, 1) * 255).astype(np.uint8)
+
+
+def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(drawn.parameters(), settings.learning_rate)
+    # One gradient a step, no line search: a step then costs what one of Adam's costs.
+    return torch.optim.LBFGS(
+        drawn.parameters(), settings.learning_rate, max_iter=1, history_size=20
+    )
+
+
+def _step(drawn: Canvas, energy: Energy, optimizer, precision: str, where) -> tuple[float, float]:
+    parts: list[Tensor] = []
+
+    def closure() -> Tensor:
+        optimizer.zero_grad(set_to_none=True)
+        with casting(precision, where):
+            parts[:] = energy(drawn.image)
+        total = parts[0] + parts[1] + parts[2]
+        total.backward()
+        return total
+
+    optimizer.step(closure)
+    return parts[0].item(), parts[1].item()
+
+
+def _scaled(image: np.ndarray, side: int) -> Tensor:
+    """As (1, 3, H, W) in [0, 1], the longer side as asked for; never enlarged."""
+    pixels = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None] / 255
+    factor = min(1.0, side / max(image.shape[:2]))
+    size = [max(16, round(length * factor)) for length in image.shape[:2]]
+    if size != list(image.shape[:2]):
+        pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True)
+    return pixels.clamp(0, 1)
+
+
+def _to_image(image: Tensor) -> np.ndarray:
+    pixels = (image.detach()[0].float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return pixels.permute(1, 2, 0).cpu().numpy()
