@@ -137,7 +137,49 @@ def test_a_generator_is_trained_resumed_and_draws(folder, tmp_path):
     assert (a != c).any()
 
 
+def test_pictures_of_every_kind_are_painted(tmp_path):
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 255, (40, 60)).astype(np.uint8)
+    colour = np.stack([grey, grey // 2, 255 - grey], -1)
+    Image.fromarray(colour).save(tmp_path / "style.png")
+    alpha = np.dstack([colour, np.full((40, 60), 128, np.uint8)])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    kinds = {
+        "alpha.png": Image.fromarray(alpha),
+        "sixteen.png": Image.fromarray(grey.astype(np.uint16) * 257),
+        "ink.jpg": Image.fromarray(colour).convert("CMYK"),
+        "turned.jpg": Image.fromarray(colour),
+    }
+    for name, image in kinds.items():
+        image.save(tmp_path / name, exif=exif if name == "turned.jpg" else None)
+    for name in kinds:
+        paint = ["stylize", name, "style.png", "-o", f"out-{name}", "--random", "--steps", "2"]
+        result = call(tmp_path, *paint, "--layers", "conv1_1,relu2_1", "--content-layer", "conv2_1")
+        assert result.returncode == 0, result.stderr
+        size = (40, 60) if name == "turned.jpg" else (60, 40)
+        assert Image.open(tmp_path / f"out-{name}").size == size
+        assert f"out-{name}: {size[0]} × {size[1]}" in result.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "style.png", *kinds, *(f"out-{name}" for name in kinds)
+    }  # fmt: skip
+
+
 BAD = {
+    "a painting of no kind": ("stylize images/0.png images/1.png -o o.gif", "--out: got o.gif"),
+    "nothing to paint": ("stylize no.png images/1.png -o o.png", "no.png: not a readable image"),
+    "no such layer": (
+        "stylize images/0.png images/1.png -o o.png --layers conv1_1,conv9_1",
+        "--layers: got conv9_1",
+    ),
+    "less than no style": (
+        "stylize images/0.png images/1.png -o o.png --weight -1",
+        "--weight: got -1",
+    ),
+    "a tiny painting": (
+        "stylize images/0.png images/1.png -o o.png --size 8 --random",
+        "size: got 8",
+    ),
     "a generator of a segmenter": (
         "sample WEIGHTS --out o.png",
         "not the weights of a generator",
@@ -220,7 +262,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(folder, kind):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["evaluate"], ["predict"], ["sample"], ["data"]]
+    "command", [[], ["train"], ["evaluate"], ["predict"], ["sample"], ["stylize"], ["data"]]
 )
 def test_help_says_what_there_is(capsys, command):
     with pytest.raises(SystemExit) as stopped:

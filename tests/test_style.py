@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,9 +14,11 @@ from hypothesis import strategies as st
 from upconv import keras as in_keras
 from upconv import ops, port
 from upconv import torch as in_torch
+from upconv.data import photo
 from upconv.keras import style as keras_style
 from upconv.torch import style as torch_style
 from upconv.torch.weights import vgg19_normalised
+from upconv.training import StyleSettings, stylize, with_colours_of
 
 SEEDS = st.integers(0, 2**32 - 1)
 sides = st.tuples(st.integers(2, 5), st.integers(2, 5))
@@ -172,3 +176,132 @@ def test_mirrored_style_weights_keep_what_they_compute(tmp_path):
             x = x.relu()
             if name in ("1_2", "2_2"):
                 x = torch.nn.functional.max_pool2d(x, 2)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflect"])
+def test_normalised_activations_have_mean_one(padding):
+    torch.manual_seed(0)
+    network = in_torch.VGG19(0.1, "conv3_1", padding)
+    in_torch.he_initialise(network)
+    image = torch.rand(2, 3, 32, 40)
+    before = network.layers(image, ["relu1_2", "relu3_1"])
+    in_torch.normalise_activations(network, image)
+    after = network.layers(image, ["relu1_2", "relu3_1"])
+    for name, maps in after.items():
+        means = maps.mean((0, 2, 3))
+        fires = before[name].mean((0, 2, 3)) > 0
+        torch.testing.assert_close(means[fires], torch.ones_like(means[fires]), rtol=1e-3, atol=0)
+        # The same map, each channel on another scale.
+        scale = before[name].mean((0, 2, 3), keepdim=True).clamp_min(1e-12)
+        torch.testing.assert_close(
+            maps[:, fires], (before[name] / scale)[:, fires], rtol=1e-3, atol=1e-3
+        )
+
+
+# ---- drawing ------------------------------------------------------------------------------------
+
+QUICK = StyleSettings(size=48, steps=5, scales=2, precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def random_vgg():
+    torch.manual_seed(0)
+    network = in_torch.VGG19(0.1, "conv3_1", "reflect")
+    in_torch.he_initialise(network)
+    return network
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    content = (photo("camera", 60, gray=False) * 255).astype(np.uint8)[:40]
+    style = (photo("brick", 50, gray=False) * 255).astype(np.uint8)
+    return content, style
+
+
+def draw(network, pictures, settings=QUICK, **options):
+    return stylize(network, *pictures, settings, progress=False, **options)
+
+
+def test_both_energies_make_the_picture(random_vgg, pictures):
+    image, history = draw(random_vgg, pictures, replace(QUICK, steps=12))
+    assert image.shape == (32, 48, 3)
+    assert history.style[-1] < 0.3 * history.style[0]
+    assert history.seconds > 0
+    assert set(history.pixels) == {16 * 24, 32 * 48}
+    kept, _ = draw(random_vgg, pictures, replace(QUICK, style_weight=0.0))
+    content = np.asarray(
+        torch.nn.functional.interpolate(
+            torch.tensor(pictures[0]).permute(2, 0, 1)[None] / 255,
+            (32, 48), mode="bicubic", antialias=True,
+        )[0].permute(1, 2, 0)
+    )  # fmt: skip
+    assert np.abs(kept / 255 - content).mean() < 0.1 < np.abs(image / 255 - content).mean()
+
+
+def test_the_same_seed_draws_the_same(random_vgg, pictures):
+    noise = replace(QUICK, start="noise", seed=3)
+    first, second = (draw(random_vgg, pictures, noise)[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    other, _ = draw(random_vgg, pictures, replace(noise, seed=4))
+    assert np.abs(other.astype(int) - first).mean() > 1
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_drawing_broken_off_goes_on_to_the_same_end(
+    random_vgg, pictures, tmp_path, optimizer, after
+):
+    settings = replace(
+        QUICK, optimizer=optimizer, learning_rate=1 if optimizer == "lbfgs" else 0.05
+    )
+    whole, history = draw(random_vgg, pictures, settings)
+
+    class Stop(Exception):
+        pass
+
+    def stop(step, image):
+        assert image.dtype == np.uint8
+        if step == after:
+            raise Stop
+
+    path = tmp_path / "run.pt"
+    with pytest.raises(Stop):
+        draw(random_vgg, pictures, settings, checkpoint=path, save_every=1, each_step=stop)
+    again, resumed = draw(random_vgg, pictures, settings, checkpoint=path, resume=True)
+    np.testing.assert_array_equal(whole, again)
+    assert resumed.style == history.style
+
+
+def test_colours_are_kept(random_vgg, pictures):
+    content = pictures[0] // 2 + np.array([100, 40, 0], np.uint8)
+    image, _ = draw(random_vgg, (content, pictures[1]), replace(QUICK, preserve_colour=True))
+    red_minus_blue = image[..., 0].astype(int) - image[..., 2]
+    assert np.median(red_minus_blue) == pytest.approx(100, abs=12)
+    same = with_colours_of(content, content)
+    assert np.abs(same.astype(int) - content).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 8}, "size: got 8"),
+        ({"size": 40, "scales": 3}, "scales: got 3 for 40 pixels"),
+        ({"style_weight": -1.0}, "style_weight: got -1.0"),
+        ({"content_weight": float("nan")}, "content_weight: got nan"),
+        ({"optimizer": "sgd"}, "optimizer: got 'sgd'"),
+        ({"content_layers": (), "style_layers": ()}, "style_layers: got none"),
+    ],
+)
+def test_bad_settings_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        StyleSettings(**options)
+
+
+def test_bad_pictures_are_refused(random_vgg, pictures):
+    content, style = pictures
+    with pytest.raises(ValueError, match=r"content: got shape \(40, 60\)"):
+        draw(random_vgg, (content[..., 0], style))
+    with pytest.raises(ValueError, match=r"style: got \(50, 9\) pixels"):
+        draw(random_vgg, (content, style[:, :9]))
+    with pytest.raises(ValueError, match="names: got 'conv4_2'"):
+        draw(random_vgg, pictures, replace(QUICK, content_layers=("conv4_2",)))

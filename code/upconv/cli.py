@@ -15,6 +15,8 @@ SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "f
 DRAWN = ("digits", "digit_crops", "mnist", "fashion_mnist", "folder")  # what generators learn from
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
+STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what stylize writes
 LARGE = 1024**2  # pixels from which an image is predicted tile by tile
 
 
@@ -115,6 +117,35 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--count", type=_positive, default=64, help="images in the grid [64]")
     sample.add_argument("--seed", type=int, default=0, help="same seed, same images [0]")
     _add_device(sample)
+
+    stylize = _command(commands, "stylize", _stylize, "paint a picture in the style of another")
+    stylize.add_argument("content", type=Path, metavar="CONTENT", help="what to paint")
+    stylize.add_argument("style", type=Path, metavar="STYLE", help="how to paint it")
+    stylize.add_argument("-o", "--out", type=Path, required=True, help="picture to write")
+    stylize.add_argument(
+        "--size", type=_positive, default=512, help="longer side, pixels; never enlarged [512]"
+    )
+    stylize.add_argument(
+        "--weight", type=float, default=10.0, help="of the style; the content's is 1 [10]"
+    )
+    stylize.add_argument(
+        "--layers", default=",".join(STYLE_LAYERS),
+        help=f"layers of the style, by the papers' names [{','.join(STYLE_LAYERS)}]",
+    )  # fmt: skip
+    stylize.add_argument(
+        "--content-layer", default="conv3_1", help="layer of the content [conv3_1]"
+    )
+    stylize.add_argument("--steps", type=_positive, default=30, help="steps of L-BFGS [30]")
+    stylize.add_argument("--smooth", type=float, default=0.0, help="weight of smoothness [0]")
+    stylize.add_argument(
+        "--preserve-color", action="store_true", help="the style's strokes, the content's colours"
+    )
+    stylize.add_argument(
+        "--random", action="store_true", help="random weights: nothing to download, texture only"
+    )
+    stylize.add_argument("--seed", type=int, default=0, help="of random weights [0]")
+    stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
+    _add_device(stylize)
 
     data = _command(commands, "data", _data, "list data sets, or fetch one")
     data.add_argument("name", nargs="?", choices=FETCHED, help="fetch this one")
@@ -346,6 +377,68 @@ def _sample(options: argparse.Namespace) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid(draw(generator, noise, device=options.device))).save(options.out)
     print(options.out)
+
+
+def _stylize(options: argparse.Namespace) -> None:
+    import shutil
+
+    import torch
+    from PIL import Image
+
+    from upconv.data import photo, read_image
+    from upconv.files import write_atomically
+    from upconv.torch import VGG19, he_initialise, load_style_weights, normalise_activations
+    from upconv.training import StyleSettings, stylize
+
+    out = options.out
+    if out.suffix.lower() not in PICTURES:
+        raise UsageError(f"--out: got {out}, expected a name that ends in {', '.join(PICTURES)}")
+    for option, value in (("--weight", options.weight), ("--smooth", options.smooth)):
+        if not 0 <= value < float("inf"):
+            raise UsageError(f"{option}: got {value}, expected a number of at least 0")
+    content, style = read_image(options.content), read_image(options.style)
+    layers = tuple(name.strip() for name in options.layers.split(",") if name.strip())
+    longest = max(content.shape[:2])
+    size = min(options.size, longest)
+    settings = StyleSettings(
+        content_layers=(options.content_layer,),
+        style_layers=layers,
+        style_weight=options.weight,
+        variation_weight=options.smooth,
+        size=size,
+        # Three scales, as long as the coarsest still shows something.
+        scales=max(1, min(3, (size // 64).bit_length())),
+        steps=options.steps,
+        preserve_colour=options.preserve_color,
+        seed=options.seed,
+    )
+    with torch.device("meta"):
+        tags = VGG19().tags
+    convolutions = [tag for tag in tags if tag.startswith("conv")]
+    asked = [("--content-layer", options.content_layer), *(("--layers", name) for name in layers)]
+    for option, name in asked:
+        if name not in tags:
+            raise UsageError(f"{option}: got {name}, expected names such as conv3_1 or relu4_2")
+    last = max((name.replace("relu", "conv") for _, name in asked), key=convolutions.index)
+    torch.manual_seed(options.seed)
+    network = VGG19(last=last, padding="reflect")
+    if options.random:
+        he_initialise(network)
+        seen = torch.tensor(photo("astronaut", 128, gray=False), dtype=torch.float32)
+        normalise_activations(network, seen.permute(2, 0, 1)[None])
+    else:
+        load_style_weights(network)
+    folder = out.with_name(f".{out.stem}.run")
+    if folder.exists() and not options.resume:
+        shutil.rmtree(folder)
+    image, history = stylize(
+        network, content, style, settings, checkpoint=folder / "scale.pt", resume=options.resume,
+        device=options.device,
+    )  # fmt: skip
+    write_atomically(out, lambda path: Image.fromarray(image).save(path, quality=95))
+    shutil.rmtree(folder, ignore_errors=True)
+    height, width = image.shape[:2]
+    print(f"{out}: {width} × {height}, {history.seconds:.0f} s")
 
 
 def _scores(network: Any, found: Any, device: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from upconv.data.download import DataUnavailable, cache_folder, find
-from upconv.torch.encoders import IMAGENET_MEAN, IMAGENET_STD, VGG19, SqueezeNet
+from upconv.torch.encoders import IMAGENET_MEAN, IMAGENET_STD, VGG19, Encoder, SqueezeNet
 
 # torchvision's checkpoints: the eight digits in a name are the beginning of its SHA-256.
 _HUB = "https://download.pytorch.org/models/"
@@ -88,6 +88,30 @@ def vgg19_normalised(path) -> dict[str, torch.Tensor]:
         if tag.startswith("conv")
         for kind in ("weight", "bias")
     }
+
+
+@torch.inference_mode()
+def normalise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
+    """Rescale an encoder of convolutions and ReLUs, in place, to mean activations of 1.
+
+    Every channel of every layer is divided by its mean over the images and the next layer makes
+    up for it: Gatys, Ecker & Bethge (2016), section 2. Channels that never fire stay as they are.
+
+    Parameters
+    ----------
+    images : (N, 3, H, W), in [0, 1]
+    """
+    x, before = (images - encoder.mean) / encoder.std, None
+    for layer in encoder.features:
+        if isinstance(layer, nn.Conv2d):
+            if before is not None:
+                layer.weight *= before.view(-1, 1, 1)
+            means = layer(x).relu().mean((0, 2, 3))
+            before = torch.where(means > 0, means, 1.0)
+            layer.weight /= before.view(-1, 1, 1, 1)
+            layer.bias /= before
+        x = layer(x)
+    return encoder
 
 
 def _checkpoint(file: str) -> dict[str, torch.Tensor]:

@@ -42,6 +42,12 @@ from upconv.training.objects import (
     components,
     thinned,
 )
+from upconv.training.style import (
+    StyleHistory,
+    StyleSettings,
+    stylize,
+    with_colours_of,
+)
 
 __all__ = [
     "Agreement",
@@ -54,6 +60,8 @@ __all__ = [
     "Scores",
     "SegmentationScores",
     "Settings",
+    "StyleHistory",
+    "StyleSettings",
     "agreement",
     "average_precision",
     "best_agreement",
@@ -73,8 +81,10 @@ __all__ = [
     "predict_tiles",
     "probabilities",
     "stride_energy",
+    "stylize",
     "thinned",
     "train",
     "train_classifier",
     "train_gan",
+    "with_colours_of",
 ]
