@@ -137,7 +137,8 @@ def test_a_generator_is_trained_resumed_and_draws(folder, tmp_path):
     assert (a != c).any()
 
 
-def test_pictures_of_every_kind_are_painted(tmp_path):
+def test_pictures_of_every_kind_are_painted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     grey = rng.integers(0, 255, (40, 60)).astype(np.uint8)
     colour = np.stack([grey, grey // 2, 255 - grey], -1)
@@ -152,14 +153,13 @@ def test_pictures_of_every_kind_are_painted(tmp_path):
         "turned.jpg": Image.fromarray(colour),
     }
     for name, image in kinds.items():
-        image.save(tmp_path / name, exif=exif if name == "turned.jpg" else None)
+        image.save(tmp_path / name, exif=exif if name == "turned.jpg" else Image.Exif())
     for name in kinds:
         paint = ["stylize", name, "style.png", "-o", f"out-{name}", "--random", "--steps", "2"]
-        result = call(tmp_path, *paint, "--layers", "conv1_1,relu2_1", "--content-layer", "conv2_1")
-        assert result.returncode == 0, result.stderr
+        assert main([*paint, "--layers", "conv1_1,relu2_1", "--content-layer", "conv2_1"]) == 0
         size = (40, 60) if name == "turned.jpg" else (60, 40)
         assert Image.open(tmp_path / f"out-{name}").size == size
-        assert f"out-{name}: {size[0]} × {size[1]}" in result.stdout
+        assert f"out-{name}: {size[0]} × {size[1]}" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {
         "style.png", *kinds, *(f"out-{name}" for name in kinds)
     }  # fmt: skip
