@@ -193,7 +193,7 @@ def stylize(
     precision = resolve_precision(settings.precision, where)
     network = network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
     whole = StyleHistory()
-    canvas, done = None, 0
+    canvas, before, done = None, None, 0
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
         small, model = _scaled(content, side).to(where), _scaled(style, side).to(where)
         if canvas is None:
@@ -201,8 +201,12 @@ def stylize(
             if settings.start == "noise":
                 dice = torch.Generator().manual_seed(settings.seed)
                 canvas = torch.rand(small.shape, generator=dice).to(where)
+        elif settings.start == "content":
+            # What has changed is enlarged, not the image: the content's own detail stays.
+            canvas = small + F.interpolate(canvas - before, small.shape[2:], mode="bicubic")
         else:
-            canvas = F.interpolate(canvas, small.shape[2:], mode="bicubic", antialias=False)
+            canvas = F.interpolate(canvas, small.shape[2:], mode="bicubic")
+        before = small
         with casting(precision, where):
             energy = Energy(network, small, model, settings)
         drawn = Canvas(canvas.clamp(0, 1).contiguous())
@@ -228,7 +232,7 @@ def stylize(
             if each_step:
                 each_step(done + step, _to_image(drawn.image))
         done += share
-        canvas = drawn.image.detach()
+        canvas = drawn.image.detach().clamp(0, 1)
         for name, values in asdict(history).items():
             setattr(whole, name, getattr(whole, name) + values)
     image = _to_image(canvas)
@@ -267,7 +271,8 @@ def _step(drawn: Canvas, energy: Energy, optimizer, precision: str, history) -> 
     def closure() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
         with casting(precision, drawn.image.device):
-            content, style, variation = energy(drawn.image)
+            # A pixel beyond black or white gains nothing: it would only be cut off in the end.
+            content, style, variation = energy(drawn.image.clamp(0, 1))
         total = content + style + variation
         total.backward()
         history.content.append(content.item())
