@@ -105,7 +105,8 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     metric = FrechetInceptionDistance(feature=_Identity(real.shape[1])).set_dtype(torch.float64)
     for features, is_real in ((real, True), (drawn, False)):
         metric.update(torch.as_tensor(features, dtype=torch.float64), real=is_real)
-    return float(metric.compute())
+    # Of equal sets it is zero up to rounding, and may come out below.
+    return max(0.0, float(metric.compute()))
 
 
 class Neighbourhood(NamedTuple):
