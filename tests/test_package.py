@@ -28,7 +28,7 @@ ALLOWED = {
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "data", "files", "torch"},
     "zoo": {"options", "port", "torch", "keras"},
-    "cli": {"zoo", "ops", "data", "torch", "training"},
+    "cli": {"zoo", "ops", "data", "files", "torch", "training"},
 }
 ALLOWED_FRAMEWORKS = {
     "torch": {"torch"},

@@ -235,7 +235,7 @@ def guidelines(
             right.spines["bottom"].set_visible(False)
             right.tick_params(axis="x", which="both", length=0, labelbottom=False)
     axes[-1, 1].set_xlabel(label)
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500) if min(every) / 1.3 < tick]
+    ticks = [tick for tick in (1, 3, 10, 30, 100, 300) if min(every) / 1.3 < tick]
     ticks = [tick for tick in ticks if tick < 1.3 * max(every)]
     for ax in axes[:, 1]:
         ax.set_xticks(ticks, [str(tick) for tick in ticks])

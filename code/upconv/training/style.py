@@ -195,7 +195,7 @@ def stylize(
     whole = StyleHistory()
     canvas, before, done = None, None, 0
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
-        small, model = _scaled(content, side).to(where), _scaled(style, side).to(where)
+        small, model = to_tensor(content, side).to(where), to_tensor(style, side).to(where)
         if canvas is None:
             canvas = small
             if settings.start == "noise":
@@ -237,7 +237,7 @@ def stylize(
             setattr(whole, name, getattr(whole, name) + values)
     image = _to_image(canvas)
     if settings.preserve_colour:
-        image = with_colours_of(_to_image(_scaled(content, settings.size)), image)
+        image = with_colours_of(_to_image(to_tensor(content, settings.size)), image)
     return image, whole
 
 
@@ -283,8 +283,8 @@ def _step(drawn: Canvas, energy: Energy, optimizer, precision: str, history) -> 
     optimizer.step(closure)
 
 
-def _scaled(image: np.ndarray, side: int) -> Tensor:
-    """As (1, 3, H, W) in [0, 1], the longer side as asked for; never enlarged."""
+def to_tensor(image: np.ndarray, side: int) -> Tensor:
+    """An image (H, W, 3), uint8, as (1, 3, H, W) in [0, 1], its longer side at most ``side``."""
     pixels = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None] / 255
     factor = min(1.0, side / max(image.shape[:2]))
     size = [max(16, round(length * factor)) for length in image.shape[:2]]

@@ -60,6 +60,11 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-latent .ux-strip canvas { aspect-ratio: 7; cursor: pointer; }
 .ux-latent figcaption { min-height: 1.4em; }
 .ux-latent canvas { image-rendering: pixelated; }
+.ux-stage.ux-style { grid-template-columns: minmax(0, 1fr); }
+.ux-style > figure canvas { aspect-ratio: 1.5; width: 100%; max-width: 34rem; }
+.ux-style .ux-weights canvas { aspect-ratio: 10.5; cursor: pointer; }
+.ux-style .ux-layers canvas { aspect-ratio: 7.5; cursor: pointer; max-width: 75%; }
+.ux-style figcaption { min-height: 1.4em; }
 .ux [hidden] { display: none !important; }
 @media (max-width: 620px) {
   .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
@@ -205,13 +210,14 @@ function frame({ model, el, title, state, update, draw }) {
       return element("label", {}, label, input);
     },
     slider(name, captioned = true) {
-      const { label, min, max } = state[name];
+      const { label, min, max, text } = state[name];
       const input = element("input", { type: "range", min, max });
       const value = element("span");
       input.addEventListener("input", () => ui.change({ [name]: Number(input.value) }));
       controls.push(() => {
         input.value = model.get(name);
-        value.textContent = model.get(name);
+        value.textContent = text ? text(model) : model.get(name);
+        if (text) input.setAttribute("aria-valuetext", value.textContent);
       });
       input.setAttribute("aria-label", label);
       const caption = captioned ? [element("span", {}, `${label}: `, value)] : [];
@@ -438,6 +444,13 @@ function cellAt(canvas, event, rows, columns) {
   const row = Math.floor(((event.clientY - box.top) / box.height) * cells);
   const column = Math.floor(((event.clientX - box.left) / box.width) * cells);
   return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
+}
+
+/** The column under a pointer in a strip of so many. */
+function columnAt(canvas, event, columns) {
+  const box = canvas.getBoundingClientRect();
+  const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
+  return Math.max(0, Math.min(columns - 1, column));
 }
 
 /** Call `pick` with the cell under the pointer while it moves over a canvas of `size()` cells. */

@@ -32,8 +32,7 @@ function render({ model, el }) {
   const strips = NAMES.map((name) => {
     const strip = ui.view("ux-strip");
     strip.canvas.addEventListener("pointerdown", (event) => {
-      const found = cellAt(strip.canvas, event, 1, POSITIONS);
-      if (found) ui.change({ [name]: found.column - HALF });
+      ui.change({ [name]: columnAt(strip.canvas, event, POSITIONS) - HALF });
     });
     return strip;
   });

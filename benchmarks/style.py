@@ -1,0 +1,103 @@
+"""Style transfer against the usual recipe: the time to the energy that the recipe reaches.
+
+    python benchmarks/style.py [--size 256] [--json]
+
+The recipe: Adam at a rate of 0.02, 300 steps, float32, one scale, from the content. Ours: the
+defaults of ``upconv stylize``, with more and more steps until the energy is as low. Same network,
+layers, weights and pictures; both results are judged as they are shown, in float32, colours within
+their range. On as many threads as PyTorch takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import numpy as np
+import torch
+
+from upconv import data
+from upconv.data.download import find
+from upconv.torch import VGG19, he_initialise, load_style_weights, normalise_activations
+from upconv.training import StyleSettings, stylize
+from upconv.training.style import Energy, to_tensor
+
+RECIPE = {
+    "steps": 300, "scales": 1, "optimizer": "adam", "learning_rate": 0.02, "precision": "fp32"
+}  # fmt: skip
+STEPS = (9, 12, 15, 18, 21, 24, 30, 40, 60)
+
+
+def features() -> tuple[VGG19, str]:
+    """VGG-19's ImageNet weights where they are at hand, else random ones."""
+    network = VGG19(last="conv3_1", padding="reflect")
+    if find("vgg19_norm_conv3_1.npz"):
+        return load_style_weights(network), "VGG-19, ImageNet"
+    torch.manual_seed(0)
+    he_initialise(network)
+    seen = torch.tensor(data.photo("astronaut", 128, gray=False), dtype=torch.float32)
+    return normalise_activations(network, seen.permute(2, 0, 1)[None]), "VGG-19, random"
+
+
+def pictures(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coffee in the style of a flower: photographs that come with the module."""
+    found = (data.photo(name, size, gray=False) for name in ("coffee", "flower"))
+    return tuple(np.round(image * 255).astype(np.uint8) for image in found)
+
+
+def worth(network, content, style, settings: StyleSettings, image: np.ndarray) -> float:
+    """The energy of an image as it is shown."""
+    wanted = [to_tensor(picture, settings.size) for picture in (content, style)]
+    with torch.no_grad():
+        parts = Energy(network, *wanted, settings)(to_tensor(image, settings.size))
+    return float(sum(parts))
+
+
+def timed(network, content, style, settings: StyleSettings) -> tuple[float, float, int]:
+    """Seconds, the energy reached, and how many gradients it took."""
+    start = time.perf_counter()
+    image, history = stylize(network, content, style, settings, progress=False)
+    seconds = time.perf_counter() - start
+    return seconds, worth(network, content, style, settings, image), len(history.style)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    network, name = features()
+    content, style = pictures(arguments.size)
+    stylize(network, content, style, StyleSettings(size=32, scales=1, steps=2), progress=False)
+    recipe = StyleSettings(size=arguments.size, **RECIPE)
+    rows = {"recipe: Adam, 300 steps": timed(network, content, style, recipe)}
+    goal = rows["recipe: Adam, 300 steps"][1]
+    for steps in STEPS:
+        ours = StyleSettings(size=arguments.size, steps=steps)
+        rows[f"ours, {steps} steps"] = timed(network, content, style, ours)
+        if rows[f"ours, {steps} steps"][1] <= goal:
+            break
+    seconds = [row[0] for row in rows.values()]
+    result = {
+        "network": name,
+        "size": arguments.size,
+        "threads": torch.get_num_threads(),
+        "rows": {
+            key: dict(zip(("seconds", "energy", "gradients"), row, strict=True))
+            for key, row in rows.items()
+        },
+        "reached": list(rows.values())[-1][1] <= goal,
+        "times faster": seconds[0] / seconds[-1],
+    }
+    if arguments.json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"{name}, {arguments.size} pixels, {result['threads']} threads")
+    for key, (took, energy, gradients) in rows.items():
+        print(f"{key:26} {took:7.1f} s  energy {energy:.4f}  {gradients} gradients")
+    print(f"{result['times faster']:.1f} times faster" if result["reached"] else "not reached")
+
+
+if __name__ == "__main__":
+    main()
