@@ -24,6 +24,7 @@ TITLES = {
     "receptive": "Receptive field explorer",
     "shape": "Shape explorer",
     "latent": "Latent explorer",
+    "style": "Style explorer",
 }
 
 
@@ -365,6 +366,26 @@ def test_reader_walks_in_the_latent_space(explorers):
     np.testing.assert_array_equal(grey_values(canvas), middle)
 
 
+def test_reader_compares_weights_and_layers_of_a_style(explorers):
+    box = find(explorers, "style")
+    canvas, strips = box.locator("canvas").first, box.locator(".ux-strip canvas")
+    expect(box).to_contain_text("style weight 10, layer conv3_1")
+    middle = grey_values(canvas)
+    assert middle.std() > 20
+    box.get_by_label("style weight", exact=True).fill("6")
+    expect(box).to_contain_text("style weight 300, layer conv3_1")
+    strong = grey_values(canvas)
+    assert np.abs(strong.astype(int) - middle).mean() > 3
+    drag(explorers, strips.nth(1), (0.5 / 5, 0.5))  # the first layer
+    expect(box).to_contain_text("style weight 300, layer conv1_1")
+    expect(box.get_by_label("style layer", exact=True)).to_have_attribute(
+        "aria-valuetext", "conv1_1"
+    )
+    assert np.abs(grey_values(canvas).astype(int) - strong).mean() > 3
+    box.get_by_role("button", name="Reset").click()
+    np.testing.assert_array_equal(grey_values(canvas), middle)
+
+
 # ---- what all of them do -------------------------------------------------------------------
 
 
@@ -397,6 +418,7 @@ def test_settings_are_in_the_address(at):
         "receptive-1:layers=&layer=-1&size=%E0%A4%A",
         "shape-1:network=constructor&size=1.5",
         "latent-1:first=9&second=1.5&third=x",
+        "style-1:weight=7&layer=-1",
     ],
 )
 def test_nonsense_in_the_address_is_left_out(at, visit, served, fragment):
@@ -431,6 +453,7 @@ def test_nothing_moves_while_a_reader_plays(visit, served, width):
         "receptive": ["layer"],
         "shape": ["input size"],
         "latent": ["direction 1", "direction 3"],
+        "style": ["style weight", "style layer"],
     }.items():
         box = find(page, name)
         for label in sliders:

@@ -18,10 +18,11 @@ from upconv.widgets import (
     PoolingExplorer,
     ReceptiveFieldExplorer,
     ShapeExplorer,
+    StyleExplorer,
     TransposedConvolutionExplorer,
     source,
 )
-from upconv.widgets._explorer import encode_photo
+from upconv.widgets._explorer import encode_photo, from_url
 from upconv.widgets.latent import cell as latent_cell
 from upconv.widgets.shape import boxes, some_networks
 
@@ -489,6 +490,35 @@ def test_latent_explorer_refuses_what_is_no_sheet():
     assert explorer.image.shape == (32, 32)
     with pytest.raises(ValueError, match=r"directions: got shape \(2, 5\)"):
         LatentExplorer.of(lambda noise: noise, np.eye(2, 5))
+
+
+def test_style_explorer_shows_the_picture_of_its_place(page):
+    """Tones that name their place: in Python, and by the page's own arithmetic."""
+    tones = np.arange(35, dtype=np.uint8) * 7
+    pictures = np.broadcast_to(tones[:, None, None, None], (35, 16, 24, 3))
+    names = [str(i) for i in range(7)], [f"conv{i}_1" for i in range(1, 6)]
+    explorer = StyleExplorer.of(pictures, *names)
+    settings = [{"weight": w, "layer": k} for k in range(5) for w in range(7)]
+    parts = module(page, "style").evaluate("(m, all) => all.map(s => m.part(s, 168, 80))", settings)
+    whole = from_url(explorer.sheet)
+    assert whole.shape == (80, 168, 3)
+    for setting, tone, (x, y, width, height) in zip(settings, tones, parts, strict=True):
+        explorer.weight, explorer.layer = setting["weight"], setting["layer"]
+        assert explorer.image.shape == (16, 24, 3) == (height, width, 3)
+        assert abs(explorer.image.mean() - tone) < 2  # JPEG
+        np.testing.assert_array_equal(whole[int(y) :, int(x) :][:16, :24], explorer.image)
+
+
+def test_style_explorer_refuses_what_is_no_sheet():
+    explorer = StyleExplorer()
+    before = explorer.state()
+    with pytest.raises(traitlets.TraitError, match="sheet: got 35 × 35 pixels"):
+        explorer.sheet = encode_photo(np.zeros((35, 35)))
+    with pytest.raises(traitlets.TraitError, match="layers"):
+        explorer.layers = ["conv1_1"]
+    with pytest.raises(traitlets.TraitError, match="weight"):
+        explorer.weight = 7
+    assert explorer.state() == before
 
 
 def test_pooling_explorer_says_what_cannot_be_undone():

@@ -12,6 +12,7 @@ from upconv.widgets.latent import LatentExplorer
 from upconv.widgets.pooling import PoolingExplorer
 from upconv.widgets.receptive import ReceptiveFieldExplorer
 from upconv.widgets.shape import ShapeExplorer
+from upconv.widgets.style import StyleExplorer
 from upconv.widgets.transposed import TransposedConvolutionExplorer
 
 EXPLORERS = {
@@ -24,6 +25,7 @@ EXPLORERS = {
         ReceptiveFieldExplorer,
         ShapeExplorer,
         LatentExplorer,
+        StyleExplorer,
     )
 }
 
@@ -37,6 +39,7 @@ __all__ = [
     "PoolingExplorer",
     "ReceptiveFieldExplorer",
     "ShapeExplorer",
+    "StyleExplorer",
     "TransposedConvolutionExplorer",
     "source",
 ]

@@ -27,6 +27,8 @@ class Explorer(anywidget.AnyWidget):
         "networks",
         "drawing",
         "sheet",
+        "weights",
+        "layers",
     )
     name: ClassVar[str] = ""
 

@@ -1,0 +1,107 @@
+"""One picture in one style, by the weight of the style and by the layer that judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import traitlets
+
+from upconv.data import grid
+from upconv.widgets._explorer import Explorer, encode_jpeg, from_url, to_url
+
+WEIGHTS, LAYERS = 7, 5
+RATIO = 1.5  # width of a picture over its height
+
+
+class StyleExplorer(Explorer):
+    """Sliders for the weight of the style and for its layer, and the picture they give.
+
+    All pictures are made beforehand, and lie in one sheet, so that the page needs no kernel.
+
+    >>> explorer = StyleExplorer()
+    >>> explorer.weight = 6
+    >>> explorer.image.shape[1] / explorer.image.shape[0]
+    1.5
+
+    Traits
+    ------
+    weight, layer
+        Places of the sliders, from 0.
+    weights, layers
+        What the places stand for, as text.
+    sheet
+        All pictures as one, a data URL: a row for each layer, a column for each weight.
+    """
+
+    name = "style"
+    state_names = ("sheet", "weights", "layers", "weight", "layer")
+
+    sheet = traitlets.Unicode().tag(sync=True)
+    weights = traitlets.List(traitlets.Unicode(), minlen=WEIGHTS, maxlen=WEIGHTS).tag(sync=True)
+    layers = traitlets.List(traitlets.Unicode(), minlen=LAYERS, maxlen=LAYERS).tag(sync=True)
+    weight = traitlets.Int(3, min=0, max=WEIGHTS - 1).tag(sync=True)
+    layer = traitlets.Int(LAYERS - 1, min=0, max=LAYERS - 1).tag(sync=True)
+
+    @traitlets.validate("sheet")
+    def _check_sheet(self, proposal: dict[str, Any]) -> str:
+        try:
+            height, width = from_url(proposal["value"]).shape[:2]
+        except (OSError, ValueError, IndexError):
+            height = width = 0
+        fits = height and not (height % LAYERS or width % WEIGHTS)
+        if not fits or width // WEIGHTS != RATIO * (height // LAYERS):
+            expected = (
+                f"{LAYERS} × {WEIGHTS} pictures, {RATIO} times wider than high, as a data URL"
+            )
+            raise traitlets.TraitError(f"sheet: got {height} × {width} pixels, expected {expected}")
+        return proposal["value"]
+
+    @traitlets.default("sheet")
+    def _stored(self) -> str:
+        from upconv import results
+
+        return to_url(results.picture("style_sheet.jpg").read_bytes())
+
+    @traitlets.default("weights")
+    def _stored_weights(self) -> list[str]:
+        from upconv import results
+
+        return results.load("style_sheet")["weights"]
+
+    @traitlets.default("layers")
+    def _stored_layers(self) -> list[str]:
+        from upconv import results
+
+        return results.load("style_sheet")["layers"]
+
+    @classmethod
+    def of(
+        cls,
+        pictures: np.ndarray,
+        weights: Sequence[str],
+        layers: Sequence[str],
+        **settings: Any,
+    ) -> StyleExplorer:
+        """An explorer of your own pictures.
+
+        Parameters
+        ----------
+        pictures : (35, H, 3 H / 2, 3), uint8
+            For each of five layers, a picture of each of seven weights.
+        """
+        sheet = to_url(encode_sheet(pictures))
+        return cls(sheet=sheet, weights=list(weights), layers=list(layers), **settings)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture at the sliders' places, (H, W, 3), uint8."""
+        whole = from_url(self.sheet)
+        height, width = whole.shape[0] // LAYERS, whole.shape[1] // WEIGHTS
+        return whole[self.layer * height :, self.weight * width :][:height, :width]
+
+
+def encode_sheet(pictures: np.ndarray, quality: int = 80) -> bytes:
+    """All pictures as one JPEG: a row for each layer."""
+    return encode_jpeg(grid(pictures, WEIGHTS), quality)
