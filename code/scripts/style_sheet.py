@@ -21,7 +21,7 @@ from upconv.torch import VGG19, load_style_weights
 from upconv.training import StyleSettings, stylize
 from upconv.widgets.style import LAYERS, RATIO, WEIGHTS, encode_sheet
 
-SIDE = 216
+SIDE = 180
 CHOSEN = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1")
 STRENGTHS = (0.3, 1, 3, 10, 30, 100, 300)
 

@@ -102,6 +102,6 @@ class StyleExplorer(Explorer):
         return whole[self.layer * height :, self.weight * width :][:height, :width]
 
 
-def encode_sheet(pictures: np.ndarray, quality: int = 80) -> bytes:
+def encode_sheet(pictures: np.ndarray, quality: int = 76) -> bytes:
     """All pictures as one JPEG: a row for each layer."""
     return encode_jpeg(grid(pictures, WEIGHTS), quality)
