@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ def provenance(data: str) -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in ("numpy", "torch")},
         "commit": commit.stdout.strip() + (" with changes" if changed.stdout.strip() else ""),
-        "command": f"python {' '.join([str(command), *sys.argv[1:]])}",
+        "command": shlex.join(["python", str(command), *sys.argv[1:]]),
         "day": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
