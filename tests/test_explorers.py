@@ -198,11 +198,11 @@ def kept(box) -> float:
 
 def grey_values(canvas) -> np.ndarray:
     """What a canvas shows, red channel."""
-    pixels = canvas.evaluate(
-        """c => Array.from(c.getContext("2d").getImageData(0, 0, c.width, c.height).data)
-               .filter((_, i) => i % 4 === 0)"""
+    pixels, height = canvas.evaluate(
+        """c => [Array.from(c.getContext("2d").getImageData(0, 0, c.width, c.height).data)
+               .filter((_, i) => i % 4 === 0), c.height]"""
     )
-    return np.array(pixels).reshape(round(len(pixels) ** 0.5), -1)
+    return np.array(pixels).reshape(height, -1)
 
 
 def test_reader_filters_a_photograph(explorers):

@@ -514,8 +514,8 @@ def test_style_explorer_refuses_what_is_no_sheet():
     before = explorer.state()
     with pytest.raises(traitlets.TraitError, match="sheet: got 35 × 35 pixels"):
         explorer.sheet = encode_photo(np.zeros((35, 35)))
-    with pytest.raises(traitlets.TraitError, match="layers"):
-        explorer.layers = ["conv1_1"]
+    with pytest.raises(traitlets.TraitError, match="layer_names"):
+        explorer.layer_names = ["conv1_1"]
     with pytest.raises(traitlets.TraitError, match="weight"):
         explorer.weight = 7
     assert explorer.state() == before
@@ -547,7 +547,8 @@ def test_state_can_be_stored_and_every_setting_changed_on_the_page(page, name):
         }]))""",
         state,
     )
-    assert set(result) == set(state) - {"pictures", "signals", "networks", "sheet"}
+    fixed = {"pictures", "signals", "networks", "sheet", "weight_names", "layer_names"}
+    assert set(result) == set(state) - fixed
     for setting, outcome in result.items():
         assert outcome["complaint"] == ""
         assert outcome["back"] == state[setting]

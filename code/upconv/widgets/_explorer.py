@@ -27,8 +27,8 @@ class Explorer(anywidget.AnyWidget):
         "networks",
         "drawing",
         "sheet",
-        "weights",
-        "layers",
+        "weight_names",
+        "layer_names",
     )
     name: ClassVar[str] = ""
 

@@ -13,8 +13,8 @@ export function part({ weight, layer }, width, height) {
 // ---- the page ----------------------------------------------------------------------------------
 
 export const STATE = {
-  weight: { ...whole("style weight", 0, WEIGHTS - 1), text: (model) => model.get("weights")[model.get("weight")] },
-  layer: { ...whole("style layer", 0, LAYERS - 1), text: (model) => model.get("layers")[model.get("layer")] },
+  weight: { ...whole("style weight", 0, WEIGHTS - 1), text: (model) => model.get("weight_names")[model.get("weight")] },
+  layer: { ...whole("style layer", 0, LAYERS - 1), text: (model) => model.get("layer_names")[model.get("layer")] },
 };
 
 function render({ model, el }) {

@@ -29,18 +29,20 @@ class StyleExplorer(Explorer):
     ------
     weight, layer
         Places of the sliders, from 0.
-    weights, layers
+    weight_names, layer_names
         What the places stand for, as text.
     sheet
         All pictures as one, a data URL: a row for each layer, a column for each weight.
     """
 
     name = "style"
-    state_names = ("sheet", "weights", "layers", "weight", "layer")
+    state_names = ("sheet", "weight_names", "layer_names", "weight", "layer")
 
     sheet = traitlets.Unicode().tag(sync=True)
-    weights = traitlets.List(traitlets.Unicode(), minlen=WEIGHTS, maxlen=WEIGHTS).tag(sync=True)
-    layers = traitlets.List(traitlets.Unicode(), minlen=LAYERS, maxlen=LAYERS).tag(sync=True)
+    weight_names = traitlets.List(traitlets.Unicode(), minlen=WEIGHTS, maxlen=WEIGHTS).tag(
+        sync=True
+    )
+    layer_names = traitlets.List(traitlets.Unicode(), minlen=LAYERS, maxlen=LAYERS).tag(sync=True)
     weight = traitlets.Int(3, min=0, max=WEIGHTS - 1).tag(sync=True)
     layer = traitlets.Int(LAYERS - 1, min=0, max=LAYERS - 1).tag(sync=True)
 
@@ -64,13 +66,13 @@ class StyleExplorer(Explorer):
 
         return to_url(results.picture("style_sheet.jpg").read_bytes())
 
-    @traitlets.default("weights")
+    @traitlets.default("weight_names")
     def _stored_weights(self) -> list[str]:
         from upconv import results
 
         return results.load("style_sheet")["weights"]
 
-    @traitlets.default("layers")
+    @traitlets.default("layer_names")
     def _stored_layers(self) -> list[str]:
         from upconv import results
 
@@ -92,7 +94,8 @@ class StyleExplorer(Explorer):
             For each of five layers, a picture of each of seven weights.
         """
         sheet = to_url(encode_sheet(pictures))
-        return cls(sheet=sheet, weights=list(weights), layers=list(layers), **settings)
+        names = {"weight_names": list(weights), "layer_names": list(layers)}
+        return cls(sheet=sheet, **names, **settings)
 
     @property
     def image(self) -> np.ndarray:
