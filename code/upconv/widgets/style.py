@@ -15,6 +15,10 @@ WEIGHTS, LAYERS = 7, 5
 RATIO = 1.5  # width of a picture over its height
 
 
+def _names(count: int) -> traitlets.List:
+    return traitlets.List(traitlets.Unicode(), minlen=count, maxlen=count).tag(sync=True)
+
+
 class StyleExplorer(Explorer):
     """Sliders for the weight of the style and for its layer, and the picture they give.
 
