@@ -60,17 +60,17 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-latent .ux-strip canvas { aspect-ratio: 7; cursor: pointer; }
 .ux-latent figcaption { min-height: 1.4em; }
 .ux-latent canvas { image-rendering: pixelated; }
-.ux-stage.ux-style { grid-template-columns: minmax(0, 1fr); }
-.ux-style > figure canvas { aspect-ratio: 1.5; width: 100%; max-width: 34rem; }
+.ux-stage.ux-style { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+.ux-style > figure canvas { aspect-ratio: 1.5; width: 100%; }
 .ux-style .ux-weights canvas { aspect-ratio: 10.5; cursor: pointer; }
-.ux-style .ux-layers canvas { aspect-ratio: 7.5; cursor: pointer; max-width: 75%; }
+.ux-style .ux-layers canvas { aspect-ratio: 7.5; cursor: pointer; }
 .ux-style figcaption { min-height: 1.4em; }
 .ux [hidden] { display: none !important; }
 @media (max-width: 620px) {
   .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; }
   .ux-stage.ux-three:has(.ux-plot:not([hidden])) { grid-template-columns: 1fr; }
-  .ux-stage.ux-pair, .ux-stage.ux-latent { grid-template-columns: 1fr; }
+  .ux-stage.ux-pair, .ux-stage.ux-latent, .ux-stage.ux-style { grid-template-columns: 1fr; }
   .ux-tall { min-height: 7.2rem; }
   .ux-stage .ux-middle figcaption { min-height: 1.4em; }
   .ux-long { min-height: 4.35em; }

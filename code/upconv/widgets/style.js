@@ -72,7 +72,7 @@ function render({ model, el }) {
   return ui.begin(
     element("div", { className: "ux-row" }, ui.slider("weight"), ui.slider("layer"), ui.reset),
     ui.error,
-    element("div", { className: "ux-stage ux-style" }, view.node, ...strips.map(({ node }) => node)),
+    element("div", { className: "ux-stage ux-style" }, view.node, element("div", {}, ...strips.map(({ node }) => node))),
     line,
   );
 }
