@@ -154,8 +154,9 @@ def test_pictures_of_every_kind_are_painted(tmp_path, monkeypatch, capsys):
     }
     for name, image in kinds.items():
         image.save(tmp_path / name, exif=exif if name == "turned.jpg" else Image.Exif())
+    random = ["--features", "random"]
     for name in kinds:
-        paint = ["stylize", name, "style.png", "-o", f"out-{name}", "--random", "--steps", "2"]
+        paint = ["stylize", name, "style.png", "-o", f"out-{name}", "--steps", "2", *random]
         assert main([*paint, "--layers", "conv1_1,relu2_1", "--content-layer", "conv2_1"]) == 0
         size = (40, 60) if name == "turned.jpg" else (60, 40)
         assert Image.open(tmp_path / f"out-{name}").size == size
@@ -170,14 +171,18 @@ BAD = {
     "nothing to paint": ("stylize no.png images/1.png -o o.png", "no.png: not a readable image"),
     "no such layer": (
         "stylize images/0.png images/1.png -o o.png --layers conv1_1,conv9_1",
-        "--layers: got conv9_1",
+        "layers: got 'conv9_1'",
+    ),
+    "a layer of another network": (
+        "stylize images/0.png images/1.png -o o.png --features squeezenet --content-layer conv3_1",
+        "layers: got 'conv3_1', expected one of conv1, relu1, fire2",
     ),
     "less than no style": (
         "stylize images/0.png images/1.png -o o.png --weight -1",
         "--weight: got -1",
     ),
     "a tiny painting": (
-        "stylize images/0.png images/1.png -o o.png --size 8 --random",
+        "stylize images/0.png images/1.png -o o.png --size 8 --features random",
         "size: got 8",
     ),
     "a generator of a segmenter": (

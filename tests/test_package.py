@@ -27,12 +27,13 @@ ALLOWED = {
     "keras": {"ops", "options"},
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "data", "files", "torch"},
-    "zoo": {"options", "port", "torch", "keras"},
+    "zoo": {"options", "port", "data", "torch", "keras"},
     "cli": {"zoo", "ops", "data", "files", "torch", "training"},
 }
 ALLOWED_FRAMEWORKS = {
     "torch": {"torch"},
     "training": {"torch"},
+    "zoo": {"torch"},
     "cli": {"torch"},
     "keras": {"keras", "tensorflow"},
     "port": {"torch"},

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upconv import keras as in_keras
-from upconv import ops, port
+from upconv import ops, port, zoo
 from upconv import torch as in_torch
 from upconv.data import photo
 from upconv.keras import style as keras_style
@@ -198,6 +198,26 @@ def test_normalised_activations_have_mean_one(padding):
         )
 
 
+def test_random_features_are_scaled_and_seeded():
+    network = zoo.features("random", ["relu2_1", "conv1_2"], seed=1)
+    assert list(network.tags)[-1] == "relu2_1"  # no deeper than asked for
+    seen = torch.tensor(photo("astronaut", 128, gray=False), dtype=torch.float32)
+    with torch.no_grad():
+        found = network.layers(seen.permute(2, 0, 1)[None], ["relu1_1", "relu2_1"])
+    for maps in found.values():
+        means = maps.mean((0, 2, 3))
+        torch.testing.assert_close(
+            means[means > 0], torch.ones_like(means[means > 0]), rtol=1e-3, atol=0
+        )
+    again, other = (zoo.features("random", ["conv1_1"], seed=seed) for seed in (1, 2))
+    assert torch.equal(again.features[0].weight, network.features[0].weight)
+    assert not torch.equal(other.features[0].weight, network.features[0].weight)
+    with pytest.raises(ValueError, match="features: got 'vgg16'"):
+        zoo.features("vgg16", ["conv1_1"])
+    with pytest.raises(ValueError, match="layers: got 'fire2'"):
+        zoo.features("vgg19", ["fire2"])
+
+
 # ---- drawing ------------------------------------------------------------------------------------
 
 QUICK = StyleSettings(size=48, steps=5, scales=2, precision="fp32")
@@ -236,6 +256,18 @@ def test_both_energies_make_the_picture(random_vgg, pictures):
         )[0].permute(1, 2, 0)
     )  # fmt: skip
     assert np.abs(kept / 255 - content).mean() < 0.1 < np.abs(image / 255 - content).mean()
+
+
+def test_weights_of_layers_say_which_count(random_vgg, pictures):
+    both = replace(QUICK, style_layers=("conv1_1", "conv2_1"))
+    alike, _ = draw(random_vgg, pictures, both)
+    np.testing.assert_array_equal(
+        draw(random_vgg, pictures, replace(both, layer_weights=(3.0, 3.0)))[0], alike
+    )
+    lower, _ = draw(random_vgg, pictures, replace(both, style_layers=("conv1_1",)))
+    first, _ = draw(random_vgg, pictures, replace(both, layer_weights=(1.0, 0.0)))
+    np.testing.assert_array_equal(first, lower)
+    assert np.abs(lower.astype(int) - alike).mean() > 1
 
 
 def test_the_same_seed_draws_the_same(random_vgg, pictures):
@@ -288,6 +320,9 @@ def test_colours_are_kept(random_vgg, pictures):
         ({"size": 40, "scales": 3}, "scales: got 3 for 40 pixels"),
         ({"style_weight": -1.0}, "style_weight: got -1.0"),
         ({"content_weight": float("nan")}, "content_weight: got nan"),
+        ({"layer_weights": (1.0,)}, "layer_weights: got .*one for each of conv1_1, conv2_1"),
+        ({"layer_weights": (0.0, 0.0, 0.0)}, "layer_weights: got .*one above it"),
+        ({"layer_weights": (1.0, -1.0, 1.0)}, "layer_weights: got .*at least 0"),
         ({"optimizer": "sgd"}, "optimizer: got 'sgd'"),
         ({"content_layers": (), "style_layers": ()}, "style_layers: got none"),
     ],

@@ -2,7 +2,8 @@
 
     python code/scripts/gallery.py FOLDER
 
-FOLDER holds the photographs and paintings by the names below. Each picture is made by the command
+FOLDER holds the photographs and paintings by the names below, which book/gallery.md says where to
+find. Each picture is made by the command
 that the gallery shows under it; those that are there already are not made again.
 """
 
@@ -21,13 +22,15 @@ from upconv.cli import main as upconv
 
 PICTURES = Path(__file__).parents[2] / "book" / "_static" / "gallery"
 COMMANDS = (
-    "upconv stylize rainier.jpg starry_night.jpg -o night.jpg --size 960 --weight 30",
-    "upconv stylize rainier.jpg wave.jpg -o print.jpg --size 960 --weight 30",
     "upconv stylize rainier.jpg the_scream.jpg -o dusk.jpg --size 960 --weight 100",
-    "upconv stylize rainier.jpg composition_vii.jpg -o colours.jpg --size 960 --weight 100",
-    "upconv stylize rainier.jpg starry_night.jpg -o strokes.jpg --size 960 --weight 100"
-    " --preserve-color",
-    "upconv stylize wave.jpg composition_vii.jpg -o storm.jpg --size 928 --weight 30",
+    "upconv stylize shipwreck.jpg wave.jpg -o storm.jpg --size 960 --weight 30",
+    "upconv stylize rainier.jpg composition_vii.jpg -o valley.jpg --size 960 --weight 100",
+    "upconv stylize hubble_deep_field.jpg starry_night.jpg -o deep_field.jpg --size 960"
+    " --weight 100 --features squeezenet",
+    "upconv stylize rainier.jpg starry_night.jpg -o night.jpg --size 960 --weight 100"
+    " --features squeezenet",
+    "upconv stylize shipwreck.jpg starry_night.jpg -o wreck.jpg --size 960 --weight 100"
+    " --features squeezenet --preserve-color",
 )
 
 

@@ -1,4 +1,4 @@
-"""The command line: upconv train, evaluate, predict, sample, data."""
+"""The command line: upconv train, evaluate, predict, sample, stylize, data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from upconv.zoo import GENERATOR_SCALES, GENERATORS, NETWORKS, SCALES
+from upconv.zoo import FEATURES, GENERATOR_SCALES, GENERATORS, NETWORKS, SCALES
 
 SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
 DRAWN = ("digits", "digit_crops", "mnist", "fashion_mnist", "folder")  # what generators learn from
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what stylize writes
 LARGE = 1024**2  # pixels from which an image is predicted tile by tile
 
@@ -129,19 +128,24 @@ def make_parser() -> argparse.ArgumentParser:
         "--weight", type=float, default=10.0, help="of the style; the content's is 1 [10]"
     )
     stylize.add_argument(
-        "--layers", default=",".join(STYLE_LAYERS),
-        help=f"layers of the style, by the papers' names [{','.join(STYLE_LAYERS)}]",
+        "--features", choices=FEATURES, default="vgg19",
+        help="what the style is measured by: vgg19 (548 MB to fetch), squeezenet (5 MB, wider "
+        "swirls, faster) or random (nothing to fetch, texture only) [vgg19]",
     )  # fmt: skip
     stylize.add_argument(
-        "--content-layer", default="conv3_1", help="layer of the content [conv3_1]"
-    )
+        "--layers", metavar="NAME,...",
+        help=f"layers of the style, by the papers' names [{','.join(FEATURES['vgg19'][1])}; "
+        f"squeezenet {','.join(FEATURES['squeezenet'][1])}]",
+    )  # fmt: skip
+    stylize.add_argument(
+        "--content-layer", metavar="NAME",
+        help=f"layer of the content [{FEATURES['vgg19'][0]}; "
+        f"squeezenet {FEATURES['squeezenet'][0]}]",
+    )  # fmt: skip
     stylize.add_argument("--steps", type=_positive, default=30, help="steps of L-BFGS [30]")
     stylize.add_argument("--smooth", type=float, default=0.0, help="weight of smoothness [0]")
     stylize.add_argument(
         "--preserve-color", action="store_true", help="the style's strokes, the content's colours"
-    )
-    stylize.add_argument(
-        "--random", action="store_true", help="random weights: nothing to download, texture only"
     )
     stylize.add_argument("--seed", type=int, default=0, help="of random weights [0]")
     stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
@@ -382,12 +386,11 @@ def _sample(options: argparse.Namespace) -> None:
 def _stylize(options: argparse.Namespace) -> None:
     import shutil
 
-    import torch
     from PIL import Image
 
-    from upconv.data import photo, read_image
+    from upconv import zoo
+    from upconv.data import read_image
     from upconv.files import write_atomically
-    from upconv.torch import VGG19, he_initialise, load_style_weights, normalise_activations
     from upconv.training import StyleSettings, stylize
 
     out = options.out
@@ -397,11 +400,14 @@ def _stylize(options: argparse.Namespace) -> None:
         if not 0 <= value < float("inf"):
             raise UsageError(f"{option}: got {value}, expected a number of at least 0")
     content, style = read_image(options.content), read_image(options.style)
-    layers = tuple(name.strip() for name in options.layers.split(",") if name.strip())
-    longest = max(content.shape[:2])
-    size = min(options.size, longest)
+    content_layer, layers = FEATURES[options.features]
+    if options.content_layer is not None:
+        content_layer = options.content_layer
+    if options.layers is not None:
+        layers = tuple(name.strip() for name in options.layers.split(",") if name.strip())
+    size = min(options.size, max(content.shape[:2]))
     settings = StyleSettings(
-        content_layers=(options.content_layer,),
+        content_layers=(content_layer,),
         style_layers=layers,
         style_weight=options.weight,
         variation_weight=options.smooth,
@@ -412,22 +418,7 @@ def _stylize(options: argparse.Namespace) -> None:
         preserve_colour=options.preserve_color,
         seed=options.seed,
     )
-    with torch.device("meta"):
-        tags = VGG19().tags
-    convolutions = [tag for tag in tags if tag.startswith("conv")]
-    asked = [("--content-layer", options.content_layer), *(("--layers", name) for name in layers)]
-    for option, name in asked:
-        if name not in tags:
-            raise UsageError(f"{option}: got {name}, expected names such as conv3_1 or relu4_2")
-    last = max((name.replace("relu", "conv") for _, name in asked), key=convolutions.index)
-    torch.manual_seed(options.seed)
-    network = VGG19(last=last, padding="reflect")
-    if options.random:
-        he_initialise(network)
-        seen = torch.tensor(photo("astronaut", 128, gray=False), dtype=torch.float32)
-        normalise_activations(network, seen.permute(2, 0, 1)[None])
-    else:
-        load_style_weights(network)
+    network = zoo.features(options.features, (content_layer, *layers), options.seed)
     folder = out.with_name(f".{out.stem}.run")
     if folder.exists() and not options.resume:
         shutil.rmtree(folder)

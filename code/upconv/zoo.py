@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ GENERATORS: dict[str, str] = {"dcgan": "Generator"}
 GENERATOR_SCALES: dict[str, dict[str, int]] = {
     "cpu": {"size": 32, "width": 32},
     "gpu": {"size": 64, "width": 128},
+}
+
+# What a style is measured by: name → content layer and style layers, called as in the papers.
+FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "vgg19": ("conv3_1", ("conv1_1", "conv2_1", "conv3_1")),
+    "squeezenet": ("fire5", ("conv1", "fire2", "fire3", "fire5")),
+    "random": ("conv3_1", ("conv1_1", "conv2_1", "conv3_1")),
 }
 
 # One set of sizes for each kind of machine; nothing else differs between them.
@@ -78,6 +86,49 @@ def build_generator(name: str, framework: str = "torch", **options: Any) -> Any:
     """
     one_of("network", name, list(GENERATORS))
     return getattr(_room(framework), GENERATORS[name])(**options)
+
+
+def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
+    """The encoder by whose maps a style is measured, in PyTorch, as deep as the layers ask for.
+
+    Parameters
+    ----------
+    name
+        "vgg19" and "squeezenet" have ImageNet's weights. "random" is a VGG-19 with He's weights
+        of this seed, scaled to mean activations of 1: nothing is fetched.
+    layers
+        The papers' names: "conv1_1" to "relu5_4" of VGG-19; "conv1", "fire2" to "fire9".
+
+    Raises
+    ------
+    ValueError
+        For a name or a layer that is not known.
+    DataUnavailable
+        If the weights are not here and cannot be fetched.
+    """
+    one_of("features", name, list(FEATURES))
+    import torch
+
+    from upconv import data
+    from upconv import torch as room
+
+    if name == "squeezenet":
+        network = room.SqueezeNet()
+        for layer in layers:
+            one_of("layers", layer, list(network.tags))
+        return room.load_imagenet(network, name)
+    with torch.device("meta"):
+        tags = list(room.VGG19().tags)
+    for layer in layers:
+        one_of("layers", layer, tags)
+    last = max(layers, key=tags.index, default="conv1_1").replace("relu", "conv")
+    if name == "vgg19":
+        return room.load_style_weights(room.VGG19(last=last, padding="reflect"))
+    torch.manual_seed(seed)
+    network = room.VGG19(last=last, padding="reflect")
+    room.he_initialise(network)
+    seen = torch.tensor(data.photo("astronaut", 128, gray=False), dtype=torch.float32)
+    return room.normalise_activations(network, seen.permute(2, 0, 1)[None])
 
 
 def _room(framework: str) -> Any:

@@ -30,6 +30,7 @@ class StyleSettings:
 
     content_layers: tuple[str, ...] = ("conv3_1",)
     style_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1")
+    layer_weights: tuple[float, ...] = ()  # of style_layers among each other; none: all alike
     content_weight: float = 1.0
     style_weight: float = 10.0
     variation_weight: float = 0.0
@@ -54,6 +55,14 @@ class StyleSettings:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
+        if self.layer_weights:
+            usable = all(math.isfinite(value) and value >= 0 for value in self.layer_weights)
+            if not (usable and any(self.layer_weights)):
+                expected = "numbers of at least 0, one above it"
+                raise ValueError(f"layer_weights: got {self.layer_weights}, expected {expected}")
+            if len(self.layer_weights) != len(self.style_layers):
+                expected = f"one for each of {', '.join(self.style_layers)}"
+                raise ValueError(f"layer_weights: got {self.layer_weights}, expected {expected}")
         if not (self.content_layers or self.style_layers):
             raise ValueError("style_layers: got none and no content_layers, expected one or more")
         one_of("start", self.start, ("content", "noise"))
@@ -116,9 +125,10 @@ class Energy:
             maps = network.layers(style, settings.style_layers)
             grey = network.layers(torch.full_like(style, 0.5), settings.style_layers)
             self.style = {name: mean_gram(maps[name].float()) for name in settings.style_layers}
-            self.worth = {
-                name: style_energy_of(grey[name].float(), self.style[name])
-                for name in settings.style_layers
+            weights = settings.layer_weights or (1.0,) * len(settings.style_layers)
+            self.share = {
+                name: weight / sum(weights) / style_energy_of(grey[name].float(), self.style[name])
+                for name, weight in zip(settings.style_layers, weights, strict=True)
             }
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -135,7 +145,7 @@ class Energy:
         )
         style = sum(
             (
-                (style_energy_of(maps[name].float(), wanted) / self.worth[name]).sum()
+                (self.share[name] * style_energy_of(maps[name].float(), wanted)).sum()
                 for name, wanted in self.style.items()
             ),
             zero,
@@ -143,7 +153,7 @@ class Energy:
         variation = total_variation(image).sum() if settings.variation_weight else zero
         return (
             settings.content_weight * content / max(1, len(self.content)),
-            settings.style_weight * style / max(1, len(self.style)),
+            settings.style_weight * style,
             settings.variation_weight * variation,
         )
 
