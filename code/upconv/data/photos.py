@@ -16,6 +16,7 @@ PHOTOS = {
     "gravel": "skimage",
     "moon": "skimage",
     "rocket": "skimage",
+    "tissue": "skimage",
     "temple": "sklearn",
     "flower": "sklearn",
 }
@@ -72,5 +73,5 @@ def _read(name: str) -> np.ndarray:
     else:
         import skimage.data
 
-        image = getattr(skimage.data, name)()
+        image = getattr(skimage.data, {"tissue": "immunohistochemistry"}.get(name, name))()
     return image.astype(np.float64) / 255.0

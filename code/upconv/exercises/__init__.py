@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-CHAPTERS = tuple(f"chapter{number:02d}" for number in range(1, 7))
+CHAPTERS = tuple(f"chapter{number:02d}" for number in range(1, 8))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,195 @@
+"""Pictures of style transfer: where a network is read, what its layers keep, what is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon, Rectangle
+
+from upconv.figures.style import COLOURS, INK, number_grid, show_image
+
+_BLOCKS = (COLOURS.blue, COLOURS.sky, COLOURS.green, COLOURS.orange, COLOURS.red)
+
+
+def network(
+    layers: Mapping[str, tuple[int, int]], reads: Mapping[str, tuple[Sequence[str], str]]
+) -> Figure:
+    """A network as a row of slabs, and under it who reads which of them.
+
+    Parameters
+    ----------
+    layers
+        Name, like "conv3_1" → channels and stride, in order.
+    reads
+        Words for the margin → the layers read, and a colour.
+    """
+    figure, ax = plt.subplots(figsize=(7.6, 1.9 + 0.34 * len(reads)))
+    x, middles, ends = 0.0, {}, []
+    for block, names in groupby(layers, key=lambda name: name.split("_")[0][-1]):
+        begin = x
+        for name in names:
+            channels, stride = layers[name]
+            wide, tall = 0.12 + 0.05 * np.log2(channels / 64), 1.9 * 0.62 ** np.log2(stride)
+            lean = 0.3 * tall
+            corners = [(x, 0), (x + lean, lean * 0.6), (x + lean, lean * 0.6 + tall), (x, tall)]
+            colour = _BLOCKS[int(block) - 1]
+            ax.add_patch(Polygon(corners, fc=colour, ec="white", lw=0.8, alpha=0.85))
+            side = [(x, 0), (x + wide, 0), (x + wide, tall), (x, tall)]
+            ax.add_patch(Polygon(side, fc=colour, ec="white", lw=0.8))
+            middles[name] = x + wide / 2
+            x += wide + 0.26
+        ends.append((begin, x))
+        ax.text(
+            (begin + x - 0.26) / 2, 2.75, f"block {block}\n{channels} channels\nstride {stride}",
+            ha="center", va="center", fontsize=8, color=INK,
+        )  # fmt: skip
+        x += 0.28
+    for name, middle in middles.items():
+        number = name.split("_")[1]
+        ax.text(middle, -0.16, number, ha="center", va="top", fontsize=7.5, color=INK)
+    ax.text(-0.25, -0.16, "convolution", ha="right", va="top", fontsize=7.5, color=INK)
+    for row, (words, (names, colour)) in enumerate(reads.items()):
+        y = -0.72 - 0.44 * row
+        ax.plot([0, x - 0.5], [y, y], color=COLOURS.grey, lw=0.5, alpha=0.6, zorder=0)
+        ax.plot([middles[name] for name in names], [y] * len(names), "o", color=colour, ms=8)
+        ax.text(-0.25, y, words, ha="right", va="center", fontsize=8.5, color=INK)
+    ax.set_xlim(-2.75, x - 0.2)
+    ax.set_ylim(-0.95 - 0.44 * (len(reads) - 1), 3.2)
+    ax.set_axis_off()
+    return figure
+
+
+def sheet(
+    rows: Mapping[str, Sequence[np.ndarray]],
+    columns: Sequence[str] = (),
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> Figure:
+    """Pictures of one size in rows, each row with a name, each column with a title.
+
+    Parameters
+    ----------
+    rows
+        Name → pictures (H, W, 3), uint8; a row may have fewer than another.
+    words
+        Name → a line under each picture.
+    """
+    count = max(map(len, rows.values()))
+    first = next(iter(rows.values()))[0]
+    named = any(rows)
+    width = (7.6 - (0.9 if named else 0)) / count
+    under = 0.2 if words else 0.0
+    height = width * first.shape[0] / first.shape[1] + under + 0.06
+    titled = 0.19 * (1 + max((title.count("\n") for title in columns), default=-1))
+    figure, axes = plt.subplots(
+        len(rows), count, figsize=(7.6, height * len(rows) + titled + 0.05), squeeze=False
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for place, ax in enumerate(line):
+            if place >= len(pictures):
+                ax.set_axis_off()
+                continue
+            show_image(ax, pictures[place])
+            if words and words.get(name):
+                ax.set_xlabel(words[name][place], fontsize=8, labelpad=2, color=INK)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for ax, title in zip(axes[0], columns, strict=False):
+        ax.set_title(title, fontsize=9)
+    return figure
+
+
+def matrices(panels: Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]) -> Figure:
+    """Tables of numbers as heat maps: title → values, names of rows, names of columns."""
+    sizes = [values.shape for values, _, _ in panels.values()]
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(7.6, 0.95 + 0.42 * max(rows for rows, _ in sizes)), squeeze=False,
+        width_ratios=[columns + 1.6 for _, columns in sizes],
+    )  # fmt: skip
+    for ax, (title, (values, rows, columns)) in zip(axes[0], panels.items(), strict=True):
+        number_grid(
+            ax, values, fmt="{:.2f}", cmap="YlOrBr", fontsize=9, vmin=0.0, vmax=1.6
+        )  # fmt: skip
+        ax.set_title(title, fontsize=9.5)
+        ax.set_xticks(range(len(columns)), columns, fontsize=8)
+        ax.set_yticks(range(len(rows)), rows, fontsize=8)
+        ax.tick_params(length=0)
+        ax.set_aspect("auto")
+        ax.set_xlabel("judged at", fontsize=8.5)
+    axes[0, 0].set_ylabel("drawn from", fontsize=8.5)
+    return figure
+
+
+def same_gram(pictures: Mapping[str, np.ndarray], grams: Mapping[str, np.ndarray]) -> Figure:
+    """Pictures above the Gram matrices of their maps, (K, K), on one scale."""
+    figure, axes = plt.subplots(2, len(pictures), figsize=(7.6, 7.6 / len(pictures) * 1.75))
+    top = max(np.abs(gram).max() for gram in grams.values())
+    for (above, below), (name, picture) in zip(axes.T, pictures.items(), strict=True):
+        show_image(above, picture, name)
+        below.imshow(np.sqrt(np.abs(grams[name]) / top), cmap="magma", vmin=0, vmax=1)
+        below.set_xticks([])
+        below.set_yticks([])
+        below.spines[:].set_visible(False)
+        count = len(grams[name])
+        below.set_xlabel(f"{count} × {count} channels", fontsize=8)
+    return figure
+
+
+def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
+    """Content and style energy over the gradients taken, one line an optimiser: name → both."""
+    figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.7), sharex=True)
+    for place, (name, (content, style)) in enumerate(curves.items()):
+        colour = (COLOURS.blue, COLOURS.red, COLOURS.green)[place]
+        content, style = np.asarray(content), np.asarray(style)
+        for ax, values in zip(axes, (content, style, content + style), strict=True):
+            ax.plot(np.arange(1, len(values) + 1), values, color=colour, lw=1.6, label=name)
+    for ax, title in zip(axes, ("content", "style", "their sum"), strict=True):
+        ax.set_title(title)
+        ax.set_xlabel("gradients")
+        ax.set_yscale("log")
+        ax.grid(axis="y")
+    axes[0].set_ylim(bottom=1e-3)
+    axes[0].set_ylabel("energy, weighted")
+    axes[0].legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def sizes(sides: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
+    """Style energies of crops over the side of the crop, relative to that of the smallest."""
+    figure, ax = plt.subplots(figsize=(5.2, 2.9))
+    colours = (COLOURS.red, COLOURS.blue, COLOURS.green)
+    for (name, values), colour in zip(curves.items(), colours, strict=False):
+        ax.plot(sides, np.asarray(values) / values[0], "o-", color=colour, label=name)
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks(sides, [str(side) for side in sides])
+    ax.set_xlabel("side of the picture, pixels")
+    ax.set_ylabel("style energy, smallest = 1")
+    ax.legend(fontsize=8.5)
+    ax.grid(axis="y")
+    return figure
+
+
+def balance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
+    """What each layer has of the whole style energy: one bar a formula, one part a layer."""
+    figure, ax = plt.subplots(figsize=(7.6, 0.6 + 0.44 * len(shares)))
+    for row, parts in enumerate(shares.values()):
+        left = 0.0
+        for colour, (layer, share) in zip(_BLOCKS, parts.items(), strict=False):
+            ax.add_patch(Rectangle((left, row - 0.36), share, 0.72, fc=colour, ec="white"))
+            if share > 0.07:
+                ax.text(
+                    left + share / 2, row, f"{layer}  {share:.0%}", ha="center", va="center",
+                    color="white", fontsize=8, weight="bold",
+                )  # fmt: skip
+            left += share
+    ax.set_yticks(range(len(shares)), list(shares), fontsize=9)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xticks([])
+    ax.spines[:].set_visible(False)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(len(shares) - 0.5, -0.5)
+    return figure
