@@ -161,6 +161,10 @@ def test_pictures_of_every_kind_are_painted(tmp_path, monkeypatch, capsys):
         size = (40, 60) if name == "turned.jpg" else (60, 40)
         assert Image.open(tmp_path / f"out-{name}").size == size
         assert f"out-{name}: {size[0]} × {size[1]}" in capsys.readouterr().out
+    # A layer so deep that only one scale is left of such small pictures.
+    assert main(["stylize", "turned.jpg", "style.png", "-o", "deep.png", "--steps", "2",
+                 "--content-layer", "relu5_1", *random]) == 0  # fmt: skip
+    (tmp_path / "deep.png").unlink()
     assert {path.name for path in tmp_path.iterdir()} == {
         "style.png", *kinds, *(f"out-{name}" for name in kinds)
     }  # fmt: skip

@@ -198,6 +198,14 @@ def test_normalised_activations_have_mean_one(padding):
         )
 
 
+def test_strides_are_those_of_the_maps():
+    image = torch.rand(1, 3, 64, 96)
+    for network in (in_torch.VGG19(0.05), in_torch.SqueezeNet(0.1)):
+        for name, maps in network.layers(image, network.tags).items():
+            stride = network.stride(name)
+            assert maps.shape[2:] == (64 // stride, 96 // stride)
+
+
 def test_random_features_are_scaled_and_seeded():
     network = zoo.features("random", ["relu2_1", "conv1_2"], seed=1)
     assert list(network.tags)[-1] == "relu2_1"  # no deeper than asked for
@@ -338,5 +346,11 @@ def test_bad_pictures_are_refused(random_vgg, pictures):
         draw(random_vgg, (content[..., 0], style))
     with pytest.raises(ValueError, match=r"style: got \(50, 9\) pixels"):
         draw(random_vgg, (content, style[:, :9]))
-    with pytest.raises(ValueError, match="names: got 'conv4_2'"):
+    with pytest.raises(ValueError, match="name: got 'conv4_2'"):
         draw(random_vgg, pictures, replace(QUICK, content_layers=("conv4_2",)))
+    with pytest.raises(ValueError, match=r"coarsest image has 16 pixels .* at least 32 for fire9"):
+        draw(
+            in_torch.SqueezeNet(0.1),
+            pictures,
+            replace(QUICK, style_layers=("fire3", "fire9"), content_layers=()),
+        )

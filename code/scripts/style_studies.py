@@ -110,8 +110,8 @@ def likeness(image: np.ndarray, content: np.ndarray) -> float:
 
 def from_noise(features: str, **chosen: Any) -> StyleSettings:
     """Settings to draw out of noise."""
-    smooth = SMOOTH[features]
-    return replace(SETTINGS, start="noise", steps=60, variation_weight=smooth, **chosen)
+    noise = replace(SETTINGS, start="noise", steps=60, variation_weight=SMOOTH[features])
+    return replace(noise, **chosen)
 
 
 def reconstructions(study: Study) -> None:
@@ -180,7 +180,13 @@ def names(study: Study) -> None:
         for seed in SEEDS:
             network = study.network("random", seed, chosen)
             settings = from_noise(
-                "random", size=SIDE // 2, content_layers=(layer,), style_layers=VGG, seed=seed
+                "random",
+                size=SIDE // 2,
+                scales=1,
+                steps=30,
+                content_layers=(layer,),
+                style_layers=VGG,
+                seed=seed,
             )
             image = study.draw(network, temple, settings, layer=layer)
             study.runs[-1]["likeness"] = likeness(image, temple)

@@ -405,20 +405,23 @@ def _stylize(options: argparse.Namespace) -> None:
         content_layer = options.content_layer
     if options.layers is not None:
         layers = tuple(name.strip() for name in options.layers.split(",") if name.strip())
+    network = zoo.features(options.features, (content_layer, *layers), options.seed)
     size = min(options.size, max(content.shape[:2]))
+    # Up to three scales, as long as the coarsest still shows something, to every layer.
+    shortest = min(size * min(image.shape[:2]) / max(image.shape[:2]) for image in (content, style))
+    deepest = max(network.stride(name) for name in (content_layer, *layers))
+    scales = min(3, (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length())
     settings = StyleSettings(
         content_layers=(content_layer,),
         style_layers=layers,
         style_weight=options.weight,
         variation_weight=options.smooth,
         size=size,
-        # Three scales, as long as the coarsest still shows something.
-        scales=max(1, min(3, (size // 64).bit_length())),
+        scales=max(1, scales),
         steps=options.steps,
         preserve_colour=options.preserve_color,
         seed=options.seed,
     )
-    network = zoo.features(options.features, (content_layer, *layers), options.seed)
     folder = out.with_name(f".{out.stem}.run")
     if folder.exists() and not options.resume:
         shutil.rmtree(folder)

@@ -7,6 +7,7 @@ checkpoints load as they are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import torch
@@ -83,6 +84,12 @@ class Encoder(nn.Module):
             if index in wanted:
                 found[wanted[index]] = x
         return {name: found[name] for name in names}
+
+    def stride(self, name: str) -> int:
+        """Pixels of the image from one place of a layer's map to the next."""
+        one_of("name", name, list(self.tags))
+        strides = (getattr(layer, "stride", 1) for layer in self.features[: self.tags[name] + 1])
+        return math.prod(stride if isinstance(stride, int) else stride[0] for stride in strides)
 
 
 class _VGG(Encoder):

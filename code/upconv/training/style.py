@@ -187,7 +187,8 @@ def stylize(
     Raises
     ------
     ValueError
-        If an image is not (H, W, 3) uint8 or below 16 pixels on a side.
+        If an image is not (H, W, 3) uint8, below 16 pixels on a side, or too small at its
+        coarsest for the layers.
     Diverged
         If the energy is no number any more.
     BadCheckpoint
@@ -199,6 +200,13 @@ def stylize(
             raise ValueError(f"{name}: got {got}, expected (H, W, 3), uint8")
         if min(image.shape[:2]) < 16:
             raise ValueError(f"{name}: got {image.shape[:2]} pixels, expected at least 16 a side")
+    coarsest = min(
+        min(to_tensor(image, settings.sides()[0]).shape[2:]) for image in (content, style)
+    )
+    for name in (*settings.content_layers, *settings.style_layers):
+        if coarsest < 2 * (stride := network.stride(name)):
+            got = f"{settings.scales}, so that the coarsest image has {coarsest} pixels on a side"
+            raise ValueError(f"scales: got {got}, expected at least {2 * stride} for {name}")
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
     network = network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
