@@ -17,9 +17,9 @@ import time
 import numpy as np
 import torch
 
-from upconv import data
+from upconv import data, zoo
 from upconv.data.download import find
-from upconv.torch import VGG19, he_initialise, load_style_weights, normalise_activations
+from upconv.torch import VGG19
 from upconv.training import StyleSettings, stylize
 from upconv.training.style import Energy, to_tensor
 
@@ -31,13 +31,9 @@ STEPS = (9, 12, 15, 18, 21, 24, 30, 40, 60)
 
 def features() -> tuple[VGG19, str]:
     """VGG-19's ImageNet weights where they are at hand, else random ones."""
-    network = VGG19(last="conv3_1", padding="reflect")
-    if find("vgg19_norm_conv3_1.npz"):
-        return load_style_weights(network), "VGG-19, ImageNet"
-    torch.manual_seed(0)
-    he_initialise(network)
-    seen = torch.tensor(data.photo("astronaut", 128, gray=False), dtype=torch.float32)
-    return normalise_activations(network, seen.permute(2, 0, 1)[None]), "VGG-19, random"
+    mirrored = find("vgg19_norm_conv3_1.npz")
+    name, weights = ("vgg19", "ImageNet") if mirrored else ("random", "random")
+    return zoo.features(name, StyleSettings().style_layers), f"VGG-19, {weights}"
 
 
 def pictures(size: int) -> tuple[np.ndarray, np.ndarray]:

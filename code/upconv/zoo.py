@@ -95,7 +95,7 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
     ----------
     name
         "vgg19" and "squeezenet" have ImageNet's weights. "random" is a VGG-19 with He's weights
-        of this seed, scaled to mean activations of 1: nothing is fetched.
+        of this seed, every channel scaled to mean 0 and variance 1: nothing is fetched.
     layers
         The papers' names: "conv1_1" to "relu5_4" of VGG-19; "conv1", "fire2" to "fire9".
 
@@ -128,7 +128,7 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
     network = room.VGG19(last=last, padding="reflect")
     room.he_initialise(network)
     seen = torch.tensor(data.photo("astronaut", 128, gray=False), dtype=torch.float32)
-    return room.normalise_activations(network, seen.permute(2, 0, 1)[None])
+    return room.standardise_activations(network, seen.permute(2, 0, 1)[None])
 
 
 def _room(framework: str) -> Any:

@@ -22,7 +22,7 @@ from upconv.torch.fcn import (
     upsampling,
 )
 from upconv.torch.unet import UNet
-from upconv.torch.weights import load_imagenet, load_style_weights, normalise_activations
+from upconv.torch.weights import load_imagenet, load_style_weights, standardise_activations
 
 __all__ = [
     "ENCODERS",
@@ -46,7 +46,7 @@ __all__ = [
     "he_initialise",
     "load_imagenet",
     "load_style_weights",
-    "normalise_activations",
     "pad_to_multiple",
+    "standardise_activations",
     "upsampling",
 ]

@@ -91,25 +91,25 @@ def vgg19_normalised(path) -> dict[str, torch.Tensor]:
 
 
 @torch.inference_mode()
-def normalise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
-    """Rescale an encoder of convolutions and ReLUs, in place, to mean activations of 1.
+def standardise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
+    """Rescale an encoder of convolutions and ReLUs, in place: every channel gets mean 0, variance 1.
 
-    Every channel of every layer is divided by its mean over the images and the next layer makes
-    up for it: Gatys, Ecker & Bethge (2016), section 2. Channels that never fire stay as they are.
+    Before the ReLU and over the images, layer by layer; for random weights, as Mishkin & Matas
+    (2016) have it for training. Gatys et al. divide by the mean after the ReLU: with random
+    weights some channels hardly ever fire, and such a channel would then outweigh all others.
+    A channel that never changes is left as it is.
 
     Parameters
     ----------
     images : (N, 3, H, W), in [0, 1]
     """
-    x, before = (images - encoder.mean) / encoder.std, None
+    x = (images - encoder.mean) / encoder.std
     for layer in encoder.features:
         if isinstance(layer, nn.Conv2d):
-            if before is not None:
-                layer.weight *= before.view(-1, 1, 1)
-            means = layer(x).relu().mean((0, 2, 3))
-            before = torch.where(means > 0, means, 1.0)
-            layer.weight /= before.view(-1, 1, 1, 1)
-            layer.bias /= before
+            deviation, mean = torch.std_mean(layer(x), (0, 2, 3), correction=0)
+            deviation = torch.where(deviation > 0, deviation, 1.0)
+            layer.weight /= deviation.view(-1, 1, 1, 1)
+            layer.bias.sub_(mean).div_(deviation)
         x = layer(x)
     return encoder
 
