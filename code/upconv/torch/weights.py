@@ -92,7 +92,7 @@ def vgg19_normalised(path) -> dict[str, torch.Tensor]:
 
 @torch.inference_mode()
 def standardise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
-    """Rescale an encoder of convolutions and ReLUs, in place: every channel gets mean 0, variance 1.
+    """Rescale an encoder of convolutions and ReLUs, in place: each channel to mean 0, variance 1.
 
     Before the ReLU and over the images, layer by layer; for random weights, as Mishkin & Matas
     (2016) have it for training. Gatys et al. divide by the mean after the ReLU: with random
