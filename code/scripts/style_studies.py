@@ -21,6 +21,7 @@ import torch
 
 from upconv import data, results, zoo
 from upconv.files import write_atomically
+from upconv.torch.encoders import Encoder
 from upconv.torch.style import content_energy, style_energy
 from upconv.training import StyleSettings, stylize
 from upconv.training.style import to_tensor
@@ -50,17 +51,16 @@ class Study:
 
     def __init__(self, style: np.ndarray) -> None:
         self.style = style
-        self.networks: dict[str, Any] = {}
+        self.networks: dict[tuple[str, int], Encoder] = {}
         self.runs: list[dict[str, Any]] = []
         self.pictures: list[np.ndarray] = []
 
-    def network(self, name: str, seed: int = 0, layers: tuple[str, ...] = ()):
+    def network(self, name: str, seed: int = 0) -> Encoder:
         """A network by its name, as deep as any study needs it."""
-        key = f"{name}{seed}{layers}"
-        if key not in self.networks:
-            layers = layers or (SQUEEZENET if name == "squeezenet" else VGG)
-            self.networks[key] = zoo.features(name, layers, seed)
-        return self.networks[key]
+        if (name, seed) not in self.networks:
+            layers = SQUEEZENET if name == "squeezenet" else VGG
+            self.networks[name, seed] = zoo.features(name, layers, seed)
+        return self.networks[name, seed]
 
     def draw(self, network, content: np.ndarray, settings: StyleSettings, **row: Any) -> np.ndarray:
         """A picture, kept if its seed is the first, and a row of the result."""
@@ -174,21 +174,15 @@ def layers(study: Study) -> None:
 
 
 def names(study: Study) -> None:
-    """W7.1: "conv4_2" and what it is mistaken for. Random weights: all 16 layers are needed."""
-    temple, chosen = photograph("temple"), ("conv2_2", "conv4_2", "conv5_2")
-    for layer in chosen:
+    """W7.1: content from layers with the strides of conv2_2, conv4_2 and conv5_2, out of noise."""
+    temple, network = photograph("temple"), study.network("squeezenet")
+    _, style = zoo.FEATURES["squeezenet"]
+    for layer, like in (("relu1", "conv2_2"), ("fire5", "conv4_2"), ("fire9", "conv5_2")):
         for seed in SEEDS:
-            network = study.network("random", seed, chosen)
             settings = from_noise(
-                "random",
-                size=SIDE // 2,
-                scales=1,
-                steps=30,
-                content_layers=(layer,),
-                style_layers=VGG,
-                seed=seed,
+                "squeezenet", content_layers=(layer,), style_layers=style, seed=seed
             )
-            image = study.draw(network, temple, settings, layer=layer)
+            image = study.draw(network, temple, settings, layer=layer, like=like)
             study.runs[-1]["likeness"] = likeness(image, temple)
 
 

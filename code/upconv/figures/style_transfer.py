@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from upconv.figures.style import COLOURS, INK, number_grid, show_image
 
@@ -28,37 +29,40 @@ def network(
         Words for the margin → the layers read, and a colour.
     """
     figure, ax = plt.subplots(figsize=(7.6, 1.9 + 0.34 * len(reads)))
-    x, middles, ends = 0.0, {}, []
+    x, middles, small = 0.0, {}, {"va": "center", "fontsize": 8.5, "color": INK}
     for block, names in groupby(layers, key=lambda name: name.split("_")[0][-1]):
         begin = x
         for name in names:
             channels, stride = layers[name]
-            wide, tall = 0.12 + 0.05 * np.log2(channels / 64), 1.9 * 0.62 ** np.log2(stride)
-            lean = 0.3 * tall
-            corners = [(x, 0), (x + lean, lean * 0.6), (x + lean, lean * 0.6 + tall), (x, tall)]
-            colour = _BLOCKS[int(block) - 1]
-            ax.add_patch(Polygon(corners, fc=colour, ec="white", lw=0.8, alpha=0.85))
-            side = [(x, 0), (x + wide, 0), (x + wide, tall), (x, tall)]
-            ax.add_patch(Polygon(side, fc=colour, ec="white", lw=0.8))
+            wide, tall = 0.1 + 0.09 * np.log2(channels / 64), 1.9 * 0.62 ** np.log2(stride)
+            right, up, back = np.array([wide, 0]), np.array([0, tall]), tall * np.array([0.3, 0.18])
+            low, colour = np.array([x, 0]), _BLOCKS[int(block) - 1]
+            for corners, shade in (
+                ((low, low + right, low + right + up, low + up), 0.95),
+                ((low + up, low + up + right, low + up + right + back, low + up + back), 0.55),
+                (
+                    (low + right, low + right + back, low + right + back + up, low + right + up),
+                    0.75,
+                ),
+            ):
+                ax.add_patch(Polygon(corners, fc="white", ec="none"))
+                ax.add_patch(Polygon(corners, fc=colour, ec="white", lw=0.8, alpha=shade))
             middles[name] = x + wide / 2
-            x += wide + 0.26
-        ends.append((begin, x))
-        ax.text(
-            (begin + x - 0.26) / 2, 2.75, f"block {block}\n{channels} channels\nstride {stride}",
-            ha="center", va="center", fontsize=8, color=INK,
-        )  # fmt: skip
+            x += wide + 0.3
+        for row, text in enumerate((f"block {block}", f"{channels}", f"{stride}")):
+            ax.text((begin + x - 0.3) / 2, 3.1 - 0.33 * row, text, ha="center", **small)
         x += 0.28
     for name, middle in middles.items():
-        number = name.split("_")[1]
-        ax.text(middle, -0.16, number, ha="center", va="top", fontsize=7.5, color=INK)
-    ax.text(-0.25, -0.16, "convolution", ha="right", va="top", fontsize=7.5, color=INK)
+        ax.text(middle, -0.28, name.split("_")[1], ha="center", **small)
+    for y, words in ((2.77, "channels"), (2.44, "stride"), (-0.28, "convolution")):
+        ax.text(-0.25, y, words, ha="right", **small)
     for row, (words, (names, colour)) in enumerate(reads.items()):
         y = -0.72 - 0.44 * row
         ax.plot([0, x - 0.5], [y, y], color=COLOURS.grey, lw=0.5, alpha=0.6, zorder=0)
         ax.plot([middles[name] for name in names], [y] * len(names), "o", color=colour, ms=8)
-        ax.text(-0.25, y, words, ha="right", va="center", fontsize=8.5, color=INK)
+        ax.text(-0.25, y, words, ha="right", **small)
     ax.set_xlim(-2.75, x - 0.2)
-    ax.set_ylim(-0.95 - 0.44 * (len(reads) - 1), 3.2)
+    ax.set_ylim(-0.95 - 0.44 * (len(reads) - 1), 3.3)
     ax.set_axis_off()
     return figure
 
@@ -150,8 +154,11 @@ def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> F
         ax.set_title(title)
         ax.set_xlabel("gradients")
         ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
         ax.grid(axis="y")
-    axes[0].set_ylim(bottom=1e-3)
+    axes[0].set_ylim(bottom=1e-2)
     axes[0].set_ylabel("energy, weighted")
     axes[0].legend(fontsize=8, loc="lower right")
     return figure

@@ -43,10 +43,8 @@ class StyleExplorer(Explorer):
     state_names = ("sheet", "weight_names", "layer_names", "weight", "layer")
 
     sheet = traitlets.Unicode().tag(sync=True)
-    weight_names = traitlets.List(traitlets.Unicode(), minlen=WEIGHTS, maxlen=WEIGHTS).tag(
-        sync=True
-    )
-    layer_names = traitlets.List(traitlets.Unicode(), minlen=LAYERS, maxlen=LAYERS).tag(sync=True)
+    weight_names = _names(WEIGHTS)
+    layer_names = _names(LAYERS)
     weight = traitlets.Int(3, min=0, max=WEIGHTS - 1).tag(sync=True)
     layer = traitlets.Int(LAYERS - 1, min=0, max=LAYERS - 1).tag(sync=True)
 
