@@ -34,7 +34,7 @@ PHOTOS = ("temple", "coffee", "cat", "flower", "rocket", "astronaut")
 VGG = ("conv1_1", "conv2_1", "conv3_1")
 SQUEEZENET = ("conv1", "fire3", "fire5", "fire7", "fire9")
 # Weight of smoothness where a picture is drawn from noise: stride 2 at once leaves more open.
-SMOOTH = {"random": 0.03, "vgg19": 0.03, "squeezenet": 1.0}
+SMOOTH = {"vgg19": 0.03, "squeezenet": 1.0}
 
 
 def photograph(name: str) -> np.ndarray:
@@ -140,8 +140,9 @@ def textures(study: Study) -> None:
         for count in range(1, len(layers) + 1):
             for seed in SEEDS:
                 network = study.network(name, seed if name == "random" else 0)
+                # As smooth for all, or they could not be compared.
                 settings = from_noise(
-                    name, content_layers=(), style_layers=layers[:count], seed=seed
+                    "vgg19", content_layers=(), style_layers=layers[:count], seed=seed
                 )
                 image = study.draw(
                     network, temple, settings, features=name, layer=layers[count - 1]
