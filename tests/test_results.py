@@ -2,8 +2,11 @@
 
 import json
 import re
+import runpy
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from upconv import results
 
@@ -30,3 +33,17 @@ def test_a_stored_result_says_how_it_was_made(name):
     for run in stored["runs"]:
         assert {"seed", "seconds"} <= run.keys()
         assert re.fullmatch(r"[0-9a-f]{40}( with changes)?", run["commit"]), json.dumps(run)[:200]
+
+
+def test_the_gallery_shows_every_picture_above_its_command():
+    root = Path(__file__).parents[1]
+    script = runpy.run_path(str(root / "code/scripts/gallery.py"))
+    runs = {run["command"]: run for run in results.load("gallery")["runs"]}
+    assert set(runs) == set(script["COMMANDS"]) and len(runs) >= 6
+    page = (root / "book/gallery.md").read_text(encoding="utf-8")
+    shown = re.findall(r":::\{figure\} (\S+)\n.*?```\n(.*?)\n```", page, flags=re.DOTALL)
+    assert [command for _, command in shown] == list(script["COMMANDS"])
+    for picture, command in shown:
+        assert Path(picture).name == script["target"](command)
+        with Image.open(root / "book" / picture) as image:
+            assert list(image.size) == runs[command]["size"] and max(image.size) >= 768

@@ -130,7 +130,7 @@ def make_parser() -> argparse.ArgumentParser:
     stylize.add_argument(
         "--features", choices=FEATURES, default="vgg19",
         help="what the style is measured by: vgg19 (548 MB to fetch), squeezenet (5 MB, wider "
-        "swirls, faster) or random (nothing to fetch, texture only) [vgg19]",
+        "swirls, faster) or random (nothing to fetch; colours and grain) [vgg19]",
     )  # fmt: skip
     stylize.add_argument(
         "--layers", metavar="NAME,...",

@@ -8,7 +8,7 @@ from itertools import groupby
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Polygon
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from upconv.figures.style import COLOURS, INK, number_grid, show_image
@@ -106,7 +106,10 @@ def sheet(
     return figure
 
 
-def matrices(panels: Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]]) -> Figure:
+def matrices(
+    panels: Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]],
+    labels: tuple[str, str] = ("drawn from", "judged at"),
+) -> Figure:
     """Tables of numbers as heat maps: title → values, names of rows, names of columns."""
     sizes = [values.shape for values, _, _ in panels.values()]
     figure, axes = plt.subplots(
@@ -122,8 +125,8 @@ def matrices(panels: Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]
         ax.set_yticks(range(len(rows)), rows, fontsize=8)
         ax.tick_params(length=0)
         ax.set_aspect("auto")
-        ax.set_xlabel("judged at", fontsize=8.5)
-    axes[0, 0].set_ylabel("drawn from", fontsize=8.5)
+        ax.set_xlabel(labels[1], fontsize=8.5)
+    axes[0, 0].set_ylabel(labels[0], fontsize=8.5)
     return figure
 
 
@@ -182,17 +185,17 @@ def sizes(sides: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure
 
 def balance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """What each layer has of the whole style energy: one bar a formula, one part a layer."""
-    figure, ax = plt.subplots(figsize=(7.6, 0.6 + 0.44 * len(shares)))
+    figure, ax = plt.subplots(figsize=(7.6, 0.75 + 0.42 * len(shares)))
     for row, parts in enumerate(shares.values()):
         left = 0.0
         for colour, (layer, share) in zip(_BLOCKS, parts.items(), strict=False):
-            ax.add_patch(Rectangle((left, row - 0.36), share, 0.72, fc=colour, ec="white"))
-            if share > 0.07:
-                ax.text(
-                    left + share / 2, row, f"{layer}  {share:.0%}", ha="center", va="center",
-                    color="white", fontsize=8, weight="bold",
-                )  # fmt: skip
+            label = layer if row == 0 else None
+            ax.barh(row, share, 0.72, left, color=colour, ec="white", label=label)
+            if share > 0.05:
+                white = {"color": "white", "fontsize": 8.5, "weight": "bold"}
+                ax.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", **white)
             left += share
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts), fontsize=8.5)
     ax.set_yticks(range(len(shares)), list(shares), fontsize=9)
     ax.tick_params(axis="y", length=0)
     ax.set_xticks([])
