@@ -32,6 +32,8 @@ _FAINT = "#d9dee6"
 _COLUMN_PX = 760
 _DPI = 100
 _SHARPNESS = 1.8
+# Bytes from which a JPEG gives up some quality: a sheet full of brushwork.
+_LARGEST = 290_000
 # Root mean square error, in levels of 255, up to which a palette counts as faithful.
 _PALETTE_ERROR = 2.0
 
@@ -115,8 +117,12 @@ def encode(figure: Figure) -> tuple[str, bytes]:
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=_SHARPNESS * _DPI, metadata={"Software": None})
     image = Image.open(raw).convert("RGB")
-    jpeg, png = io.BytesIO(), io.BytesIO()
-    image.save(jpeg, "jpeg", quality=78, optimize=True, progressive=True, subsampling=0)
+    png = io.BytesIO()
+    for quality in (78, 66, 54):
+        jpeg = io.BytesIO()
+        image.save(jpeg, "jpeg", quality=quality, optimize=True, progressive=True, subsampling=0)
+        if jpeg.tell() <= _LARGEST:
+            break
     palette = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     palette.save(png, "png", optimize=True)
     error = np.asarray(palette.convert("RGB"), float) - np.asarray(image, float)
