@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +169,28 @@ def test_pictures_of_every_kind_are_painted(tmp_path, monkeypatch, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {
         "style.png", *kinds, *(f"out-{name}" for name in kinds)
     }  # fmt: skip
+
+
+def test_a_painting_can_be_watched(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    from upconv import files
+
+    seen, write = [], files.write_atomically
+
+    def watched(path, how):
+        write(path, how)
+        if Path(path).name == "out.png":
+            seen.append(np.asarray(Image.open(path)).astype(int))
+
+    monkeypatch.setattr(files, "write_atomically", watched)
+    for name, seed in (("a.png", 0), ("b.png", 1)):
+        pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(name)
+    paint = ["stylize", "a.png", "b.png", "-o", "out.png", "--features", "random", "--steps", "3"]
+    assert main([*paint, "--preview"]) == 0
+    assert len(seen) == 4  # after each step, and at the end
+    assert np.abs(seen[1] - seen[0]).max() > 0
+    np.testing.assert_array_equal(seen[-1], seen[-2])
 
 
 BAD = {

@@ -148,6 +148,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--preserve-color", action="store_true", help="the style's strokes, the content's colours"
     )
     stylize.add_argument("--seed", type=int, default=0, help="of random weights [0]")
+    stylize.add_argument(
+        "--preview", action="store_true", help="write OUT after every step, to look at meanwhile"
+    )
     stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
     _add_device(stylize)
 
@@ -425,11 +428,16 @@ def _stylize(options: argparse.Namespace) -> None:
     folder = out.with_name(f".{out.stem}.run")
     if folder.exists() and not options.resume:
         shutil.rmtree(folder)
+
+    def write(image: Any) -> None:
+        write_atomically(out, lambda path: Image.fromarray(image).save(path, quality=95))
+
     image, history = stylize(
         network, content, style, settings, checkpoint=folder / "scale.pt", resume=options.resume,
         device=options.device,
+        each_step=(lambda step, image: write(image)) if options.preview else None,
     )  # fmt: skip
-    write_atomically(out, lambda path: Image.fromarray(image).save(path, quality=95))
+    write(image)
     shutil.rmtree(folder, ignore_errors=True)
     height, width = image.shape[:2]
     print(f"{out}: {width} × {height}, {history.seconds:.0f} s")
