@@ -18,6 +18,7 @@ ALLOWED = {
     "data": {"files"},
     "claims": set(),
     "exercises": set(),
+    "quiz": set(),
     "files": set(),
     "statistics": set(),
     "options": set(),
