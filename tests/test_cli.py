@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +193,13 @@ def test_a_painting_can_be_watched(tmp_path, monkeypatch):
     assert len(seen) == 4  # after each step, and at the end
     assert np.abs(seen[1] - seen[0]).max() > 0
     np.testing.assert_array_equal(seen[-1], seen[-2])
+
+
+def test_versions_are_those_installed(capsys):
+    assert main(["versions"]) == 0
+    lines = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["torch"] == metadata.version("torch")
+    assert lines["python"].startswith(platform.python_version())
 
 
 BAD = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote_plus, unquote, urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from conftest import SITE, settle
+
+from upconv.claims import load_claims
 
 ROOT = Path(__file__).parents[1]
 # Pages that Sphinx adds to those in the contents.
@@ -152,6 +154,34 @@ def test_solutions_are_folded_until_asked_for(visit, served, page_name):
         assert code.is_visible()
 
 
+@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_answers_unfold_by_keyboard(visit, served, page_name):
+    page = visit(served + page_name)
+    questions = page.locator(".upconv-quiz")
+    assert questions.count() >= 4
+    right = questions.first.locator('details[data-right="true"]')
+    reason = right.locator("p")
+    assert not reason.is_visible()
+    right.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert reason.is_visible() and reason.inner_text().startswith("✓ Right.")
+
+
+def test_names_in_the_glossary_say_their_language(visit, served):
+    page = visit(served + "book/glossary.html")
+    terms = page.locator("dl.glossary dt").count()
+    for language, name in (("ko", "합성곱"), ("zh", "卷积"), ("ja", "畳み込み")):
+        names = page.locator(f"dl.glossary dd [lang={language}]").all_inner_texts()
+        assert len(names) == terms and name in names
+
+
+def test_misconceptions_are_all_claims_that_do_not_hold(visit, served):
+    page = visit(served + "book/misconceptions.html")
+    shown = page.locator(".upconv-claim").evaluate_all("all => all.map(box => box.id)")
+    wrong = {claim.anchor for claim in load_claims().values() if claim.verdict != "holds"}
+    assert set(shown) == wrong and len(shown) == len(wrong)
+
+
 def test_claims_lead_to_their_cells(visit, served):
     page = visit(served + "book/claims.html")
     links = page.locator(".claims-table td:first-child a")
@@ -181,12 +211,20 @@ def test_reader_can_switch_to_dark(visit, served):
 
 
 @pytest.mark.parametrize("origin", ["served", "disk"])
-def test_search_finds_a_term(visit, served, origin):
+@pytest.mark.parametrize(
+    ("term", "where"),
+    [
+        ("transposed convolution", "02_upsampling"),
+        ("체커보드", "glossary"),
+        ("转置卷积", "glossary"),
+    ],
+)
+def test_search_finds_a_term(visit, served, origin, term, where):
     base = served if origin == "served" else SITE.as_uri() + "/"
-    page = visit(base + "search.html?q=transposed+convolution")
+    page = visit(f"{base}search.html?q={quote_plus(term)}")
     page.wait_for_selector("#search-results li a")
     found = page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
-    assert any("02_upsampling" in link for link in found)
+    assert any(where in link for link in found)
     if origin == "served":
         # From disk, a browser lets no script read the pages for the lines under each result.
         assert page.complaints == []

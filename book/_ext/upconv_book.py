@@ -5,8 +5,10 @@
    ``upconv.figures.show`` stored beside them; a picture without a text alternative is a warning.
 3. Explorers run on the page without a kernel: their modules are joined to one plain script,
    since a browser loads no module from disk.
-4. The claims page is written from the claims and from the cells that check them.
-5. What no page needs, above all scripts that would load something from elsewhere, is taken out.
+4. The pages of claims and of misconceptions are written from the claims and from the cells that
+   check them.
+5. Pictures become WebP, and icons that no page shows are left out: pages stay light on a phone.
+6. What no page needs, above all scripts that would load something from elsewhere, is taken out.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ import json
 import re
 import shutil
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 
+from fontTools import subset
 from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -35,6 +39,7 @@ logger = logging.getLogger(__name__)
 _MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
 
 _CLAIMS_MARK = "<!-- claims -->"
+_MISCONCEPTIONS_MARK = "<!-- misconceptions -->"
 _CLAIM_MARK = re.compile(r"<!-- claim (\S+) -->")
 
 
@@ -100,6 +105,18 @@ def complete_pictures(app, pagename, templatename, context, doctree) -> None:
     context["body"] = re.sub(
         r'<img [^>]*src="(?P<source>[^"]*?(?P<digest>[0-9a-f]{64})\.(?:png|jpe?g))"[^>]*>',
         complete,
+        context["body"],
+    )
+
+
+def mark_languages(app, pagename, templatename, context, doctree) -> None:
+    """Say to browsers and screen readers in which language a glossary's names are."""
+    if pagename != "book/glossary" or "body" not in context:
+        return
+    context["body"] = re.sub(
+        r"<strong>([^<]+)</strong> · ([^·<]+) · ([^·<]+) · ",
+        r'<strong lang="ko">\1</strong> · <span lang="zh">\2</span> · '
+        r'<span lang="ja">\3</span> · ',
         context["body"],
     )
 
@@ -206,6 +223,8 @@ def write_claims(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put claims in place of the marks: all of them in tables, or a single one as a box."""
     if _CLAIMS_MARK in source[0]:
         source[0] = source[0].replace(_CLAIMS_MARK, _all_claims(app, docname))
+    if _MISCONCEPTIONS_MARK in source[0]:
+        source[0] = source[0].replace(_MISCONCEPTIONS_MARK, _misconceptions(app))
     source[0] = _CLAIM_MARK.sub(lambda match: _box(load_claims()[match[1]]), source[0])
 
 
@@ -214,15 +233,30 @@ def _all_claims(app: Sphinx, docname: str) -> str:
     blocks = [_tally(claims)]
     for chapter in dict.fromkeys(claim.chapter for claim in claims):
         notebook = Path(app.srcdir) / "chapters" / f"{chapter}.ipynb"
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
         rows = [claim for claim in claims if claim.chapter == chapter]
         shown = checked_claims(notebook)
         for claim in rows:
             if claim.anchor not in shown:
                 logger.warning("claim %s has no cell that checks it", claim.id, location=docname)
-        blocks.append(f"## {title}\n\n{_tally(rows)}\n\n" + _table(rows))
+        blocks.append(f"## {_title(notebook)}\n\n{_tally(rows)}\n\n" + _table(rows))
     return "\n\n".join(blocks)
+
+
+def _misconceptions(app: Sphinx) -> str:
+    """What is said and not so: the claims that fail, then those that need a correction."""
+    claims = [claim for claim in load_claims().values() if claim.verdict != "holds"]
+    blocks = []
+    for chapter in dict.fromkeys(claim.chapter for claim in claims):
+        rows = [claim for claim in claims if claim.chapter == chapter]
+        rows.sort(key=lambda claim: claim.verdict != "fails")
+        title = _title(Path(app.srcdir) / "chapters" / f"{chapter}.ipynb")
+        blocks += [f"## {title}", *(_box(claim) for claim in rows)]
+    return "\n\n".join(blocks)
+
+
+def _title(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
 
 
 def _box(claim: Claim) -> str:
@@ -268,6 +302,9 @@ _UNWANTED = (
     r'<link rel="preload"[^>]*as="font"[^>]*>\s*',
     r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>',
 )
+_MATHJAX = re.compile(
+    r"<script>window\.MathJax = .*?</script>\s*|<script[^>]*tex-chtml\.js[^>]*></script>\s*"
+)
 # Roles for screen readers that the theme leaves out, or docutils gives where none is allowed.
 _ROLES = {
     '<div class="bd-sidebar-primary bd-sidebar">': (
@@ -286,6 +323,8 @@ def tidy_pages(app: Sphinx, error: Exception | None) -> None:
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         tidy = unwanted.sub("", text)
+        if 'class="math' not in tidy:
+            tidy = _MATHJAX.sub("", tidy)
         for old, new in _ROLES.items():
             tidy = tidy.replace(old, new)
         if tidy != text:
@@ -295,13 +334,97 @@ def tidy_pages(app: Sphinx, error: Exception | None) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+_FONT_AWESOME = "_static/vendor/fontawesome"
+_ICON_RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"([^"]*)"\}')
+
+
+def slim_icons(app: Sphinx, error: Exception | None) -> None:
+    """Of Font Awesome's 2,000 icons leave those that a page or a script names."""
+    if error is not None or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    texts = [*site.rglob("*.html"), *(site / "_static").rglob("*.js")]
+    used = set()
+    for path in texts:
+        used |= set(re.findall(r"\bfa-[a-z0-9-]+", path.read_text(encoding="utf-8")))
+    points: set[int] = set()
+
+    def keep(match: re.Match) -> str:
+        names = set(re.findall(r"fa-[a-z0-9-]+", match[1]))
+        if not names & used:
+            return ""
+        content = match[2].removeprefix("\\")
+        points.add(int(content, 16) if len(content) > 1 else ord(content))
+        return match[0]
+
+    for sheet in (site / _FONT_AWESOME).glob("*/css/all.min.css"):
+        rules = _ICON_RULE.sub(keep, sheet.read_text(encoding="utf-8"))
+        fonts = sheet.parents[1] / "webfonts"
+        for font in fonts.glob("*.ttf"):
+            _subset(font, points)
+        # The small fonts are WOFF: no compressor is needed to write them.
+        rules = re.sub(
+            r'url\(([^)]*?)\.woff2\) format\("woff2"\),url\([^)]*\) format\("truetype"\)',
+            r'url(\1.woff) format("woff")',
+            rules,
+        )
+        sheet.write_text(rules, encoding="utf-8")
+        for path in [*fonts.glob("*.ttf"), *fonts.glob("*.woff2"), *sheet.parent.iterdir()]:
+            if path != sheet:
+                path.unlink()
+
+
+def _subset(source: Path, points: set[int]) -> None:
+    """Write beside a font a WOFF with no more than these characters."""
+    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
+    font = subset.load_font(str(source), options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=points)
+    subsetter.subset(font)
+    subset.save_font(font, str(source.with_suffix(".woff")), options)
+
+
+def lighten_pictures(app: Sphinx, error: Exception | None) -> None:
+    """Pictures of the chapters as WebP, where that is smaller by a tenth or more."""
+    if error is not None or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    pictures = sorted((site / "_images").glob("*.jp*g"))
+    with ThreadPoolExecutor() as pool:
+        lighter = dict(zip(pictures, pool.map(_lighten, pictures), strict=True))
+    names = {path.name: path.stem + ".webp" for path, done in lighter.items() if done}
+    if not names:
+        return
+    any_name = re.compile("|".join(map(re.escape, names)))
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        shorter = any_name.sub(lambda match: names[match[0]], text)
+        if shorter != text:
+            page.write_text(shorter, encoding="utf-8")
+
+
+def _lighten(path: Path) -> bool:
+    """Write a picture as WebP in place of the JPEG; whether it was worth it."""
+    webp = io.BytesIO()
+    with Image.open(path) as image:
+        image.save(webp, "webp", quality=78, method=4)
+    if webp.tell() > 0.9 * path.stat().st_size:
+        return False
+    path.with_suffix(".webp").write_bytes(webp.getvalue())
+    path.unlink()
+    return True
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("source-read", write_claims)
     app.connect("source-read", place_explorers)
     app.connect("html-page-context", complete_pictures, priority=900)
+    app.connect("html-page-context", mark_languages, priority=905)
     app.connect("html-page-context", mount_explorers, priority=910)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", write_explorers)
     app.connect("build-finished", tidy_pages)
+    app.connect("build-finished", slim_icons)
+    app.connect("build-finished", lighten_pictures)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

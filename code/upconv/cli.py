@@ -1,4 +1,4 @@
-"""The command line: upconv train, evaluate, predict, sample, stylize, data."""
+"""The command line: upconv train, evaluate, predict, sample, stylize, versions, data."""
 
 from __future__ import annotations
 
@@ -153,6 +153,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
     _add_device(stylize)
+
+    _command(commands, "versions", _versions, "say what is installed, for a report of a fault")
 
     data = _command(commands, "data", _data, "list data sets, or fetch one")
     data.add_argument("name", nargs="?", choices=FETCHED, help="fetch this one")
@@ -384,6 +386,18 @@ def _sample(options: argparse.Namespace) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid(draw(generator, noise, device=options.device))).save(options.out)
     print(options.out)
+
+
+def _versions(options: argparse.Namespace) -> None:
+    import platform
+    from importlib import metadata
+
+    print(f"python {platform.python_version()}, {platform.platform()}")
+    for name in ("upconv", "numpy", "torch", "tensorflow-cpu", "tensorflow", "keras", "anywidget"):
+        try:
+            print(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            continue
 
 
 def _stylize(options: argparse.Namespace) -> None:

@@ -49,8 +49,9 @@ class Quiz:
             lines += [f"{number}. {question.ask}"]
             for letter, option in zip("abcd", question.options, strict=False):
                 lines += [f"   {letter}) {option.text}"]
-            answer = next(option for option in question.options if option.right)
-            lines += [f"   Right: {answer.text} {answer.why}"]
+                if option.right:
+                    answer = f"   Right: {letter}. {option.why}"
+            lines += [answer]
         return "\n".join(lines)
 
 

@@ -1,0 +1,84 @@
+"""Each chapter as on Colab: alone in an empty folder, no checkout, the frameworks already there.
+
+What stays unlike Colab: its own versions of the frameworks, its GPU and its notebook page. The
+weekly workflow ``colab`` runs the chapters in Colab's image.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+VERSIONS = (
+    "import json, importlib.metadata as m;"
+    "print(json.dumps({d.name: d.version for d in m.distributions()}))"
+)
+
+
+@pytest.fixture(scope="module")
+def colab(tmp_path_factory):
+    """An environment with all that is installed here but upconv, and its environment variables."""
+    folder = tmp_path_factory.mktemp("colab")
+    venv.create(folder / "env", with_pip=True)
+    python = folder / "env" / "bin" / "python"
+    inside = subprocess.check_output(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+    ).strip()
+    # Adding the folder alone leaves out what makes the checkout importable.
+    Path(inside, "here.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    kernel = folder / "share" / "jupyter" / "kernels" / "colab"
+    kernel.mkdir(parents=True)
+    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": "Colab", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    # Whoever asks for the public address gets this checkout's last commit.
+    address = json.loads(CHAPTERS[0].read_text())["cells"][1]["source"]
+    address = next(line for line in address if line.startswith("REPOSITORY")).split('"')[1]
+    variables = {
+        "JUPYTER_PATH": str(folder / "share" / "jupyter"),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
+        "GIT_CONFIG_VALUE_0": address,
+        "UPCONV_DATA": "",
+    }
+    return python, variables
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_runs_alone(colab, chapter, tmp_path, monkeypatch):
+    python, variables = colab
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    before = json.loads(subprocess.check_output([python, "-c", VERSIONS], cwd=tmp_path, text=True))
+    if chapter == CHAPTERS[0]:
+        missing = subprocess.run([python, "-c", "import upconv"], cwd=tmp_path, capture_output=True)
+        assert b"No module named 'upconv'" in missing.stderr
+    notebook = nbformat.read(chapter, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="colab", resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()  # raises what a cell raises, failed assertions included
+    where = subprocess.check_output(
+        [python, "-c", "import upconv; print(upconv.__file__)"], cwd=tmp_path, text=True
+    )
+    assert str(python.parents[1]) in where
+    after = json.loads(subprocess.check_output([python, "-c", VERSIONS], cwd=tmp_path, text=True))
+    assert {name: after.get(name) for name in before if name != "upconv"} == {
+        name: version for name, version in before.items() if name != "upconv"
+    }
+    assert set(after) - set(before) <= {"upconv"}
+    assert set(os.listdir(tmp_path)) <= {".ipynb_checkpoints"}
+    assert sys.version_info[:2] == (3, 11)
