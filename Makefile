@@ -4,7 +4,8 @@
 #   make lab        work on the chapters in JupyterLab
 #   make serve      build and serve the website on this machine
 #   make notebooks  run the chapters and store their outputs
-# For those who maintain it: make format, make stamp, make lock, make clean.
+# For those who maintain it: make format, make formulas, make stamp, make lock,
+# make clean.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
@@ -17,7 +18,7 @@ SITE := _build/html
 export OMP_NUM_THREADS ?= 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test lab serve notebooks format stamp lock clean
+.PHONY: book test lab serve notebooks format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.lock pyproject.toml
@@ -53,6 +54,10 @@ notebooks: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# Set the formulas that the last `make book` has found. Needs Node.js.
+formulas: $(READY)
+	$(BIN)/python code/scripts/formulas.py
 
 stamp: $(READY)
 	$(BIN)/python code/scripts/stamp.py

@@ -80,8 +80,8 @@ def visit(chromium):
 
 
 def settle(page) -> None:
-    """Wait until mathematics is set and every picture, lazy ones too, has been fetched."""
-    page.evaluate("() => window.MathJax?.startup?.promise")
+    """Wait until fonts and every picture, lazy ones too, have been fetched."""
+    page.evaluate("() => document.fonts.ready.then(() => true)")
     page.evaluate(
         """async () => {
             const images = [...document.images];

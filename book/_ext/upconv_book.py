@@ -1,6 +1,6 @@
 """What the book needs of Sphinx beyond its configuration.
 
-1. MathJax is shipped with the site, so that no page asks another server for anything.
+1. Formulas are set beforehand, as MathML: a page needs no script to show them.
 2. Pictures in notebook outputs get the text alternative, size and lazy loading that
    ``upconv.figures.show`` stored beside them; a picture without a text alternative is a warning.
 3. Explorers run on the page without a kernel: their modules are joined to one plain script,
@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import io
 import json
 import re
@@ -24,36 +23,66 @@ from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 
+from docutils import nodes
 from fontTools import subset
 from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
-from sphinx.util.fileutil import copy_asset
+from sphinx.util.math import get_node_equation_number
 
 from upconv.claims import Claim, load_claims
 from upconv.widgets import EXPLORERS, MIME_TYPE, source
 
 logger = logging.getLogger(__name__)
 
-# The parts of MathJax that a page with TeX mathematics can ask for.
-_MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
-
 _CLAIMS_MARK = "<!-- claims -->"
 _MISCONCEPTIONS_MARK = "<!-- misconceptions -->"
 _CLAIM_MARK = re.compile(r"<!-- claim (\S+) -->")
 
 
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Copy MathJax from its package into the finished site."""
+FORMULAS = Path(__file__).with_name("formulas.json")
+
+
+def set_formulas() -> dict[str, str]:
+    """TeX → MathML, as `make formulas` has left them; those on a line of their own end in "$"."""
+    return json.loads(FORMULAS.read_text(encoding="utf-8"))
+
+
+def visit_formula(self, node) -> None:
+    """A formula in a line, as MathML; as TeX if it has not been set yet."""
+    self.body.append(self.starttag(node, "span", "", CLASS="formula"))
+    self.body.append(_mathml(self.builder.app, node.astext()) + "</span>")
+    raise nodes.SkipNode
+
+
+def visit_display(self, node) -> None:
+    """A formula on a line of its own, with its number."""
+    self.body.append(self.starttag(node, "div", CLASS="formula"))
+    self.body.append(f"<div>{_mathml(self.builder.app, node.astext() + '$')}</div>")
+    if node["number"]:
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
+        self.add_permalink_ref(node, "Link to this equation")
+        self.body.append("</span>")
+    self.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def _mathml(app: Sphinx, tex: str) -> str:
+    tex = tex.strip()
+    app.upconv_formulas.add(tex)
+    mathml = app.upconv_set.get(tex)
+    return mathml or f"<code>{escape(tex)}</code>"
+
+
+def note_formulas(app: Sphinx, error: Exception | None) -> None:
+    """Write down the formulas of the book, for `make formulas`, and say which are not set yet."""
     if error is not None or app.builder.format != "html":
         return
-    package = importlib.import_module("sphinx-mathjax-offline")
-    source = Path(package.__file__).parent / "static" / "mathjax"
-    target = Path(app.outdir) / "_static" / "mathjax"
-    for part in _MATHJAX_PARTS:
-        destination = target / part if (source / part).is_dir() else (target / part).parent
-        destination.mkdir(parents=True, exist_ok=True)
-        copy_asset(str(source / part), str(destination))
+    found = sorted(app.upconv_formulas)
+    (Path(app.outdir).parent / "formulas.json").write_text(json.dumps(found), encoding="utf-8")
+    missing = [tex for tex in found if tex not in app.upconv_set]
+    if missing:
+        logger.info("%d formulas are shown as TeX: run `make formulas`", len(missing))
 
 
 def notebook_pictures(path: Path) -> dict[str, dict[str, object]]:
@@ -302,9 +331,6 @@ _UNWANTED = (
     r'<link rel="preload"[^>]*as="font"[^>]*>\s*',
     r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>',
 )
-_MATHJAX = re.compile(
-    r"<script>window\.MathJax = .*?</script>\s*|<script[^>]*tex-chtml\.js[^>]*></script>\s*"
-)
 # Roles for screen readers that the theme leaves out, or docutils gives where none is allowed.
 _ROLES = {
     '<div class="bd-sidebar-primary bd-sidebar">': (
@@ -323,8 +349,6 @@ def tidy_pages(app: Sphinx, error: Exception | None) -> None:
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         tidy = unwanted.sub("", text)
-        if 'class="math' not in tidy:
-            tidy = _MATHJAX.sub("", tidy)
         for old, new in _ROLES.items():
             tidy = tidy.replace(old, new)
         if tidy != text:
@@ -417,13 +441,14 @@ def _lighten(path: Path) -> bool:
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    app.config.mathjax_path = "mathjax/tex-chtml.js"
+    app.upconv_formulas, app.upconv_set = set(), set_formulas()
+    app.add_html_math_renderer("mathml", (visit_formula, None), (visit_display, None))
     app.connect("source-read", write_claims)
     app.connect("source-read", place_explorers)
     app.connect("html-page-context", complete_pictures, priority=900)
     app.connect("html-page-context", mark_languages, priority=905)
     app.connect("html-page-context", mount_explorers, priority=910)
-    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", note_formulas)
     app.connect("build-finished", write_explorers)
     app.connect("build-finished", tidy_pages)
     app.connect("build-finished", slim_icons)
