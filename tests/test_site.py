@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from conftest import SITE, settle
+from test_notebooks import repository
 
 from upconv.claims import load_claims
 
@@ -175,6 +176,32 @@ def test_answers_unfold_by_keyboard(visit, served, page_name):
     right.locator("summary").focus()
     page.keyboard.press("Enter")
     assert reason.is_visible() and reason.inner_text().startswith("✓ Right.")
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+def test_a_page_says_to_others_what_it_is(page_name):
+    page = soup(page_name)
+    address = page.find("link", rel="canonical")["href"]
+    assert address.endswith(f"/{page_name}")
+    site = address.removesuffix(page_name)
+    said = {tag.get("property") or tag.get("name"): tag.get("content") for tag in page("meta")}
+    assert 40 <= len(said["description"]) <= 200
+    assert said["og:title"] and said["og:url"] == address
+    assert (SITE / said["og:image"].removeprefix(site)).exists()
+    sitemap = (SITE / "sitemap.xml").read_text(encoding="utf-8")
+    assert f"<loc>{address}</loc>" in sitemap
+    assert f"Sitemap: {site}sitemap.xml" in (SITE / "robots.txt").read_text(encoding="utf-8")
+
+
+def test_a_lost_reader_finds_the_way_from_any_address():
+    page = BeautifulSoup((SITE / "404.html").read_text(encoding="utf-8"), "html.parser")
+    assert any(heading.text.startswith("No such page") for heading in page("h1"))
+    prefix = "/" + repository().split("/")[-1] + "/"
+    for tag, key in (("a", "href"), ("link", "href"), ("script", "src")):
+        for address in (found.get(key, "#") for found in page(tag)):
+            inside = not address.startswith(("#", "https://"))
+            assert not inside or address.startswith(prefix), address
+            assert not inside or (SITE / unquote(urlsplit(address).path)[len(prefix) :]).exists()
 
 
 def test_names_in_the_glossary_say_their_language(visit, served):

@@ -420,7 +420,7 @@ def lighten_pictures(app: Sphinx, error: Exception | None) -> None:
     names = {path.name: path.stem + ".webp" for path, done in lighter.items() if done}
     if not names:
         return
-    any_name = re.compile("|".join(map(re.escape, names)))
+    any_name = re.compile("(?<=_images/)(?:" + "|".join(map(re.escape, names)) + ")")
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         shorter = any_name.sub(lambda match: names[match[0]], text)
@@ -440,9 +440,38 @@ def _lighten(path: Path) -> bool:
     return True
 
 
+def find_address(app: Sphinx, config) -> None:
+    """Where GitHub Pages puts the site of the repository that _config.yml names."""
+    owner, name = config.html_theme_options["repository_url"].rstrip("/").split("/")[-2:]
+    config.html_baseurl = config.ogp_site_url = f"https://{owner}.github.io/{name}/"
+    config.notfound_urls_prefix = f"/{name}/"
+    config.notfound_context = {
+        "title": "No such page",
+        "body": "<h1>No such page</h1><p>It may have moved. "
+        f'The <a href="/{name}/book/intro.html">front page</a> lists all chapters, and the search '
+        "knows every term.</p>",
+    }
+
+
+def write_sitemap(app: Sphinx, error: Exception | None) -> None:
+    """The pages of the book, for search engines."""
+    if error is not None or app.builder.format != "html":
+        return
+    pages = "".join(
+        f"<url><loc>{app.config.html_baseurl}{name}.html</loc></url>\n"
+        for name in sorted(app.env.found_docs)
+    )
+    site = '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{site}\n{pages}</urlset>\n'
+    (Path(app.outdir) / "sitemap.xml").write_text(text, encoding="utf-8")
+    robots = f"User-agent: *\nSitemap: {app.config.html_baseurl}sitemap.xml\n"
+    (Path(app.outdir) / "robots.txt").write_text(robots, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     app.upconv_formulas, app.upconv_set = set(), set_formulas()
     app.add_html_math_renderer("mathml", (visit_formula, None), (visit_display, None))
+    app.connect("config-inited", find_address)
     app.connect("source-read", write_claims)
     app.connect("source-read", place_explorers)
     app.connect("html-page-context", complete_pictures, priority=900)
@@ -450,6 +479,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("html-page-context", mount_explorers, priority=910)
     app.connect("build-finished", note_formulas)
     app.connect("build-finished", write_explorers)
+    app.connect("build-finished", write_sitemap)
     app.connect("build-finished", tidy_pages)
     app.connect("build-finished", slim_icons)
     app.connect("build-finished", lighten_pictures)
