@@ -80,6 +80,19 @@ def test_mathematics_is_set(visit, served, page_name):
     assert "{cite}" not in text
 
 
+def test_a_conjugate_has_its_bar(visit, served):
+    """Chromium draws no line for <menclose>: the style sheet does, as for all of Temml's classes."""
+    page = visit(served + "book/notation.html")
+    line = page.locator(".tml-overline").first
+    assert line.evaluate("node => getComputedStyle(node).borderTopStyle") == "solid"
+    formulas = (ROOT / "book/_ext/formulas.json").read_text(encoding="utf-8")
+    style = (ROOT / "book/_static/upconv.css").read_text(encoding="utf-8")
+    classes = {
+        name for text in re.findall(r'class=\\"([^"]*)\\"', formulas) for name in text.split()
+    }
+    assert classes - {"mathcal", "tml-jot"} <= set(re.findall(r"\.([\w-]+)", style))
+
+
 @pytest.mark.parametrize("page_name", CHAPTERS)
 def test_numbers_of_equations_stand_beside_them(visit, served, page_name):
     page = visit(served + page_name)
