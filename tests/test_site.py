@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote_plus, unquote, urljoin, urlsplit
 
@@ -10,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from conftest import SITE, settle
+from fontTools.ttLib import TTFont
 from test_notebooks import repository
 
 from upconv.claims import load_claims
@@ -81,7 +84,7 @@ def test_mathematics_is_set(visit, served, page_name):
 
 
 def test_a_conjugate_has_its_bar(visit, served):
-    """Chromium draws no line for <menclose>: the style sheet does, as for all of Temml's classes."""
+    """Chromium draws no line for <menclose>: the style sheet does, as for Temml's other classes."""
     page = visit(served + "book/notation.html")
     line = page.locator(".tml-overline").first
     assert line.evaluate("node => getComputedStyle(node).borderTopStyle") == "solid"
@@ -91,6 +94,17 @@ def test_a_conjugate_has_its_bar(visit, served):
         name for text in re.findall(r'class=\\"([^"]*)\\"', formulas) for name in text.split()
     }
     assert classes - {"mathcal", "tml-jot"} <= set(re.findall(r"\.([\w-]+)", style))
+
+
+def test_the_font_has_every_character_of_the_formulas():
+    font = TTFont(ROOT / "book/_static/stix-two-math.woff")
+    there = set(map(chr, font.getBestCmap()))
+    formulas = (ROOT / "book/_ext/formulas.json").read_text(encoding="utf-8")
+    found = "".join(json.loads(formulas).values())
+    asked = set(unescape(re.sub(r"<[^>]*>", "", found)))
+    asked |= {"√"} if "<msqrt>" in found else set()
+    assert "MATH" in font
+    assert {sign for sign in asked if sign.isprintable() and not sign.isspace()} <= there
 
 
 @pytest.mark.parametrize("page_name", CHAPTERS)

@@ -53,7 +53,7 @@ def main() -> None:
     subsetter = subset.Subsetter(options)
     # A browser slants single letters by itself: x becomes U+1D465. So the italics must be there.
     italics = [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
-    subsetter.populate(text=characters + "0123456789()[]{}|,.=+−", unicodes=italics)
+    subsetter.populate(text=characters + "0123456789()[]{}|,.=+−√", unicodes=italics)
     subsetter.subset(font)
     target = ROOT / "book" / "_static" / "stix-two-math.woff"
     write_atomically(target, lambda path: subset.save_font(font, str(path), options))
