@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from upconv import data, results
+from upconv import data, results, zoo
 from upconv.files import write_atomically
-from upconv.torch import VGG19, load_style_weights
 from upconv.training import StyleSettings, stylize
 from upconv.widgets.style import LAYERS, RATIO, WEIGHTS, encode_sheet
 
@@ -41,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     assert (len(CHOSEN), len(STRENGTHS)) == (LAYERS, WEIGHTS)
     style, photo = data.read_image(arguments.style), content()
-    network = load_style_weights(VGG19(last="conv3_1", padding="reflect"))
+    network = zoo.features("vgg19", CHOSEN)
     settings = StyleSettings(size=SIDE, steps=20)
     result = results.provenance(f"scikit-learn's china.jpg; {arguments.what}")
     result |= {"settings": asdict(settings), "seed": settings.seed, "runs": []}

@@ -31,7 +31,6 @@ class Question:
 class Quiz:
     """The questions of a chapter."""
 
-    chapter: int
     questions: tuple[Question, ...]
 
     def _repr_html_(self) -> str:
@@ -80,7 +79,6 @@ def quiz(chapter: int) -> Quiz:
         raise ValueError(f"chapter: got {chapter}, expected 1 to {len(files)}")
     rows = tomllib.loads(files[chapter - 1].read_text(encoding="utf-8"))["questions"]
     return Quiz(
-        chapter,
         tuple(
             Question(row["ask"], tuple(Option(**option) for option in row["options"]))
             for row in rows

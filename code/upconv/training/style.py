@@ -200,9 +200,7 @@ def stylize(
             raise ValueError(f"{name}: got {got}, expected (H, W, 3), uint8")
         if min(image.shape[:2]) < 16:
             raise ValueError(f"{name}: got {image.shape[:2]} pixels, expected at least 16 a side")
-    coarsest = min(
-        min(to_tensor(image, settings.sides()[0]).shape[2:]) for image in (content, style)
-    )
+    coarsest = min(min(_size(image, settings.sides()[0])) for image in (content, style))
     for name in (*settings.content_layers, *settings.style_layers):
         if coarsest < 2 * (stride := network.stride(name)):
             got = f"{settings.scales}, so that the coarsest image has {coarsest} pixels on a side"
@@ -304,11 +302,16 @@ def _step(drawn: Canvas, energy: Energy, optimizer, precision: str, history) -> 
 def to_tensor(image: np.ndarray, side: int) -> Tensor:
     """An image (H, W, 3), uint8, as (1, 3, H, W) in [0, 1], its longer side at most ``side``."""
     pixels = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None] / 255
-    factor = min(1.0, side / max(image.shape[:2]))
-    size = [max(16, round(length * factor)) for length in image.shape[:2]]
+    size = _size(image, side)
     if size != list(image.shape[:2]):
         pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True)
     return pixels.clamp(0, 1)
+
+
+def _size(image: np.ndarray, side: int) -> list[int]:
+    """Height and width once the longer side is at most ``side``."""
+    factor = min(1.0, side / max(image.shape[:2]))
+    return [max(16, round(length * factor)) for length in image.shape[:2]]
 
 
 def _to_image(image: Tensor) -> np.ndarray:

@@ -61,6 +61,37 @@ class Explorer(anywidget.AnyWidget):
         return f"{type(self).__name__}({settings})"
 
 
+class SheetExplorer(Explorer):
+    """An explorer of pictures made beforehand, all in one sheet; ``stored`` is the course's own."""
+
+    stored: str  # name of a picture in results
+    expected: str  # of a sheet, for the reader who brings another
+
+    sheet = traitlets.Unicode().tag(sync=True)
+
+    @staticmethod
+    def fits(height: int, width: int) -> bool:
+        """Whether a sheet of so many pixels holds as many pictures as there are places."""
+        raise NotImplementedError
+
+    @traitlets.validate("sheet")
+    def _check_sheet(self, proposal: dict[str, Any]) -> str:
+        try:
+            height, width = from_url(proposal["value"]).shape[:2]
+        except (OSError, ValueError, IndexError):
+            height = width = 0
+        if not height or not self.fits(height, width):
+            got = f"got {height} × {width} pixels"
+            raise traitlets.TraitError(f"sheet: {got}, expected {self.expected}")
+        return proposal["value"]
+
+    @traitlets.default("sheet")
+    def _stored_sheet(self) -> str:
+        from upconv import results
+
+        return to_url(results.picture(self.stored).read_bytes())
+
+
 def source(name: str, common: bool = True) -> str:
     """The ES module of an explorer, in one piece: hosts load it from memory, without imports."""
     here = Path(__file__).parent

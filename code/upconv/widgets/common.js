@@ -446,6 +446,22 @@ function cellAt(canvas, event, rows, columns) {
   return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
 }
 
+/** Keep an image loaded with the sheet that a model holds as a data URL, and draw again then. */
+function followSheet(sheet, model, ui) {
+  const load = () => (sheet.src = model.get("sheet"));
+  sheet.addEventListener("load", () => ui.redraw());
+  model.on("change:sheet", load);
+  ui.cleaners.push(() => model.off("change:sheet", load));
+  load();
+}
+
+/** Mark the chosen picture of a strip. */
+function markChosen(pen, left, width, height) {
+  pen.strokeStyle = getComputedStyle(pen.canvas).getPropertyValue("--ux-hot");
+  pen.lineWidth = 5;
+  pen.strokeRect(left + 2.5, 2.5, width - 5, height - 5);
+}
+
 /** The column under a pointer in a strip of so many. */
 function columnAt(canvas, event, columns) {
   const box = canvas.getBoundingClientRect();

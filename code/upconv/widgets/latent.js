@@ -63,20 +63,13 @@ function render({ model, el }) {
       canvas.setAttribute("aria-label", `images along ${STATE[name].label}, at ${now[name]} now`);
       along(name, now).forEach((where, i) => {
         put(context, where, i * size, 0, size);
-        if (where[name] !== now[name]) return;
-        context.strokeStyle = getComputedStyle(canvas).getPropertyValue("--ux-hot");
-        context.lineWidth = 5;
-        context.strokeRect(i * size + 2.5, 2.5, size - 5, size - 5);
+        if (where[name] === now[name]) markChosen(context, i * size, size, size);
       });
     });
     return "";
   }
 
-  const load = () => (sheet.src = model.get("sheet"));
-  sheet.addEventListener("load", () => ui.redraw());
-  model.on("change:sheet", load);
-  ui.cleaners.push(() => model.off("change:sheet", load));
-  load();
+  followSheet(sheet, model, ui);
   const anywhere = () => Math.floor(POSITIONS * Math.random()) - HALF;
   return ui.begin(
     element("div", { className: "ux-row" },

@@ -9,13 +9,13 @@ import numpy as np
 import traitlets
 
 from upconv.data import grid
-from upconv.widgets._explorer import Explorer, encode_jpeg, from_url, to_url
+from upconv.widgets._explorer import SheetExplorer, encode_jpeg, from_url, to_url
 
 POSITIONS = 7  # of each slider
 REACH = 3.0  # deviations from the middle, at a slider's end
 
 
-class LatentExplorer(Explorer):
+class LatentExplorer(SheetExplorer):
     """Sliders along three directions of a latent space, and the image that is drawn there.
 
     The images of all places of the sliders are drawn beforehand, into one picture, so that the
@@ -35,29 +35,17 @@ class LatentExplorer(Explorer):
     """
 
     name = "latent"
+    stored = "latent_mnist.jpg"
+    expected = f"a picture of {POSITIONS} × {POSITIONS**2} squares as a data URL"
     state_names = ("sheet", "first", "second", "third")
 
-    sheet = traitlets.Unicode().tag(sync=True)
     first = traitlets.Int(0, min=-3, max=3).tag(sync=True)
     second = traitlets.Int(0, min=-3, max=3).tag(sync=True)
     third = traitlets.Int(0, min=-3, max=3).tag(sync=True)
 
-    @traitlets.validate("sheet")
-    def _check_sheet(self, proposal: dict[str, Any]) -> str:
-        try:
-            height, width = from_url(proposal["value"]).shape[:2]
-        except (OSError, ValueError, IndexError):
-            height = width = 0
-        if not height or height % POSITIONS or width != height * POSITIONS:
-            expected = f"a picture of {POSITIONS} × {POSITIONS**2} squares as a data URL"
-            raise traitlets.TraitError(f"sheet: got {height} × {width} pixels, expected {expected}")
-        return proposal["value"]
-
-    @traitlets.default("sheet")
-    def _stored(self) -> str:
-        from upconv import results
-
-        return to_url(results.picture("latent_mnist.jpg").read_bytes())
+    @staticmethod
+    def fits(height: int, width: int) -> bool:
+        return not height % POSITIONS and width == height * POSITIONS
 
     @classmethod
     def of(

@@ -55,20 +55,13 @@ function render({ model, el }) {
       canvas.setAttribute("aria-label", `pictures by ${STATE[name].label}, at ${STATE[name].text(model)} now`);
       for (let i = 0; i < count; i += 1) {
         put(pen, { ...now, [name]: i }, i * side, 0, side, tall);
-        if (i !== now[name]) continue;
-        pen.strokeStyle = getComputedStyle(canvas).getPropertyValue("--ux-hot");
-        pen.lineWidth = 5;
-        pen.strokeRect(i * side + 2.5, 2.5, side - 5, tall - 5);
+        if (i === now[name]) markChosen(pen, i * side, side, tall);
       }
     }
     return "";
   }
 
-  const load = () => (sheet.src = model.get("sheet"));
-  sheet.addEventListener("load", () => ui.redraw());
-  model.on("change:sheet", load);
-  ui.cleaners.push(() => model.off("change:sheet", load));
-  load();
+  followSheet(sheet, model, ui);
   return ui.begin(
     element("div", { className: "ux-row" }, ui.slider("weight"), ui.slider("layer"), ui.reset),
     ui.error,

@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from upconv.data import grid
-from upconv.widgets._explorer import Explorer, encode_jpeg, from_url, to_url
+from upconv.widgets._explorer import SheetExplorer, encode_jpeg, from_url, to_url
 
 WEIGHTS, LAYERS = 7, 5
 RATIO = 1.5  # width of a picture over its height
@@ -19,7 +19,7 @@ def _names(count: int) -> traitlets.List:
     return traitlets.List(traitlets.Unicode(), minlen=count, maxlen=count).tag(sync=True)
 
 
-class StyleExplorer(Explorer):
+class StyleExplorer(SheetExplorer):
     """Sliders for the weight of the style and for its layer, and the picture they give.
 
     All pictures are made beforehand, and lie in one sheet, so that the page needs no kernel.
@@ -40,33 +40,19 @@ class StyleExplorer(Explorer):
     """
 
     name = "style"
+    stored = "style_sheet.jpg"
+    expected = f"{LAYERS} × {WEIGHTS} pictures, {RATIO} times wider than high, as a data URL"
     state_names = ("sheet", "weight_names", "layer_names", "weight", "layer")
 
-    sheet = traitlets.Unicode().tag(sync=True)
     weight_names = _names(WEIGHTS)
     layer_names = _names(LAYERS)
     weight = traitlets.Int(3, min=0, max=WEIGHTS - 1).tag(sync=True)
     layer = traitlets.Int(LAYERS - 1, min=0, max=LAYERS - 1).tag(sync=True)
 
-    @traitlets.validate("sheet")
-    def _check_sheet(self, proposal: dict[str, Any]) -> str:
-        try:
-            height, width = from_url(proposal["value"]).shape[:2]
-        except (OSError, ValueError, IndexError):
-            height = width = 0
-        fits = height and not (height % LAYERS or width % WEIGHTS)
-        if not fits or width // WEIGHTS != RATIO * (height // LAYERS):
-            expected = (
-                f"{LAYERS} × {WEIGHTS} pictures, {RATIO} times wider than high, as a data URL"
-            )
-            raise traitlets.TraitError(f"sheet: got {height} × {width} pixels, expected {expected}")
-        return proposal["value"]
-
-    @traitlets.default("sheet")
-    def _stored(self) -> str:
-        from upconv import results
-
-        return to_url(results.picture("style_sheet.jpg").read_bytes())
+    @staticmethod
+    def fits(height: int, width: int) -> bool:
+        whole = not (height % LAYERS or width % WEIGHTS)
+        return whole and width // WEIGHTS == RATIO * (height // LAYERS)
 
     @traitlets.default("weight_names")
     def _stored_weights(self) -> list[str]:
