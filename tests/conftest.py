@@ -7,7 +7,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import functools
+import gzip
 import http.server
+import io
 import threading
 from pathlib import Path
 
@@ -30,8 +32,24 @@ settings.load_profile("reproducible")
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Text gzipped, as GitHub Pages and most servers send it."""
+
+    protocol_version = "HTTP/1.1"
+
     def log_message(self, *arguments):
         pass
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        if path.suffix not in {".html", ".css", ".js", ".svg"} or not path.is_file():
+            return super().send_head()
+        data = gzip.compress(path.read_bytes(), 6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        return io.BytesIO(data)
 
 
 @pytest.fixture(scope="session")

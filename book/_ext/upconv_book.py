@@ -7,8 +7,8 @@
    since a browser loads no module from disk.
 4. The pages of claims and of misconceptions are written from the claims and from the cells that
    check them.
-5. Pictures become WebP, and icons that no page shows are left out: pages stay light on a phone.
-6. What no page needs, above all scripts that would load something from elsewhere, is taken out.
+
+What is done to the finished site stands in ``upconv_site``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ import hashlib
 import io
 import json
 import re
-import shutil
-from base64 import b64decode, b64encode
-from concurrent.futures import ThreadPoolExecutor
+from base64 import b64decode
 from html import escape
 from pathlib import Path
 
 from docutils import nodes
-from fontTools import subset
 from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+from upconv_site import finish_site
 
 from upconv.claims import Claim, load_claims
 from upconv.widgets import EXPLORERS, MIME_TYPE, source
@@ -189,7 +187,17 @@ def mount_explorers(app, pagename, templatename, context, doctree) -> None:
             f'<script>upconvMount("{address}");</script>'
         )
 
-    context["body"] = _MOUNT_POINT.sub(bring_to_life, body)
+    body = _MOUNT_POINT.sub(bring_to_life, body)
+    context["body"] = _SHEET.sub(lambda match: _as_file(app, context["pathto"], match), body)
+
+
+def _as_file(app: Sphinx, pathto, match: re.Match) -> str:
+    """The pictures of an explorer in a file of their own: the text of the page need not wait."""
+    data = b64decode(match["data"])
+    name = f"_static/sheet-{hashlib.sha256(data).hexdigest()[:12]}.jpg"
+    (Path(app.outdir) / "_static").mkdir(parents=True, exist_ok=True)
+    (Path(app.outdir) / name).write_bytes(data)
+    return f'"sheet": "{pathto(name, resource=True)}"'
 
 
 def _mount_point(name: str, state: dict[str, object]) -> str:
@@ -200,6 +208,7 @@ def _mount_point(name: str, state: dict[str, object]) -> str:
     )
 
 
+_SHEET = re.compile(r'"sheet": "data:image/jpeg;base64,(?P<data>[^"]+)"')
 _SCRIPT = "_static/explorers.js"
 _EXPLORER_MARK = re.compile(r"<!-- explorer (?P<name>\w+) ?(?P<settings>\{.*?\})? -->")
 _MOUNT_POINT = re.compile(
@@ -318,128 +327,6 @@ def _table(claims: list[Claim]) -> str:
     return ":::{div} claims-table\n" + "\n".join(rows) + "\n:::"
 
 
-# What the theme and Jupyter Book put on every page without need: scripts that load from
-# elsewhere (Thebe), Font Awesome a second time as 1.5 MB of script (the style sheet is there
-# already), font preloads that a browser refuses on pages opened from disk, a second viewport.
-_UNWANTED = (
-    r'<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>\s*',
-    r"<script>kernelName = .*?</script>\s*",
-    r"<script>const THEBE_JS_URL = .*?</script>\s*",
-    r'<script type="text/x-thebe-config">.*?</script>\s*',
-    r'<link rel="stylesheet"[^>]*sphinx-thebe\.css[^>]*>\s*',
-    r'<script[^>]*src="[^"]*/fontawesome/[^"]*"></script>\s*',
-    r'<link rel="preload"[^>]*as="font"[^>]*>\s*',
-    r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>',
-)
-# Roles for screen readers that the theme leaves out, or docutils gives where none is allowed.
-_ROLES = {
-    '<div class="bd-sidebar-primary bd-sidebar">': (
-        '<div class="bd-sidebar-primary bd-sidebar" role="region" aria-label="Book">'
-    ),
-    'role="doc-biblioentry"': 'role="listitem"',
-}
-_UNWANTED_FILES = ("sphinx-thebe.js", "sphinx-thebe.css", "vendor/fontawesome/*/js")
-
-
-def tidy_pages(app: Sphinx, error: Exception | None) -> None:
-    """Take what no page needs out of the finished site."""
-    if error is not None or app.builder.format != "html":
-        return
-    unwanted = re.compile("|".join(_UNWANTED), flags=re.DOTALL)
-    for page in Path(app.outdir).rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        tidy = unwanted.sub("", text)
-        for old, new in _ROLES.items():
-            tidy = tidy.replace(old, new)
-        if tidy != text:
-            page.write_text(tidy, encoding="utf-8")
-    for pattern in _UNWANTED_FILES:
-        for path in (Path(app.outdir) / "_static").glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-_FONT_AWESOME = "_static/vendor/fontawesome"
-_ICON_RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"([^"]*)"\}')
-
-
-def slim_icons(app: Sphinx, error: Exception | None) -> None:
-    """Of Font Awesome's 2,000 icons leave those that a page or a script names."""
-    if error is not None or app.builder.format != "html":
-        return
-    site = Path(app.outdir)
-    texts = [*site.rglob("*.html"), *(site / "_static").rglob("*.js")]
-    used = set()
-    for path in texts:
-        used |= set(re.findall(r"\bfa-[a-z0-9-]+", path.read_text(encoding="utf-8")))
-    points: set[int] = set()
-
-    def keep(match: re.Match) -> str:
-        names = set(re.findall(r"fa-[a-z0-9-]+", match[1]))
-        if not names & used:
-            return ""
-        content = match[2].removeprefix("\\")
-        points.add(int(content, 16) if len(content) > 1 else ord(content))
-        return match[0]
-
-    for sheet in (site / _FONT_AWESOME).glob("*/css/all.min.css"):
-        rules = _ICON_RULE.sub(keep, sheet.read_text(encoding="utf-8"))
-        # Inside the style sheet, a few kB: icons never come later than the text beside them.
-        fonts = {path.stem: _subset(path, points) for path in sheet.parents[1].glob("*/*.ttf")}
-        rules = re.sub(
-            r'url\([^)]*?([\w-]+)\.woff2\) format\("woff2"\),url\([^)]*\) format\("truetype"\)',
-            lambda match, fonts=fonts: f'url({fonts[match[1]]}) format("woff")',
-            rules,
-        )
-        sheet.write_text(rules, encoding="utf-8")
-        shutil.rmtree(sheet.parents[1] / "webfonts")
-        for path in sheet.parent.iterdir():
-            if path != sheet:
-                path.unlink()
-
-
-def _subset(path: Path, points: set[int]) -> str:
-    """A font with no more than these characters, as a data URL: WOFF needs no compressor."""
-    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
-    font, smaller = subset.load_font(str(path), options), io.BytesIO()
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=points)
-    subsetter.subset(font)
-    font.flavor = "woff"
-    font.save(smaller)
-    return "data:font/woff;base64," + b64encode(smaller.getvalue()).decode()
-
-
-def lighten_pictures(app: Sphinx, error: Exception | None) -> None:
-    """Pictures of the chapters as WebP, where that is smaller by a tenth or more."""
-    if error is not None or app.builder.format != "html":
-        return
-    site = Path(app.outdir)
-    pictures = sorted((site / "_images").glob("*.jp*g"))
-    with ThreadPoolExecutor() as pool:
-        lighter = dict(zip(pictures, pool.map(_lighten, pictures), strict=True))
-    names = {path.name: path.stem + ".webp" for path, done in lighter.items() if done}
-    if not names:
-        return
-    any_name = re.compile("(?<=_images/)(?:" + "|".join(map(re.escape, names)) + ")")
-    for page in site.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        shorter = any_name.sub(lambda match: names[match[0]], text)
-        if shorter != text:
-            page.write_text(shorter, encoding="utf-8")
-
-
-def _lighten(path: Path) -> bool:
-    """Write a picture as WebP in place of the JPEG; whether it was worth it."""
-    webp = io.BytesIO()
-    with Image.open(path) as image:
-        image.save(webp, "webp", quality=78, method=4)
-    if webp.tell() > 0.9 * path.stat().st_size:
-        return False
-    path.with_suffix(".webp").write_bytes(webp.getvalue())
-    path.unlink()
-    return True
-
-
 def find_address(app: Sphinx, config) -> None:
     """Where GitHub Pages puts the site of the repository that _config.yml names."""
     owner, name = config.html_theme_options["repository_url"].rstrip("/").split("/")[-2:]
@@ -453,21 +340,6 @@ def find_address(app: Sphinx, config) -> None:
     }
 
 
-def write_sitemap(app: Sphinx, error: Exception | None) -> None:
-    """The pages of the book, for search engines."""
-    if error is not None or app.builder.format != "html":
-        return
-    pages = "".join(
-        f"<url><loc>{app.config.html_baseurl}{name}.html</loc></url>\n"
-        for name in sorted(app.env.found_docs)
-    )
-    site = '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">'
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{site}\n{pages}</urlset>\n'
-    (Path(app.outdir) / "sitemap.xml").write_text(text, encoding="utf-8")
-    robots = f"User-agent: *\nSitemap: {app.config.html_baseurl}sitemap.xml\n"
-    (Path(app.outdir) / "robots.txt").write_text(robots, encoding="utf-8")
-
-
 def setup(app: Sphinx) -> dict[str, object]:
     app.upconv_formulas, app.upconv_set = set(), set_formulas()
     app.add_html_math_renderer("mathml", (visit_formula, None), (visit_display, None))
@@ -479,8 +351,5 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("html-page-context", mount_explorers, priority=910)
     app.connect("build-finished", note_formulas)
     app.connect("build-finished", write_explorers)
-    app.connect("build-finished", write_sitemap)
-    app.connect("build-finished", tidy_pages)
-    app.connect("build-finished", slim_icons)
-    app.connect("build-finished", lighten_pictures)
+    app.connect("build-finished", finish_site, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

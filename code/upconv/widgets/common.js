@@ -141,11 +141,11 @@ const square = (label, min, max) => ({
 });
 
 /** A list of rows of whole numbers, each in its own range. */
-const table = (label, most, ranges) => ({
+const table = (label, least, most, ranges) => ({
   label,
-  refuse: (m) => (m.length <= most && m.every((row) => row.length === ranges.length &&
+  refuse: (m) => (m.length >= least && m.length <= most && m.every((row) => row.length === ranges.length &&
     row.every((v, i) => Number.isInteger(v) && v >= ranges[i][0] && v <= ranges[i][1]))
-    ? "" : refusal(label, "something else", `at most ${most} rows of ${ranges.length} whole numbers in range`)),
+    ? "" : refusal(label, "something else", `${least} to ${most} rows of ${ranges.length} whole numbers in range`)),
   write: (m) => m.map((row) => row.join(",")).join(";"), read: (text) => (text ? rows(text) : []),
 });
 
@@ -162,6 +162,7 @@ function frame({ model, el, title, state, update, draw }) {
   const cleaners = [];
   let problem = ""; // what the reader asked for and cannot be, until the next change
   let busy = false;
+  let ready = false; // there is something to draw: see `begin`
 
   const error = element("p", { className: "ux-error" });
   error.setAttribute("role", "alert");
@@ -171,10 +172,12 @@ function frame({ model, el, title, state, update, draw }) {
     problem = "";
     for (const control of controls) control();
     update();
+    ready = true;
     redraw();
   }
 
   function redraw() {
+    if (!ready) return;
     const trouble = draw() || "";
     if (error.textContent !== (problem || trouble)) error.textContent = problem || trouble;
   }
@@ -282,6 +285,7 @@ function frame({ model, el, title, state, update, draw }) {
     view(className = "") {
       const [canvas, caption] = [element("canvas"), element("figcaption")];
       canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", "drawn when it comes into view"); // until `begin` draws it
       return { node: element("figure", { className }, caption, canvas), canvas, caption };
     },
     error,
@@ -303,9 +307,21 @@ function frame({ model, el, title, state, update, draw }) {
       const theme = new MutationObserver(redraw);
       for (const node of [document.documentElement, document.body])
         theme.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light"] });
-      refresh();
-      watcher.observe(el);
+      // What is far below is drawn when the reader comes near, or prints.
+      for (const control of controls) control();
+      const first = () => {
+        near.disconnect();
+        if (width || !el.isConnected) return;
+        width = el.clientWidth;
+        if (!ready) refresh();
+        watcher.observe(el);
+      };
+      const near = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && first(), { rootMargin: "100%" });
+      near.observe(el);
+      addEventListener("beforeprint", first, { once: true });
       return () => {
+        removeEventListener("beforeprint", first);
+        near.disconnect();
         watcher.disconnect();
         theme.disconnect();
         for (const name of names) model.off(`change:${name}`, refresh);

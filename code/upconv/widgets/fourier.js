@@ -149,7 +149,7 @@ export const STATE = {
   radius: whole("radius", 1, 128),
   width: whole("width of the band", 1, 64),
   brush: whole("brush", 0, 32),
-  strokes: table("strokes", 400, [[-256, 255], [-256, 255], [0, 512], [0, 1]]),
+  strokes: table("strokes", 0, 400, [[-256, 255], [-256, 255], [0, 512], [0, 1]]),
 };
 
 const KERNEL = 33; // pixels of the kernel that are shown, around its middle

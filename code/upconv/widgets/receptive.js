@@ -88,7 +88,7 @@ export const PRESETS = {
 const MOST = 40;
 
 export const STATE = {
-  layers: table("layers", MOST, [[1, 15], [1, 8], [1, 16], [0, 32], [0, 1]]),
+  layers: table("layers", 1, MOST, [[1, 15], [1, 8], [1, 16], [0, 32], [0, 1]]),
   layer: whole("layer", 1, MOST),
   size: whole("input size", 8, 600),
 };
