@@ -1,7 +1,7 @@
 """What is done to the site once Sphinx has written it, so that it is light and whole.
 
 1. What no page needs, above all scripts that would load something from elsewhere, is taken out.
-2. Pictures become WebP where that is smaller.
+2. Pictures become WebP where that is smaller; large ones have a second size for phones.
 3. Icons that no page shows are cut out of their font.
 4. All style sheets become one, with the rules that some page or script can use; scripts wait
    until the page is there. Nothing but this one sheet holds up the first view.
@@ -52,7 +52,7 @@ _BETTER = {
         '<div class="bd-sidebar-primary bd-sidebar" role="region" aria-label="Book">'
     ),
     'role="doc-biblioentry"': 'role="listitem"',
-    'class="logo__image only-light"': 'class="logo__image"',
+    'class="logo__image only-light"': 'class="logo__image dark-light"',
 }
 _UNWANTED_FILES = ("sphinx-thebe.*", "vendor/fontawesome/*/js", "*webpack-macros.html")
 
@@ -68,6 +68,7 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
     before = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
     pages = take_out_unwanted(before)
     pages = lighten_pictures(site, pages)
+    pages = {path: fit_pictures(site, text) for path, text in pages.items()}
     slim_icons(site, pages)
     pages = defer_scripts(site, pages)
     pages = join_sheets(site, pages)
@@ -107,6 +108,42 @@ def _lighten(path: Path) -> bool:
     path.with_suffix(".webp").write_bytes(webp.getvalue())
     path.unlink()
     return True
+
+
+_PICTURE = re.compile(
+    r'<img (?P<alt>alt="[^"]*") src="(?P<folder>[^"]*_images/)(?P<name>[^"/]+)"'
+    r' style="width: (?P<width>\d+)px;" />'
+)
+_PHONE = 720  # pixels: a phone's width at its usual density
+
+
+def fit_pictures(site: Path, text: str) -> str:
+    """Pictures of a page that is no notebook: their room kept, a smaller size for phones, and only
+    the first fetched before the reader comes near."""
+    seen = 0
+
+    def fit(match: re.Match) -> str:
+        nonlocal seen
+        seen += 1
+        path = site / "_images" / match["name"]
+        with Image.open(path) as image:
+            wide, high = image.size
+            small = path.with_name(f"{path.stem}-{_PHONE}.webp")
+            if wide > _PHONE and not small.exists():
+                size = (_PHONE, round(_PHONE * high / wide))
+                image.resize(size, Image.Resampling.LANCZOS).save(small, "webp", quality=72)
+        width = int(match["width"])
+        more = f' width="{width}" height="{round(width * high / wide)}" decoding="async"'
+        more += ' fetchpriority="high"' if seen == 1 else ' loading="lazy"'
+        folder = match["folder"]
+        if wide > _PHONE:
+            more += (
+                f' srcset="{folder}{small.name} {_PHONE}w, {folder}{path.name} {wide}w"'
+                f' sizes="(max-width: 60rem) 92vw, {width}px"'
+            )
+        return f'<img {match["alt"]} src="{folder}{path.name}"{more}>'
+
+    return _PICTURE.sub(fit, text)
 
 
 _FONT_AWESOME = "_static/vendor/fontawesome"
