@@ -4,6 +4,7 @@
 #   make lab        work on the chapters in JupyterLab
 #   make serve      build and serve the website on this machine
 #   make notebooks  run the chapters and store their outputs
+#   make download   the whole book as PDF and EPUB, in _build/
 # For those who maintain it: make format, make formulas, make stamp, make lock,
 # make clean.
 
@@ -18,7 +19,7 @@ SITE := _build/html
 export OMP_NUM_THREADS ?= 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test lab serve notebooks format formulas stamp lock clean
+.PHONY: book test lab serve notebooks download format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.lock pyproject.toml
@@ -50,6 +51,14 @@ notebooks: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
 		--ExecutePreprocessor.store_widget_state=False chapters/*.ipynb
+
+# The PDF is printed by Chromium, from the book built as one page.
+download: $(READY)
+	@$(BIN)/python tests/browser.py
+	@$(BIN)/jupyter-book build --builder singlehtml --warningiserror --nitpick --keep-going --quiet .
+	@$(BIN)/python code/scripts/print_book.py
+	@$(BIN)/jupyter-book build --builder custom --custom-builder epub --warningiserror --nitpick --keep-going --quiet .
+	@cp _build/epub/upconv.epub _build/upconv.epub
 
 format: $(READY)
 	$(BIN)/ruff check --fix

@@ -26,6 +26,8 @@ from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+from upconv_ebook import prepare_ebook, simplify_page
+from upconv_names import link_names, skip_fields
 from upconv_site import finish_site
 
 from upconv.claims import Claim, load_claims
@@ -83,6 +85,13 @@ def note_formulas(app: Sphinx, error: Exception | None) -> None:
         logger.info("%d formulas are shown as TeX: run `make formulas`", len(missing))
 
 
+def notebooks_on(app: Sphinx, pagename: str) -> list[Path]:
+    """The notebooks that a page shows: its own, or all of them where all pages are one."""
+    names = sorted(app.env.found_docs) if app.builder.name == "singlehtml" else [pagename]
+    paths = (Path(app.srcdir) / f"{name}.ipynb" for name in names)
+    return [path for path in paths if path.exists()]
+
+
 def notebook_pictures(path: Path) -> dict[str, dict[str, object]]:
     """Every picture a notebook stores: SHA-256 of its bytes → alt, width, height."""
     pictures = {}
@@ -105,10 +114,12 @@ def notebook_pictures(path: Path) -> dict[str, dict[str, object]]:
 
 def complete_pictures(app, pagename, templatename, context, doctree) -> None:
     """Give each picture of a chapter its text alternative, its size and lazy loading."""
-    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
-    if not notebook.exists() or "body" not in context:
+    notebooks = notebooks_on(app, pagename)
+    if not notebooks or "body" not in context:
         return
-    pictures = notebook_pictures(notebook)
+    pictures = {}
+    for notebook in notebooks:
+        pictures |= notebook_pictures(notebook)
     seen = 0
 
     def complete(match: re.Match) -> str:
@@ -138,7 +149,7 @@ def complete_pictures(app, pagename, templatename, context, doctree) -> None:
 
 def mark_languages(app, pagename, templatename, context, doctree) -> None:
     """Say to browsers and screen readers in which language a glossary's names are."""
-    if pagename != "book/glossary" or "body" not in context:
+    if "body" not in context or 'class="simple glossary"' not in context["body"]:
         return
     context["body"] = re.sub(
         r"<strong>([^<]+)</strong> · ([^·<]+) · ([^·<]+) · ",
@@ -146,6 +157,11 @@ def mark_languages(app, pagename, templatename, context, doctree) -> None:
         r'<span lang="ja">\3</span> · ',
         context["body"],
     )
+
+
+def name_site(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Links to files that lie beside the published site, from wherever this copy is read."""
+    source[0] = source[0].replace("(SITE/", f"({app.config.html_baseurl}")
 
 
 def place_explorers(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -162,14 +178,17 @@ def mount_explorers(app, pagename, templatename, context, doctree) -> None:
     """Bring the page's explorers to life; in chapters they stand where a kernel would be needed."""
     if "body" not in context:
         return
-    notebook = Path(app.srcdir) / f"{pagename}.ipynb"
-    stored = notebook_explorers(notebook) if notebook.exists() else {}
+    stored: dict[str, list] = {}  # an id may come again in another chapter
+    for notebook in notebooks_on(app, pagename):
+        for model, explorer in notebook_explorers(notebook).items():
+            stored.setdefault(model, []).append(explorer)
 
     def mount(match: re.Match) -> str:
-        explorer = stored.get(json.loads(match["view"])["model_id"])
-        if explorer is None:
+        explorers = stored.get(json.loads(match["view"])["model_id"])
+        if not explorers:
             logger.warning("a widget that the page cannot show without a kernel", location=pagename)
             return match[0]
+        explorer = explorers.pop(0) if len(explorers) > 1 else explorers[0]
         return _mount_point(explorer["name"], explorer["state"])
 
     view = r'<script type="application/vnd\.jupyter\.widget-view\+json">(?P<view>.*?)</script>'
@@ -187,7 +206,10 @@ def mount_explorers(app, pagename, templatename, context, doctree) -> None:
             f'<script>upconvMount("{address}");</script>'
         )
 
-    body = _MOUNT_POINT.sub(bring_to_life, body)
+    if app.builder.name == "epub":
+        context["body"] = body
+        return
+    body = MOUNT_POINT.sub(bring_to_life, body)
     context["body"] = _SHEET.sub(lambda match: _as_file(app, context["pathto"], match), body)
 
 
@@ -211,7 +233,7 @@ def _mount_point(name: str, state: dict[str, object]) -> str:
 _SHEET = re.compile(r'"sheet": "data:image/jpeg;base64,(?P<data>[^"]+)"')
 _SCRIPT = "_static/explorers.js"
 _EXPLORER_MARK = re.compile(r"<!-- explorer (?P<name>\w+) ?(?P<settings>\{.*?\})? -->")
-_MOUNT_POINT = re.compile(
+MOUNT_POINT = re.compile(
     r'(?P<tag><div class="upconv-explorer" data-explorer="(?P<name>\w+)")>'
     r'(?P<rest><script type="application/json">.*?</script></div>)',
     flags=re.DOTALL,
@@ -344,11 +366,16 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.upconv_formulas, app.upconv_set = set(), set_formulas()
     app.add_html_math_renderer("mathml", (visit_formula, None), (visit_display, None))
     app.connect("config-inited", find_address)
+    app.connect("autodoc-skip-member", skip_fields)
+    app.connect("builder-inited", prepare_ebook)
     app.connect("source-read", write_claims)
+    app.connect("source-read", name_site)
     app.connect("source-read", place_explorers)
     app.connect("html-page-context", complete_pictures, priority=900)
     app.connect("html-page-context", mark_languages, priority=905)
     app.connect("html-page-context", mount_explorers, priority=910)
+    app.connect("html-page-context", link_names, priority=915)
+    app.connect("html-page-context", simplify_page, priority=920)
     app.connect("build-finished", note_formulas)
     app.connect("build-finished", write_explorers)
     app.connect("build-finished", finish_site, priority=900)

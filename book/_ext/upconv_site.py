@@ -36,11 +36,11 @@ _UNWANTED = re.compile(
             r'<script[^>]*src="[^"]*sphinx-thebe\.js[^"]*"></script>\s*',
             r"<script>kernelName = .*?</script>\s*",
             r"<script>const THEBE_JS_URL = .*?</script>\s*",
-            r'<script type="text/x-thebe-config">.*?</script>\s*',
-            r'<link rel="stylesheet"[^>]*sphinx-thebe\.css[^>]*>\s*',
+            r'<script[^>]*type="text/x-thebe-config"[^>]*>.*?</script>\s*',
+            r"<link[^>]*sphinx-thebe\.css[^>]*>\s*",
             r'<script[^>]*src="[^"]*/fontawesome/[^"]*"></script>\s*',
-            r'<link rel="preload"[^>]*as="(?:font|script)"[^>]*>\s*',
-            r'(?<=initial-scale=1\.0" />)<meta name="viewport"[^>]*>',
+            r'<link(?=[^>]*rel="preload")[^>]*as="(?:font|script)"[^>]*>\s*',
+            r'<meta(?=[^>]*name="viewport")[^>]*initial-scale=1"[^>]*>',
             r'<script>document\.write\(`<img [^`]*"logo__image only-dark"[^`]*`\);</script>',
         )
     ),
@@ -67,8 +67,9 @@ def finish_site(app: Sphinx, error: Exception | None) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     before = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
     pages = take_out_unwanted(before)
-    pages = lighten_pictures(site, pages)
-    pages = {path: fit_pictures(site, text) for path, text in pages.items()}
+    if app.builder.name == "html":  # a PDF takes a JPEG as it is, but unpacks a WebP
+        pages = lighten_pictures(site, pages)
+        pages = {path: fit_pictures(site, text) for path, text in pages.items()}
     slim_icons(site, pages)
     pages = defer_scripts(site, pages)
     pages = join_sheets(site, pages)
@@ -112,7 +113,7 @@ def _lighten(path: Path) -> bool:
 
 _PICTURE = re.compile(
     r'<img (?P<alt>alt="[^"]*") src="(?P<folder>[^"]*_images/)(?P<name>[^"/]+)"'
-    r' style="width: (?P<width>\d+)px;" />'
+    r' style="width: (?P<width>\d+)px;" ?/>'
 )
 _PHONE = 720  # pixels: a phone's width at its usual density
 
@@ -229,7 +230,7 @@ def join_sheets(site: Path, pages: Pages) -> Pages:
     def join(text: str) -> str:
         links = list(_SHEET_LINK.finditer(text))
         files = tuple(link["file"] for link in links)
-        if not files:
+        if not files or files[0].startswith("_static/all-"):  # finished in an earlier build
             return text
         if files not in done:
             rules = "".join(_rules(site / file, site / "_static", words) for file in files)
@@ -240,9 +241,11 @@ def join_sheets(site: Path, pages: Pages) -> Pages:
         first = links[0].start()
         return text[:first] + link + _SHEET_LINK.sub("", text[first:])
 
-    for stale in (site / "_static").glob("all-*.css"):
-        stale.unlink()
-    return {path: join(text) for path, text in pages.items()}
+    joined = {path: join(text) for path, text in pages.items()}
+    for sheet in (site / "_static").glob("all-*.css"):
+        if not any(sheet.name in text for text in joined.values()):
+            sheet.unlink()
+    return joined
 
 
 def _words_of_page(text: str) -> set[str]:

@@ -73,7 +73,7 @@ def load_claims() -> dict[str, Claim]:
     Raises
     ------
     ValueError
-        If a verdict is none of :data:`VERDICTS`, or an id stands in two files.
+        If a verdict is none of ``VERDICTS``, or an id stands in two files.
     """
     claims: dict[str, Claim] = {}
     files = [f for f in resources.files(__package__).iterdir() if f.name.endswith(".toml")]

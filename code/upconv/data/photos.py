@@ -28,7 +28,7 @@ def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
     Parameters
     ----------
     name
-        One of :data:`PHOTOS`.
+        One of ``PHOTOS``.
     size
         If given, the largest centred square is cut out and resized (with a low-pass
         filter, so without aliasing) to ``size`` × ``size`` pixels.

@@ -77,7 +77,7 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
     """Put a figure on the page, with a text alternative and a caption, and close it.
 
     The picture is stored as PNG or JPEG, whichever is right for what it holds (see
-    :func:`encode`). The alternative text is its plain-text form, so a change of the numbers
+    ``encode``). The alternative text is its plain-text form, so a change of the numbers
     in it is noticed by nbval, which does not compare pictures.
 
     Parameters

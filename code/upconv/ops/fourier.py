@@ -118,7 +118,7 @@ def circular_convolve2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def log_spectrum(image: np.ndarray) -> np.ndarray:
-    """log(1 + |F[image]|), frequency zero in the middle, for looking at.
+    """``log(1 + |F[image]|)``, frequency zero in the middle, for looking at.
 
     Parameters
     ----------
@@ -343,7 +343,7 @@ def spectral_derivative(values: np.ndarray, length: float, order: int = 1) -> np
 def heat_solution(initial: np.ndarray, time: float, diffusivity: float = 1.0) -> np.ndarray:
     """Exact periodic solution of the heat equation ∂u/∂t = κ Δu at a time.
 
-    Every frequency f decays by itself: û(f, t) = û(f, 0) · exp(−κ (2π|f|)² t). In space that is
+    Every frequency f decays by itself: ``û(f, t) = û(f, 0) · exp(−κ (2π|f|)² t)``. In space that is
     convolution with a Gaussian of variance 2κt along each axis.
 
     Parameters
@@ -443,7 +443,7 @@ def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def wiener_filter(
     image: np.ndarray, kernel: np.ndarray, noise_to_signal: float | np.ndarray
 ) -> np.ndarray:
-    """Deblur in the least-squares sense: transfer function conj K / (|K|² + noise_to_signal).
+    """Deblur in the least-squares sense: transfer function ``conj K / (|K|² + noise_to_signal)``.
 
     Parameters
     ----------

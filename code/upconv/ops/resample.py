@@ -128,7 +128,7 @@ def zero_insert(input: np.ndarray, stride: Size) -> np.ndarray:
 def bilinear_kernel(factor: int) -> np.ndarray:
     """The tent kernel whose transposed convolution interpolates bilinearly by ``factor``.
 
-    t[i] = 1 − |i − centre| / f, in both directions, size K = 2f − (f mod 2) and centre
+    ``t[i] = 1 − |i − centre| / f``, in both directions, size K = 2f − (f mod 2) and centre
     (K − 1)/2. With stride f and padding (K − f)/2, ``conv_transpose2d`` equals
     ``interpolate(mode="bilinear")`` away from the border, where the latter repeats pixels and
     the former reads zeros.

@@ -88,7 +88,7 @@ class _Identity(nn.Module):
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     """Distance of two Gaussians with the means and covariances of two sets of features.
 
-    |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½): Fréchet (1957), for images Heusel et al. (2017).
+    ``|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½)``: Fréchet (1957), for images Heusel et al. (2017).
 
     Parameters
     ----------

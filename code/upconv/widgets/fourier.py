@@ -103,7 +103,7 @@ class FourierExplorer(Explorer):
 
     @property
     def image(self) -> np.ndarray:
-        """The photograph, or the signal as one row: (H, W), 0 to 1."""
+        """What is filtered, a photograph or the signal as one row; (H, W), 0 to 1."""
         if self.view == "signal":
             return np.array(self.signals[self.signal])[None]
         pixels = from_url(self.pictures[self.picture]) / 255

@@ -64,7 +64,7 @@ class LatentExplorer(SheetExplorer):
         directions : (3, latent)
             Of length 1, at right angles.
         middle : (latent,)
-            The rest of the noise, as of :func:`places`.
+            The rest of the noise, as of ``places``.
         """
         return cls(sheet=to_url(encode_sheet(draw(places(directions, middle)))), **settings)
 

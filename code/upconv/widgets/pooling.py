@@ -67,7 +67,7 @@ class PoolingExplorer(Explorer):
 
     @property
     def restored(self) -> np.ndarray:
-        """The map on the right: (N, N) from switches, else whole blocks.
+        """What stands on the right, (N, N) from switches, else whole blocks.
 
         Raises
         ------

@@ -82,7 +82,7 @@ class ReceptiveFieldExplorer(Explorer):
 
     @property
     def fields(self) -> list[int]:
-        """Width of what the middle unit of each layer sees, in input pixels; 0: nothing."""
+        """How far the middle unit of each layer sees, in input pixels; 0 is nothing."""
         widths = []
         for depth, size in enumerate(self.map_sizes, start=1):
             interval = input_interval(self._stack(depth), max((size - 1) // 2, 0))

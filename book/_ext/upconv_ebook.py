@@ -1,0 +1,93 @@
+"""What an e-book needs of the pages: plain XHTML without scripts, and addresses within the book."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+
+from bs4 import BeautifulSoup, Tag
+from sphinx.application import Sphinx
+
+_MATHML = "http://www.w3.org/1998/Math/MathML"
+
+
+def prepare_ebook(app: Sphinx) -> None:
+    """Leave out the theme, whose buttons cannot be made for a book, and shorten addresses."""
+    if app.builder.name != "epub":
+        return
+    for listeners in app.events.listeners.values():
+        listeners[:] = [
+            one
+            for one in listeners
+            if not one.handler.__module__.startswith(("sphinx_book_theme", "pydata_sphinx"))
+        ]
+    get_toc, build_epub = app.builder.get_toc, app.builder.build_epub
+
+    def toc() -> None:
+        # The front page lies in a folder: without this every address were book/../chapters/….
+        get_toc()
+        for node in app.builder.refnodes:
+            node["refuri"] = posixpath.normpath(node["refuri"])
+
+    def package() -> None:
+        _declare_formulas(Path(app.outdir))
+        build_epub()
+
+    app.builder.get_toc, app.builder.build_epub = toc, package
+
+
+def _declare_formulas(book: Path) -> None:
+    """The list of files says which of them hold MathML, as the standard demands."""
+    listed = book / "content.opf"
+
+    def declare(match: re.Match) -> str:
+        holds = "<math" in (book / match["file"]).read_text(encoding="utf-8")
+        return f'{match[1]} properties="mathml" />' if holds else match[0]
+
+    other = r"(?:(?!properties)[^>])*?"
+    entry = rf'(<item {other}href="(?P<file>[^"]+\.xhtml)"{other}) ?/>'
+    listed.write_text(re.sub(entry, declare, listed.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def simplify_page(app, pagename, templatename, context, doctree) -> None:
+    """A page as e-readers want it; where an explorer stands, the way to it."""
+    if app.builder.name != "epub" or "body" not in context:
+        return
+    page = BeautifulSoup(context["body"], "html.parser")
+    _lead_to_explorers(page, f"{app.config.html_baseurl}{pagename}.html")
+    for tag in page(["script", "style"]) + page.select(".upconv-map"):
+        tag.decompose()
+    for math in page("math"):
+        math["xmlns"] = _MATHML
+        for operator in math("mo", form=True):
+            del operator["form"]  # what stands around it says the same
+    for summary in page("summary"):
+        for paragraph in summary("p"):
+            paragraph.name = "span"
+    for link in page("a", href=True):
+        inside = not link["href"].startswith(("http", "#"))
+        link["href"] = link["href"].replace(".html", ".xhtml", 1) if inside else link["href"]
+    for entry in page.select('[role="doc-biblioentry"]'):
+        entry["role"] = "listitem"
+    for image in page("img"):
+        for only_on_a_page in ("loading", "decoding", "fetchpriority"):
+            del image[only_on_a_page]
+    context["body"] = str(page)
+    context["script_files"] = []
+    wanted = ("pygments.css", "epub.css", "ebook.css")
+    context["css_files"] = [
+        sheet for sheet in context["css_files"] if posixpath.basename(sheet.filename) in wanted
+    ]
+
+
+def _lead_to_explorers(page: BeautifulSoup, address: str) -> None:
+    seen: dict[str, int] = {}
+    for place in page.select(".upconv-explorer"):
+        name = place["data-explorer"]
+        seen[name] = seen.get(name, 0) + 1
+        line: Tag = page.new_tag("p", attrs={"class": "upconv-online"})
+        link = page.new_tag("a", href=f"{address}#{name}-{seen[name]}")
+        link.string = f"the {name} explorer"
+        line.extend(["On the website there is something to play with here: ", link, "."])
+        place.replace_with(line)
