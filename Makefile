@@ -5,6 +5,7 @@
 #   make serve      build and serve the website on this machine
 #   make notebooks  run the chapters and store their outputs
 #   make download   the whole book as PDF and EPUB, in _build/
+# For those who write: make new-chapter NAME=file_name TITLE="Title of the page".
 # For those who maintain it: make format, make formulas, make stamp, make lock,
 # make clean.
 
@@ -19,7 +20,7 @@ SITE := _build/html
 export OMP_NUM_THREADS ?= 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test lab serve notebooks download format formulas stamp lock clean
+.PHONY: book test lab serve notebooks download new-chapter format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.lock pyproject.toml
@@ -51,6 +52,9 @@ notebooks: $(READY)
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
 		--ExecutePreprocessor.store_widget_state=False chapters/*.ipynb
+
+new-chapter: $(READY)
+	@$(BIN)/python code/scripts/new_chapter.py "$(NAME)" "$(TITLE)"
 
 # The PDF is printed by Chromium, from the book built as one page.
 download: $(READY)

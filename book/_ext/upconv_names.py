@@ -51,7 +51,7 @@ def link_names(app: Sphinx, pagename, templatename, context, doctree) -> None:
 
 
 def skip_fields(app: Sphinx, what, name, obj, skip, options) -> bool | None:
-    """Fields of named tuples are told of by their class; "alias for field number 0" says nothing."""
+    """Fields of named tuples: their class tells of them, "alias for field number 0" does not."""
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 

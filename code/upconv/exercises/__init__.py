@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, resources
 from typing import Any
 
 import numpy as np
-
-CHAPTERS = tuple(f"chapter{number:02d}" for number in range(1, 8))
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,9 @@ class Grade:
 def all_exercises() -> dict[str, Exercise]:
     """Every exercise of the book by its number, e.g. ``"1.2"``."""
     found: dict[str, Exercise] = {}
-    for name in CHAPTERS:
-        found |= import_module(f"{__package__}.{name}").EXERCISES
+    files = resources.files(__package__).iterdir()
+    for name in sorted(file.name for file in files if file.name.startswith("chapter")):
+        found |= import_module(f"{__package__}.{name.removesuffix('.py')}").EXERCISES
     return found
 
 

@@ -1,0 +1,189 @@
+"""Lay out a new chapter: a notebook that runs, its claims, questions and exercise, its place.
+
+    make new-chapter NAME=diffusion TITLE="Diffusion"
+
+Everything it writes is there to be replaced; `make notebooks` and `make book` work right away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).parents[2]
+
+INTRODUCTION = """\
+# {title}
+
+What this chapter is about, in three sentences: the idea before any formula.
+
+**After this chapter you can**
+
+- say what …;
+- compute …;
+- tell … from ….
+
+Reading takes about 60 minutes, running it one. It builds on [chapter 1](01_cnn_fourier.ipynb)."""
+
+IMPORTS = """\
+import numpy as np
+from upconv import ops
+from upconv.claims import claim
+from upconv.data import photo
+from upconv.exercises import check
+from upconv.figures import image_row, show, use_style
+from upconv.quiz import quiz
+use_style()"""
+
+FIGURE = """\
+camera = photo("camera", 128)
+blurred = ops.apply_transfer(camera, ops.gaussian_transfer(camera.shape, 2.0))
+show(
+    image_row([camera, blurred], ["photograph", "blurred"]),
+    alt=f"A photograph and its blurred copy; the spread of the greys falls from "
+        f"{camera.std():.2f} to {blurred.std():.2f}",
+    caption="What one sees here, with a number from the code.",
+)"""
+
+CLAIM = """\
+with claim("C{number}.1"):
+    assert blurred.std() < camera.std()"""
+
+STUB = """\
+def mean_of(values):
+    raise NotImplementedError  # your code here
+
+check("{number}.1", mean_of)"""
+
+SOLUTION = """\
+#@title Solution
+def mean_of(values):
+    return sum(values) / len(values)
+
+check("{number}.1", mean_of)"""
+
+SOLVED = {
+    "cellView": "form",
+    "jupyter": {"source_hidden": True},
+    "mystnb": {"code_prompt_hide": "Hide the solution", "code_prompt_show": "Show a solution"},
+    "tags": ["hide-cell", "solution"],
+}
+
+CLAIMS = """\
+["C{number}.1"]
+source = "where this is said"
+statement = "Blurring makes the greys of a picture more alike."
+verdict = "holds"
+finding = "The standard deviation of the greys falls; by how much, the cell above says."
+"""
+
+QUESTIONS = """\
+[[questions]]
+ask = "What does the chapter ask the reader?"
+options = [
+  {{ text = "A wrong answer", why = "Why somebody would think so, and what is wrong with it." }},
+  {{ text = "The right answer", right = true, why = "Why it is right." }},
+  {{ text = "Another wrong answer", why = "What it confuses." }},
+]
+"""
+
+EXERCISE = '''\
+"""Exercises of chapter {number}, with references that do not use what the chapter shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from upconv.exercises import Exercise
+
+
+def _mean_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng({number}01)
+    for count in (1, 2, 5, 20):
+        yield {{"values": rng.normal(size=count)}}
+
+
+EXERCISES = {{
+    "{number}.1": Exercise("a mean", lambda values: float(np.mean(values)), _mean_cases),
+}}
+'''
+
+
+def new_chapter(root: Path, name: str, title: str) -> Path:
+    """Write the files of a chapter below ``root`` and return the path of its notebook.
+
+    Raises
+    ------
+    ValueError
+        If the name is none for a file, or a chapter of that name is there. Nothing is written then.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
+        raise ValueError(f"NAME: got {name!r}, expected small letters, digits and _")
+    chapters = sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb"))
+    if any(path.stem[3:] == name for path in chapters):
+        raise ValueError(f"NAME: got {name!r}, expected a name that no chapter has")
+    number = int(chapters[-1].stem[:2]) + 1
+    stem = f"{number:02}_{name}"
+    last = json.loads(chapters[-1].read_text(encoding="utf-8"))
+    install = next("".join(c["source"]) for c in last["cells"] if c["cell_type"] == "code")
+    cells = [
+        new_markdown_cell(INTRODUCTION.format(title=title)),
+        new_code_cell(install, metadata={"tags": ["hide-input", "setup"]}),
+        new_code_cell(IMPORTS, metadata={"tags": ["hide-input"]}),
+        new_markdown_cell("## The idea\n\nIdea, definition, picture, experiment, claim."),
+        new_code_cell(FIGURE, metadata={"tags": ["hide-input"]}),
+        new_code_cell(CLAIM.format(number=number)),
+        new_markdown_cell("## Questions\n\nPick an answer: it unfolds, and says why."),
+        new_code_cell(f"quiz({number})", metadata={"tags": ["hide-input"]}),
+        new_markdown_cell(f"## Exercises\n\n### Exercise {number}.1: a mean\n\nReturn the mean."),
+        new_code_cell(STUB.format(number=number), metadata={"tags": ["exercise"]}),
+        new_code_cell(SOLUTION.format(number=number), metadata=SOLVED),
+        new_markdown_cell("## Further reading\n\nThe primary paper, and why one should read it."),
+    ]
+    for index, cell in enumerate(cells):
+        cell["id"] = f"ch{number}-{index:03}"
+    notebook = new_notebook(cells=cells, metadata=last["metadata"])
+    package = root / "code" / "upconv"
+    files = {
+        package / "claims" / f"{stem}.toml": CLAIMS,
+        package / "quiz" / f"{stem}.toml": QUESTIONS,
+        package / "exercises" / f"chapter{number:02}.py": EXERCISE,
+    }
+    contents = root / "_toc.yml"
+    before = f"      - file: chapters/{chapters[-1].stem}\n"
+    listed = contents.read_text(encoding="utf-8")
+    if before not in listed:
+        raise ValueError(f"_toc.yml: got no line {before.strip()!r}, expected one to stand behind")
+    target = root / "chapters" / f"{stem}.ipynb"
+    nbformat.write(notebook, target)
+    for path, text in files.items():
+        path.write_text(text.format(number=number), encoding="utf-8")
+    contents.write_text(
+        listed.replace(before, f"{before}      - file: chapters/{stem}\n"), encoding="utf-8"
+    )
+    return target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="of the file, such as diffusion")
+    parser.add_argument("title", help="of the page, such as Diffusion")
+    arguments = parser.parse_args()
+    try:
+        path = new_chapter(ROOT, arguments.name, arguments.title)
+    except ValueError as error:
+        parser.error(str(error))
+    print(f"{path.relative_to(ROOT)} is there. Next: a card and a box in book/intro.md,")
+    print("make lab to write it, make notebooks, make book, make test.")
+
+
+if __name__ == "__main__":
+    main()
