@@ -28,6 +28,7 @@ PACKAGE_MANAGERS = {
             "--no-install-recommends",
             "chromium",
             "fonts-liberation",
+            "fonts-noto-cjk",  # for the glossary
         ],
     ),
     "dnf": (["dnf", "install", "-y", "-q", "chromium"],),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import shutil
 from base64 import b64encode
@@ -25,6 +26,8 @@ from PIL import Image
 from sphinx.application import Sphinx
 
 Pages = dict[Path, str]
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # not every table of every font
 
 # What the theme and Jupyter Book put on every page without need: scripts that load from
 # elsewhere (Thebe), Font Awesome a second time as 1.5 MB of script (the style sheet is there

@@ -26,7 +26,7 @@ INWARD = """site => document.querySelectorAll("article a[href]").forEach(link =>
     if (/^\\w+:/.test(path)) return;
     const part = `document-${path.replace(/^(\\.\\.\\/)+/, "").replace(/\\.html$/, "")}`;
     const inside = [hash, part].find(id => id && document.getElementById(decodeURIComponent(id)));
-    link.href = inside ? `#${inside}` : new URL(path.replace(/^(\\.\\.\\/)+/, ""), site);
+    link.setAttribute("href", inside ? `#${inside}` : new URL(path.replace(/^(\\.\\.\\/)+/, ""), site));
 })"""
 
 
