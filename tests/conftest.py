@@ -98,7 +98,11 @@ def visit(chromium):
 
 
 def settle(page) -> None:
-    """Wait until fonts and every picture, lazy ones too, have been fetched."""
+    """Wait until all is laid out, and fonts and every picture, lazy ones too, have been fetched."""
+    page.wait_for_function(
+        """() => [...document.querySelectorAll(".bd-article > section > section")]
+               .every(section => section.style.contentVisibility === "visible")"""
+    )
     page.evaluate("() => document.fonts.ready.then(() => true)")
     page.evaluate(
         """async () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from html import unescape
@@ -34,6 +35,7 @@ PAGES = contents()
 CHAPTERS = [page for page in PAGES if page.startswith("chapters/")]
 
 
+@functools.cache
 def soup(page: str) -> BeautifulSoup:
     path = SITE / page
     assert path.exists(), f"{path} is not there: run `make book`"
@@ -154,9 +156,13 @@ def test_page_does_not_scroll_sideways(visit, served, page_name, viewport):
 
 
 @pytest.mark.parametrize("page_name", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(visit, served, page_name, scheme):
-    page = visit(served + page_name, scheme=scheme)
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)],
+    ids=["light", "dark", "phone"],
+)
+def test_axe_finds_nothing(visit, served, page_name, scheme, viewport):
+    page = visit(served + page_name, viewport, scheme=scheme)
     assert page.evaluate("() => document.documentElement.dataset.theme") == scheme
     found = Axe().run(page).response["violations"]
     report = [
@@ -165,6 +171,41 @@ def test_axe_finds_nothing(visit, served, page_name, scheme):
         for rule in found
     ]
     assert report == []
+
+
+def test_keyboard_leads_through_the_book(visit, served):
+    page = visit(served + CHAPTERS[0])
+    page.keyboard.press("Tab")
+    skip = page.locator(":focus")
+    assert skip.inner_text() == "Skip to main content"
+    # Once it has the focus it slides into view.
+    page.wait_for_function("() => document.activeElement.getBoundingClientRect().top >= 0")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focus = page.locator(":focus")
+        box = focus.bounding_box()
+        assert box["width"] > 0 and box["height"] > 0
+        marked = focus.evaluate(
+            "node => [node, ...node.querySelectorAll('*')].some(part => {"
+            " const style = getComputedStyle(part);"
+            " return style.outlineStyle !== 'none' || style.boxShadow !== 'none'; })"
+        )
+        assert marked, f"no sign of the focus on {focus.evaluate('node => node.outerHTML')[:200]}"
+        if (focus.get_attribute("href") or "").endswith("02_upsampling.html"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/02_upsampling.html")
+
+
+@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_names_in_code_lead_to_their_documentation(page_name):
+    links = soup(page_name).select(".highlight a.upconv-name")
+    assert len(links) >= 20
+    for link in links:
+        target, _, name = link["href"].partition("#")
+        described = soup(urljoin(page_name, target)).find(id=name)
+        assert described is not None
+        assert name.startswith("module-") or link.text.split(".")[-1] == name.split(".")[-1]
 
 
 @pytest.mark.parametrize("page_name", CHAPTERS)

@@ -11,8 +11,9 @@ from sphinx.application import Sphinx
 
 _NAME = r'<span class="n">(?P<{}>\w+)</span>'
 _DOT = r'<span class="o">\.</span>'
-_DOTTED = re.compile(_NAME.format("module") + _DOT + _NAME.format("name"))
-_ALONE = re.compile(f"(?<!{_DOT})" + _NAME.format("name"))
+_USED = re.compile(
+    _NAME.format("module") + _DOT + _NAME.format("member") + f"|(?<!{_DOT})" + _NAME.format("alone")
+)
 
 
 def link_names(app: Sphinx, pagename, templatename, context, doctree) -> None:
@@ -35,15 +36,14 @@ def link_names(app: Sphinx, pagename, templatename, context, doctree) -> None:
         there = address(name)
         return f'<a class="upconv-name" href="{there}">{text}</a>' if there else text
 
-    def dotted(match: re.Match) -> str:
-        module = imported.get(match["module"])
-        return link(f"{module}.{match['name']}", match[0]) if module else match[0]
-
-    def alone(match: re.Match) -> str:
-        return link(imported.get(match["name"], ""), match[0])
+    def used(match: re.Match) -> str:
+        if match["alone"]:
+            return link(imported.get(match["alone"], ""), match[0])
+        whole = f"{imported.get(match['module'], '')}.{match['member']}"
+        return link(whole, match[0])
 
     def in_code(match: re.Match) -> str:
-        return _ALONE.sub(alone, _DOTTED.sub(dotted, match[0]))
+        return _USED.sub(used, match[0])
 
     context["body"] = re.sub(
         r'<div class="highlight-ipython3.*?</pre>', in_code, context["body"], flags=re.DOTALL

@@ -54,6 +54,9 @@ _BETTER = {
     '<div class="bd-sidebar-primary bd-sidebar">': (
         '<div class="bd-sidebar-primary bd-sidebar" role="region" aria-label="Book">'
     ),
+    '<summary><span class="toctree-toggle" role="presentation">': (
+        '<summary aria-label="Its pages"><span class="toctree-toggle" role="presentation">'
+    ),
     'role="doc-biblioentry"': 'role="listitem"',
     'class="logo__image only-light"': 'class="logo__image dark-light"',
 }

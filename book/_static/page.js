@@ -3,14 +3,27 @@
 // if the address names a place in the page.
 {
   const waiting = [...document.querySelectorAll(".bd-article > section > section")];
-  const show = (section) => section.style.setProperty("content-visibility", "visible");
   const idle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, 30));
+  const show = (section) => {
+    section.style.setProperty("content-visibility", "visible");
+    makeScrollable(section);
+  };
   const next = () => {
     if (!waiting.length) return;
     show(waiting.shift());
     idle(next);
   };
+
+  // A wide formula or table scrolls in its own box: by keyboard too.
+  const makeScrollable = (part) => {
+    for (const box of part.querySelectorAll("div.formula > div, .pst-scrollable-table-container")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+
   if (location.hash) waiting.splice(0).forEach(show);
   addEventListener("beforeprint", () => waiting.splice(0).forEach(show));
   addEventListener("load", () => idle(next));
+  addEventListener("resize", () => idle(() => makeScrollable(document)));
 }
