@@ -24,9 +24,10 @@ NUMBER = (
 INWARD = """site => document.querySelectorAll("article a[href]").forEach(link => {
     const [path, hash] = link.getAttribute("href").split("#");
     if (/^\\w+:/.test(path)) return;
-    const part = `document-${path.replace(/^(\\.\\.\\/)+/, "").replace(/\\.html$/, "")}`;
+    const file = path.replace(/^(\\.\\.\\/)+/, "");
+    const part = `document-${file.replace(/\\.html$/, "")}`;
     const inside = [hash, part].find(id => id && document.getElementById(decodeURIComponent(id)));
-    link.setAttribute("href", inside ? `#${inside}` : new URL(path.replace(/^(\\.\\.\\/)+/, ""), site));
+    link.setAttribute("href", inside ? `#${inside}` : new URL(file, site));
 })"""
 
 
