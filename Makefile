@@ -59,6 +59,7 @@ new-chapter: $(READY)
 # The PDF is printed by Chromium, from the book built as one page.
 download: $(READY)
 	@$(BIN)/python tests/browser.py
+	@rm -rf _build/singlehtml _build/epub
 	@$(BIN)/jupyter-book build --builder singlehtml --warningiserror --nitpick --keep-going --quiet .
 	@$(BIN)/python code/scripts/print_book.py
 	@$(BIN)/jupyter-book build --builder custom --custom-builder epub --warningiserror --nitpick --keep-going --quiet .

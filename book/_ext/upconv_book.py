@@ -242,7 +242,7 @@ MOUNT_POINT = re.compile(
 
 def write_explorers(app: Sphinx, error: Exception | None) -> None:
     """One script with all explorers, as a browser loads it from disk too: not a module."""
-    if error is not None or app.builder.format != "html":
+    if error is not None or app.builder.name not in ("html", "singlehtml"):
         return
     parts = []
     for name in EXPLORERS:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
+_SHEETS = ("basic.css", "epub.css", "ebook.css", "pygments.css")
 _MATHML = "http://www.w3.org/1998/Math/MathML"
 
 
@@ -25,6 +26,10 @@ def prepare_ebook(app: Sphinx) -> None:
     get_toc, build_epub = app.builder.get_toc, app.builder.build_epub
 
     def toc() -> None:
+        # Of the site's scripts, fonts and styles a reader takes a few.
+        static = (path.relative_to(app.outdir) for path in Path(app.outdir, "_static").rglob("*"))
+        unwanted = [path.as_posix() for path in static if path.name not in _SHEETS]
+        app.config.epub_exclude_files = [*app.config.epub_exclude_files, *unwanted]
         # The front page lies in a folder: without this every address were book/../chapters/….
         get_toc()
         for node in app.builder.refnodes:
@@ -75,9 +80,8 @@ def simplify_page(app, pagename, templatename, context, doctree) -> None:
             del image[only_on_a_page]
     context["body"] = str(page)
     context["script_files"] = []
-    wanted = ("pygments.css", "epub.css", "ebook.css")
     context["css_files"] = [
-        sheet for sheet in context["css_files"] if posixpath.basename(sheet.filename) in wanted
+        sheet for sheet in context["css_files"] if posixpath.basename(sheet.filename) in _SHEETS
     ]
 
 

@@ -65,7 +65,7 @@ _UNWANTED_FILES = ("sphinx-thebe.*", "vendor/fontawesome/*/js", "*webpack-macros
 
 def finish_site(app: Sphinx, error: Exception | None) -> None:
     """Every page is read once, goes through all steps, and is written once."""
-    if error is not None or app.builder.format != "html":
+    if error is not None or app.builder.name not in ("html", "singlehtml"):
         return
     site = Path(app.outdir)
     for pattern in _UNWANTED_FILES:
