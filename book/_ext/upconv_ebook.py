@@ -9,7 +9,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
-_SHEETS = ("basic.css", "epub.css", "ebook.css", "pygments.css")
+_SHEETS = ("basic.css", "epub.css", "ebook.css", "pygments.css", "file.png")
 _MATHML = "http://www.w3.org/1998/Math/MathML"
 
 
@@ -57,7 +57,13 @@ def _declare_formulas(book: Path) -> None:
 
 def simplify_page(app, pagename, templatename, context, doctree) -> None:
     """A page as e-readers want it; where an explorer stands, the way to it."""
-    if app.builder.name != "epub" or "body" not in context:
+    if app.builder.name != "epub":
+        return
+    context["script_files"] = []
+    context["css_files"] = [
+        sheet for sheet in context["css_files"] if posixpath.basename(sheet.filename) in _SHEETS
+    ]
+    if "body" not in context:
         return
     page = BeautifulSoup(context["body"], "html.parser")
     _lead_to_explorers(page, f"{app.config.html_baseurl}{pagename}.html")
@@ -70,6 +76,9 @@ def simplify_page(app, pagename, templatename, context, doctree) -> None:
     for summary in page("summary"):
         for paragraph in summary("p"):
             paragraph.name = "span"
+    for paragraph in page("p"):
+        if paragraph.find(["ul", "ol", "dl"], recursive=False):
+            paragraph.unwrap()  # several values returned are a list
     for link in page("a", href=True):
         inside = not link["href"].startswith(("http", "#"))
         link["href"] = link["href"].replace(".html", ".xhtml", 1) if inside else link["href"]
@@ -79,10 +88,6 @@ def simplify_page(app, pagename, templatename, context, doctree) -> None:
         for only_on_a_page in ("loading", "decoding", "fetchpriority"):
             del image[only_on_a_page]
     context["body"] = str(page)
-    context["script_files"] = []
-    context["css_files"] = [
-        sheet for sheet in context["css_files"] if posixpath.basename(sheet.filename) in _SHEETS
-    ]
 
 
 def _lead_to_explorers(page: BeautifulSoup, address: str) -> None:
