@@ -7,7 +7,7 @@
 #   make download   the whole book as PDF and EPUB, in _build/
 # For those who write: make new-chapter NAME=file_name TITLE="Title of the page".
 # For those who maintain it: make format, make formulas, make stamp, make lock,
-# make clean.
+# make fuzz, make clean.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
@@ -20,7 +20,7 @@ SITE := _build/html
 export OMP_NUM_THREADS ?= 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test lab serve notebooks download new-chapter format formulas stamp lock clean
+.PHONY: book test lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.lock pyproject.toml
@@ -81,6 +81,10 @@ lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet --requirement requirements.in
 	build/lock/bin/python code/scripts/write_lock.py > requirements.lock
+
+# Ten thousand hostile inputs, others every day; FUZZ=100000 SEED=7 for more and the same again.
+fuzz: $(READY)
+	$(BIN)/python -W ignore tests/fuzz.py $(or $(FUZZ),10000) $(or $(SEED),$(shell date +%Y%m%d))
 
 clean:
 	rm -rf _build build

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +163,25 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
     found, about = read_weights(path)
     try:
         name, classes = about["network"], tuple(json.loads(about["classes"]))
-        network = build(name, len(classes), framework, **json.loads(about["options"]))
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        options = json.loads(about["options"])
+        _believe(path, found, lambda: build(name, len(classes), framework, **options), framework)
+        network = build(name, len(classes), framework, **options)
+    except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: does not say what network it is of ({error})") from error
     return load_weights(network, found), classes, name
+
+
+def _believe(path: Any, found: dict, make: Callable[[], Any], framework: str) -> None:
+    """Refuse a file that describes a larger network than it holds, before memory is taken."""
+    if framework != "torch":
+        return
+    import torch
+
+    with torch.device("meta"):
+        described = sum(part.numel() for part in make().parameters())
+    held = sum(value.size for value in found.values())
+    if described > held:
+        raise ValueError(f"{path}: describes {described:,} weights, but holds {held:,}")
 
 
 def restore_generator(path: str | Path, framework: str = "torch") -> Any:
@@ -181,7 +196,9 @@ def restore_generator(path: str | Path, framework: str = "torch") -> Any:
 
     found, about = read_weights(path)
     try:
-        generator = build_generator(about["network"], framework, **json.loads(about["options"]))
-    except (KeyError, TypeError, ValueError) as error:
+        name, options = about["network"], json.loads(about["options"])
+        _believe(path, found, lambda: build_generator(name, framework, **options), framework)
+        generator = build_generator(name, framework, **options)
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path}: not the weights of a generator ({error})") from error
     return load_weights(generator, found)

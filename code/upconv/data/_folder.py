@@ -12,6 +12,15 @@ from upconv.data.sets import VOID, SegmentationSet
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 
+# What Pillow raises for files that are torn, none at all, or made to fill the memory.
+_UNREADABLE = (
+    OSError,
+    UnidentifiedImageError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+)
+
 
 class BadData(ValueError):
     """A file that cannot be used; the message names it."""
@@ -25,6 +34,7 @@ def read_image(path: str | Path) -> np.ndarray:
     BadData
         If it cannot be read.
     """
+    _check_file(path)
     try:
         with Image.open(path) as file:
             image = ImageOps.exif_transpose(file)
@@ -37,14 +47,14 @@ def read_image(path: str | Path) -> np.ndarray:
                 white = Image.new("RGBA", image.size, "white")
                 image = Image.alpha_composite(white, image)
             return np.asarray(image.convert("RGB"))
-    except (
-        OSError,
-        UnidentifiedImageError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
+    except _UNREADABLE as error:
         raise BadData(f"{path}: not a readable image ({str(error).splitlines()[0]})") from error
+
+
+def _check_file(path: str | Path) -> None:
+    # Pipes and devices can be opened, and never end.
+    if Path(path).exists() and not Path(path).is_file():
+        raise BadData(f"{path}: not a file, expected an image")
 
 
 def read_mask(path: str | Path, classes: int) -> np.ndarray:
@@ -58,6 +68,7 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
     BadData
         If it cannot be read, has colours, or a value is no class.
     """
+    _check_file(path)
     try:
         with Image.open(path) as image:
             if image.mode == "1":
@@ -69,7 +80,7 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
             grey = image.mode != "P"
     except BadData:
         raise
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except _UNREADABLE as error:
         raise BadData(f"{path}: not a readable mask ({str(error).splitlines()[0]})") from error
     present = np.unique(values)
     if grey and classes == 2 and set(present.tolist()) <= {0, 255}:

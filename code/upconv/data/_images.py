@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -193,7 +194,7 @@ def read_idx(path: str | Path) -> np.ndarray:
             raise ValueError("no bytes")
         shape = struct.unpack(f">{axes}I", raw[4 : 4 + 4 * axes])
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error) as error:
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise DataUnavailable(f"{path}: not an IDX file of bytes ({error})") from error
 
 

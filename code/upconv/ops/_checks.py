@@ -29,26 +29,42 @@ def check_integer(name: str, value: Any, minimum: int) -> int:
     """One integer, at least ``minimum``."""
     if not is_integer(value) or value < minimum:
         refuse(name, repr(value), f"an integer of at least {minimum}")
-    return int(value)
+    return _countable(name, value)
+
+
+def is_list(value: object) -> bool:
+    """Whether a value has a length and an order: no word, and no array without axes."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        refuse(name, repr(value), "True or False")
+    return bool(value)
 
 
 def check_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
     """An integer, meant for both axes, or a pair (height, width) of integers."""
     both = (value, value) if is_integer(value) else value
-    if (
-        not isinstance(both, Sequence | np.ndarray)
-        or len(both) != 2
-        or not all(is_integer(v) and v >= minimum for v in both)
-    ):
+    if not is_list(both) or len(both) != 2 or not all(is_integer(v) and v >= minimum for v in both):
         refuse(name, repr(value), f"an integer of at least {minimum} or a pair of them")
-    return int(both[0]), int(both[1])
+    return _countable(name, both[0]), _countable(name, both[1])
+
+
+def _countable(name: str, value: Any) -> int:
+    if value > LARGEST:
+        refuse(name, value, "a number that int64 can hold")
+    return int(value)
 
 
 def check_shape(name: str, value: Any, axes: str) -> tuple[int, ...]:
     """A sequence of positive integers, one for each of the ``axes``, e.g. ``"N, C, H, W"``."""
     count = axes.count(",") + 1
     if (
-        not isinstance(value, Sequence | np.ndarray)
+        not is_list(value)
         or len(value) != count
         or not all(is_integer(v) and v >= 1 for v in value)
     ):

@@ -19,6 +19,7 @@ from upconv.ops._checks import (
     check_same_dtype,
     check_shape,
     check_volume,
+    is_list,
     refuse,
     widen,
 )
@@ -210,7 +211,7 @@ def convolution_matrix(
     if weight.ndim not in (2, 4):
         got = f"{weight.ndim} axes, shape {weight.shape}"
         refuse("weight", got, "2 axes (K_h, K_w) or 4 axes (C_out, C_in, K_h, K_w)")
-    if not isinstance(input_shape, Sequence | np.ndarray) or len(input_shape) not in (2, 3):
+    if not is_list(input_shape) or len(input_shape) not in (2, 3):
         refuse("input_shape", repr(input_shape), "(H, W) or (C_in, H, W)")
     if len(input_shape) == 2:
         input_shape = (1, *input_shape)

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from upconv.ops._checks import check_array, check_pair, check_volume, is_integer, refuse, widen
+from upconv.ops._checks import (
+    check_array,
+    check_flag,
+    check_pair,
+    check_volume,
+    is_integer,
+    is_list,
+    refuse,
+    widen,
+)
 from upconv.ops._geometry import every
 from upconv.ops.shapes import Size, conv2d_output_size
 
@@ -55,7 +64,7 @@ def max_pool2d(
     kernel_size, stride, padding, dilation, size = window
     padded = _pad(input, padding, -np.inf)
     taps = _taps(padded, kernel_size, stride, dilation, size)
-    if not return_indices:
+    if not check_flag("return_indices", return_indices):
         output = next(taps).copy()
         for tap in taps:
             np.maximum(output, tap, out=output)
@@ -112,7 +121,7 @@ def avg_pool2d(
     kernel_size, stride, padding, _, size = window
     total = _sum_of_windows(_pad(input, padding, 0), kernel_size, stride, size)
     count = kernel_size[0] * kernel_size[1]
-    if not count_include_pad:
+    if not check_flag("count_include_pad", count_include_pad):
         ones = _pad(np.ones((1, 1, *input.shape[2:]), input.dtype), padding, 0)
         count = _sum_of_windows(ones, kernel_size, stride, size)
     return (total / count).astype(input.dtype, copy=False)
@@ -277,7 +286,7 @@ def _unpooled_size(
         if min(default) < 1:
             refuse("padding", padding, f"an output of at least one pixel, not {default}")
         return default
-    if not isinstance(output_size, Sequence | np.ndarray) or len(output_size) not in (2, 4):
+    if not is_list(output_size) or len(output_size) not in (2, 4):
         refuse("output_size", repr(output_size), "(H_out, W_out) or (N, C, H_out, W_out)")
     size = tuple(output_size)[-2:]
     for got, middle, step in zip(size, default, stride, strict=True):

@@ -9,6 +9,7 @@ import numpy as np
 
 from upconv.ops._checks import (
     check_array,
+    check_flag,
     check_integer,
     check_pair,
     check_real,
@@ -71,8 +72,9 @@ def interpolate(
         ``scale_factor`` is given, if either is not positive and finite, or if nothing is left.
     """
     input = check_array("input", input, "N, C, H, W")
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         refuse("mode", repr(mode), f"one of {', '.join(MODES)}")
+    check_flag("align_corners", align_corners)
     if align_corners and mode != "bilinear":
         refuse("align_corners", repr(align_corners), f"False with mode {mode!r}")
     size, scales = _check_target(input.shape[2:], size, scale_factor, mode)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from upconv.ops._checks import check_integer, check_pair, is_integer, refuse
+from upconv.ops._checks import check_flag, check_integer, check_pair, is_integer, refuse
 
 Size = int | tuple[int, int]
 
@@ -145,7 +145,7 @@ def conv2d_parameters(
         if channels % groups:
             refuse(name, channels, f"a multiple of groups {groups}")
     weights = out_channels * (in_channels // groups) * height * width
-    return weights + (out_channels if bias else 0)
+    return weights + (out_channels if check_flag("bias", bias) else 0)
 
 
 class Layer(NamedTuple):
@@ -271,13 +271,14 @@ def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tu
     """
     rows = []
     size = input_size
-    for layer in _check_layers(layers):
+    for position, layer in enumerate(_check_layers(layers)):
         kernel_size, stride, padding, dilation, name, transposed = layer
-        if transposed:
-            options = {"padding": padding, "dilation": dilation}
-            size = conv_transpose2d_output_size(size, kernel_size, stride, **options)
-        else:
-            size = conv2d_output_size(size, kernel_size, stride, padding, dilation)
+        options = {"padding": padding, "dilation": dilation}
+        result = conv_transpose2d_output_size if transposed else conv2d_output_size
+        try:
+            size = result(size, kernel_size, stride, **options)
+        except ValueError as error:
+            raise ValueError(f"layers[{position}].{error}") from error
         rows.append((name, size))
     return rows
 
@@ -303,18 +304,25 @@ def unet_size(output_size: int, depth: int = 4) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If an argument is no positive integer.
+        If an argument is no positive integer, or the depth above 32.
     """
     wanted = check_integer("output_size", output_size, 1)
-    step = 2 ** check_integer("depth", depth, 1)
+    depth = check_integer("depth", depth, 1)
+    if depth > 32:
+        refuse("depth", depth, "at most 32: no picture can be halved more often")
+    step = 2**depth
     lost = 4 * (step - 1)
     lowest = -(-(wanted + lost) // step)
     return step * (lowest + 4) + lost, step * lowest - lost
 
 
 def _check_layers(layers: Iterable[Layer | tuple]) -> list[Layer]:
+    try:
+        given = list(layers)
+    except TypeError:
+        refuse("layers", repr(layers), "several of Layer")
     checked = []
-    for position, layer in enumerate(layers):
+    for position, layer in enumerate(given):
         if not isinstance(layer, tuple) or not 1 <= len(layer) <= len(Layer._fields):
             refuse(f"layers[{position}]", repr(layer), f"a Layer({', '.join(Layer._fields)})")
         layer = Layer(*layer)
