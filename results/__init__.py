@@ -27,13 +27,16 @@ def load(name: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If there is none of that name, or the file is broken.
     """
     path = FOLDER / f"{name}.json"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json")))
         raise ValueError(f"name: got {name!r}, expected one of {known}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not a stored result ({error})") from error
 
 
 def resume(name: str) -> dict[str, Any]:

@@ -48,8 +48,9 @@ def find(page, name: str):
     """The explorer, in view and drawn: before, it has a label for its pictures but no picture."""
     box = page.get_by_label(TITLES[name], exact=True)
     box.scroll_into_view_if_needed()
+    expect(box).not_to_have_attribute("aria-busy", "true")
     waiting = box.get_by_label("drawn when it comes into view", exact=True)
-    expect(waiting.filter(visible=True)).to_have_count(0)
+    expect(waiting.filter(visible=True)).to_have_count(0)  # pictures may come from a file
     return box
 
 

@@ -35,7 +35,23 @@ def main(arguments: list[str] | None = None) -> int:
     except _expected() as error:
         print(f"upconv: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        sizes = ("batch", "crop", "tile", "size", "width", "count")
+        lower = [f"--{name}" for name in sizes if hasattr(options, name)]
+        hint = f"lower {' or '.join(lower)}" if lower else "close other programs"
+        print(f"upconv: out of memory; {hint}", file=sys.stderr)
+        return 2
     return 0
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether the machine was too small: Python, NumPy and PyTorch each say it in their own way."""
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(part in str(error) for part in words)
+    )
 
 
 def _expected() -> tuple[type[Exception], ...]:

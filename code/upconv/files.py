@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,8 +16,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     # The extension stays: some writers add their own to names without it.
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    unfinished = path.with_name(f"{_mine(path)}{os.getpid()}.part{path.suffix}")
     try:
         write(unfinished)
         with open(unfinished, "rb") as file:
@@ -23,3 +26,28 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _mine(path: Path) -> str:
+    """How unfinished files of this machine begin: many machines may share a folder."""
+    return f".{path.stem}.{socket.gethostname()}."
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of this file that were killed have left behind."""
+    begin, end = _mine(path), f".part{path.suffix}"
+    for left in path.parent.iterdir():
+        number = left.name.removeprefix(begin).removesuffix(end)
+        if left.name == f"{begin}{number}{end}" and number.isdigit() and not _alive(int(number)):
+            left.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":  # a signal there would end it
+        return True
+    with suppress(PermissionError):  # there, and another's
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True

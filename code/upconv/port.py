@@ -67,10 +67,11 @@ def load_weights(model: Any, given: Weights) -> Any:
 
 def save_weights(path: str | Path, given: Weights, about: dict[str, str] | None = None) -> None:
     """Write weights as safetensors at one stroke, with a few words about them."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(value) for name, value in given.items()}
-    write_atomically(path, lambda unfinished: save_file(arrays, unfinished, about))
+    packed = save(arrays, about)
+    write_atomically(path, lambda unfinished: unfinished.write_bytes(packed))
 
 
 def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pooch
+from filelock import FileLock
 
 from upconv.files import write_atomically
+
+TIMEOUT = 30  # seconds without a byte from a server
 
 
 class DataUnavailable(RuntimeError):
@@ -69,17 +72,35 @@ def download(url: str, name: str, sha256: str | None, progress: bool = True) -> 
         was fetched by other means is to be put.
     """
     folder = cache_folder()
-    downloader = pooch.HTTPDownloader(progressbar=progress and os.isatty(2), timeout=30)
-    try:
-        known = f"sha256:{sha256}" if sha256 else None
+    target = folder / name
+    known = f"sha256:{sha256}" if sha256 else None
+    if target.is_file() and pooch.hashes.hash_matches(target, known):
+        return target  # nothing is written: the cache may be read-only
+    downloader = pooch.HTTPDownloader(progressbar=progress and os.isatty(2), timeout=TIMEOUT)
+
+    def retrieve() -> Path:
         # Pooch writes to a temporary file, checks it, and only then moves it into place.
         return Path(pooch.retrieve(url, known, name, folder, downloader=downloader))
-    except ValueError as error:  # a wrong checksum
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Whoever comes second waits, and finds the file there.
+        with FileLock(folder / f".{name.replace('/', '-')}.lock"):
+            try:
+                return retrieve()
+            except ValueError:  # a wrong checksum, as of a line that breaks: once more
+                return retrieve()
+    except ValueError as error:
         raise DataUnavailable(
             f"{name}: what {url} sends is not the file expected ({error})"
         ) from error
     except OSError as error:  # requests' errors are among these
-        reason = str(error).splitlines()[0][:200]
+        reason = (str(error).splitlines() or [repr(error)])[0][:200]
+        if not os.access(folder, os.W_OK):
+            raise DataUnavailable(
+                f"{name}: cannot be kept in {folder} ({reason}). Set UPCONV_CACHE to a folder that "
+                "can be written, or UPCONV_DATA to one that holds the file."
+            ) from error
         raise DataUnavailable(
             f"{name}: cannot be fetched from {url} ({reason}). Fetch it elsewhere and save it as "
             f"{folder / name}, or set UPCONV_DATA to a folder that holds it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -31,7 +32,10 @@ def save(path: Path, parts: dict[str, Any], settings: Any, history: Any, step: i
     """
     state = {name: part.state_dict() for name, part in parts.items()}
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
-    write_atomically(path, lambda unfinished: torch.save(state, unfinished))
+    # By way of memory: of a full disk Python says what is wrong, PyTorch's own writer does not.
+    packed = io.BytesIO()
+    torch.save(state, packed)
+    write_atomically(path, lambda unfinished: unfinished.write_bytes(packed.getbuffer()))
 
 
 def load(path: Path, parts: dict[str, Any], settings: Any, history: Any) -> int:

@@ -295,6 +295,7 @@ function frame({ model, el, title, state, update, draw }) {
     begin(...nodes) {
       const section = element("section", { className: "ux" }, ...nodes);
       section.setAttribute("aria-label", title);
+      section.setAttribute("aria-busy", "true"); // until it is drawn
       el.replaceChildren(element("style", { textContent: STYLE }), section);
       for (const name of names) model.on(`change:${name}`, refresh);
       let width = 0;
@@ -314,6 +315,7 @@ function frame({ model, el, title, state, update, draw }) {
         if (width || !el.isConnected) return;
         width = el.clientWidth;
         if (!ready) refresh();
+        section.removeAttribute("aria-busy");
         watcher.observe(el);
       };
       const near = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && first(), { rootMargin: "100%" });
