@@ -13,7 +13,10 @@ from browser import require_browser
 from test_site import PAGES
 
 LIMITS = {"performance": 0.95, "accessibility": 1, "best-practices": 0.95, "seo": 0.95}
-ATTEMPTS = 3  # whatever else this machine does can only slow a page down
+ATTEMPTS = 5  # whatever else this machine does can only slow a page down
+PHONE = (
+    650  # Lighthouse's benchmark index of the phone: a machine four times as fast is slowed by 4
+)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +39,7 @@ def lighthouse() -> str:
     return str(command)
 
 
-def audit(command: str, address: str) -> dict:
+def audit(command: str, address: str, slowdown: float) -> dict:
     run = subprocess.run(
         [
             command,
@@ -44,6 +47,7 @@ def audit(command: str, address: str) -> dict:
             "--quiet",
             "--output=json",
             "--only-categories=" + ",".join(LIMITS),
+            f"--throttling.cpuSlowdownMultiplier={slowdown:.2f}",
             # As for the other tests: root in a container has no sandbox.
             "--chrome-flags=--headless=new --no-sandbox --disable-gpu",
         ],
@@ -59,8 +63,10 @@ def audit(command: str, address: str) -> dict:
 @pytest.mark.timing
 @pytest.mark.parametrize("page_name", PAGES)
 def test_lighthouse_is_content(lighthouse, served, page_name):
+    slowdown = 4.0
     for _ in range(ATTEMPTS):
-        report = audit(lighthouse, served + page_name)
+        report = audit(lighthouse, served + page_name, slowdown)
+        slowdown = max(1.0, min(4.0, report["environment"]["benchmarkIndex"] / PHONE))
         scores = {name: part["score"] for name, part in report["categories"].items()}
         if all(scores[name] >= limit for name, limit in LIMITS.items()):
             break
