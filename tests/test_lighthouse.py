@@ -14,9 +14,8 @@ from test_site import PAGES
 
 LIMITS = {"performance": 0.95, "accessibility": 1, "best-practices": 0.95, "seo": 0.95}
 ATTEMPTS = 5  # whatever else this machine does can only slow a page down
-PHONE = (
-    650  # Lighthouse's benchmark index of the phone: a machine four times as fast is slowed by 4
-)
+# The phone in Lighthouse's benchmark index: a machine four times as fast is slowed by 4.
+PHONE = 650
 
 
 @pytest.fixture(scope="session")

@@ -209,7 +209,7 @@ def mount_explorers(app, pagename, templatename, context, doctree) -> None:
     if app.builder.name == "epub":
         context["body"] = body
         return
-    body = MOUNT_POINT.sub(bring_to_life, body)
+    body = _MOUNT_POINT.sub(bring_to_life, body)
     context["body"] = _SHEET.sub(lambda match: _as_file(app, context["pathto"], match), body)
 
 
@@ -233,7 +233,7 @@ def _mount_point(name: str, state: dict[str, object]) -> str:
 _SHEET = re.compile(r'"sheet": "data:image/jpeg;base64,(?P<data>[^"]+)"')
 _SCRIPT = "_static/explorers.js"
 _EXPLORER_MARK = re.compile(r"<!-- explorer (?P<name>\w+) ?(?P<settings>\{.*?\})? -->")
-MOUNT_POINT = re.compile(
+_MOUNT_POINT = re.compile(
     r'(?P<tag><div class="upconv-explorer" data-explorer="(?P<name>\w+)")>'
     r'(?P<rest><script type="application/json">.*?</script></div>)',
     flags=re.DOTALL,

@@ -164,24 +164,26 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
     try:
         name, classes = about["network"], tuple(json.loads(about["classes"]))
         options = json.loads(about["options"])
-        _believe(path, found, lambda: build(name, len(classes), framework, **options), framework)
-        network = build(name, len(classes), framework, **options)
+        network = _made(
+            lambda: build(name, len(classes), framework, **options), path, found, framework
+        )
     except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: does not say what network it is of ({error})") from error
     return load_weights(network, found), classes, name
 
 
-def _believe(path: Any, found: dict, make: Callable[[], Any], framework: str) -> None:
-    """Refuse a file that describes a larger network than it holds, before memory is taken."""
-    if framework != "torch":
-        return
-    import torch
+def _made(make: Callable[[], Any], path: Any, found: dict, framework: str) -> Any:
+    """The network that a file describes; one larger than it holds is refused before memory is
+    taken."""
+    if framework == "torch":
+        import torch
 
-    with torch.device("meta"):
-        described = sum(part.numel() for part in make().parameters())
-    held = sum(value.size for value in found.values())
-    if described > held:
-        raise ValueError(f"{path}: describes {described:,} weights, but holds {held:,}")
+        with torch.device("meta"):
+            described = sum(part.numel() for part in make().parameters())
+        held = sum(value.size for value in found.values())
+        if described > held:
+            raise ValueError(f"{path}: describes {described:,} weights, but holds {held:,}")
+    return make()
 
 
 def restore_generator(path: str | Path, framework: str = "torch") -> Any:
@@ -197,8 +199,9 @@ def restore_generator(path: str | Path, framework: str = "torch") -> Any:
     found, about = read_weights(path)
     try:
         name, options = about["network"], json.loads(about["options"])
-        _believe(path, found, lambda: build_generator(name, framework, **options), framework)
-        generator = build_generator(name, framework, **options)
+        generator = _made(
+            lambda: build_generator(name, framework, **options), path, found, framework
+        )
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path}: not the weights of a generator ({error})") from error
     return load_weights(generator, found)
