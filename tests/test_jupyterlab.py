@@ -11,7 +11,7 @@ import urllib.request
 
 import nbformat
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 # What a reader does with each, and what Python is then asked.
 CASES = {
@@ -29,6 +29,11 @@ CASES = {
     "LatentExplorer": ("direction 1", 2, "explorer.first, explorer.image.shape", "(2, (32, 32))"),
 }
 
+CONNECTED = """() => {
+  const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+  return kernel?.connectionStatus === "connected" && kernel.status === "idle";
+}"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -41,6 +46,7 @@ def lab(tmp_path_factory):
     (folder / "work").mkdir()
     port = 8000 + os.getpid() % 1000
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
+    command += ["--LabApp.expose_app_in_browser=True"]  # the page's `jupyterapp`
     command += [f"--ServerApp.port={port}", "--IdentityProvider.token="]
     command += [f"--ServerApp.root_dir={folder / 'work'}"]
     with open(folder / "log.txt", "w") as log:
@@ -85,21 +91,20 @@ def notebook(lab, chromium):
     page = chromium.new_page(viewport={"width": 1200, "height": 6000})
     page.goto(f"{address}lab/tree/explorers.ipynb")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
-    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
-    everything = page.get_by_text("Run All Cells", exact=True)
-    for _ in range(60):  # until the notebook is ready, the menu lacks this or does nothing
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.wait_for_timeout(250)
-        if everything.is_visible():
-            everything.click()
-            page.wait_for_timeout(1000)
-        else:
-            page.keyboard.press("Escape")
-        if re.search(r"[\d*]", prompt.inner_text()):
-            break
     last = page.locator(".jp-CodeCell").nth(2 * len(CASES))
-    expect(last.locator(".jp-OutputArea-output")).to_be_visible(timeout=90_000)
+    done = last.locator(".jp-InputPrompt").get_by_text(re.compile(r"\[\d+\]"))
+    # Without a kernel that is connected, JupyterLab forgets what it is told to run.
+    for _ in range(5):
+        page.wait_for_function(CONNECTED, timeout=60_000)
+        page.locator(".jp-CodeCell .cm-content").first.click()
+        page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
+        try:
+            done.wait_for(timeout=30_000)
+            break
+        except TimeoutError:
+            pass
+    expect(done).to_be_visible()
+    expect(last.locator(".jp-OutputArea-output")).to_be_visible()
     # JupyterLab may draw an output a second time just after the first.
     for _ in range(40):
         page.wait_for_timeout(250)
