@@ -11,12 +11,13 @@ from scipy.ndimage import map_coordinates
 
 from upconv import data
 from upconv.training import Settings, augment
-from upconv.training.loop import make_batch, pixel_loss, to_pixels
+from upconv.training.batches import make_batch, to_pixels
+from upconv.training.loop import pixel_loss
 
 
 def test_without_any_warp_it_is_a_crop():
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    where = augment.coordinates(np.random.default_rng(1), (20, 30), (8, 12))
+    where = augment.draw(np.random.default_rng(1), (20, 30), (8, 12)).coordinates((8, 12))
     top, left = where[:, 0, 0].round().astype(int)
     cut = augment.sample(image, where)
     np.testing.assert_array_equal(cut, image[top : top + 8, left : left + 12])
@@ -40,20 +41,22 @@ def test_rotation_turns_about_the_middle():
         integers = staticmethod(lambda count: 0)
 
     image = np.arange(49, dtype=np.uint8).reshape(7, 7)
-    where = augment.coordinates(Quarter(), (7, 7), (7, 7), rotate=90)
+    where = augment.draw(Quarter(), (7, 7), (7, 7), rotate=90).coordinates((7, 7))
     turned = augment.sample(image, where, nearest=True)
     assert any(np.array_equal(turned, np.rot90(image, k)) for k in (1, 3))
 
 
 def test_displacements_have_the_deviation_asked_for():
     rng = np.random.default_rng(0)
-    many = np.stack([augment.displacements(rng, (33, 33), 10) for _ in range(400)])
+    flat = augment.Warp((16, 16), 0, (1, 1)).coordinates((33, 33))
+    bent = [augment.draw(rng, (33, 33), (33, 33), elastic=10) for _ in range(400)]
+    many = np.stack([warp.coordinates((33, 33)) for warp in bent]) - flat
     at_grid = many[:, :, ::16, ::16]  # the coarse points are kept by the interpolation
     assert at_grid.std() == pytest.approx(10, rel=0.03)
     assert abs(at_grid.mean()) < 0.5
     steps = np.abs(np.diff(many, axis=2))
     assert steps.max() < 8  # smooth
-    assert (augment.displacements(rng, (5, 6), 0) == 0).all()
+    assert augment.draw(rng, (33, 33), (33, 33)).coarse is None
 
 
 def test_image_mask_and_weights_move_together():

@@ -30,8 +30,8 @@ from upconv.training import (
     train_classifier,
     train_gan,
 )
+from upconv.training.batches import to_pixels
 from upconv.training.gan import make_images
-from upconv.training.loop import to_pixels
 
 SETTINGS = GanSettings(steps=8, batch=8, precision="fp32", log_every=1)
 

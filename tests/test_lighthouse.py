@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from browser import require_browser
 from test_site import PAGES
 
 LIMITS = {"performance": 0.95, "accessibility": 1, "best-practices": 0.95, "seo": 0.95}
-ATTEMPTS = 5  # whatever else this machine does can only slow a page down
+PAUSES = (0, 0, 5, 15, 30, 60)  # seconds; what else a machine does can only slow a page down
 # The phone in Lighthouse's benchmark index: a machine four times as fast is slowed by 4.
 PHONE = 650
 
@@ -63,7 +64,8 @@ def audit(command: str, address: str, slowdown: float) -> dict:
 @pytest.mark.parametrize("page_name", PAGES)
 def test_lighthouse_is_content(lighthouse, served, page_name):
     slowdown = 4.0
-    for _ in range(ATTEMPTS):
+    for pause in PAUSES:
+        time.sleep(pause)
         report = audit(lighthouse, served + page_name, slowdown)
         slowdown = max(1.0, min(4.0, report["environment"]["benchmarkIndex"] / PHONE))
         scores = {name: part["score"] for name, part in report["categories"].items()}

@@ -9,8 +9,8 @@ import torch
 from upconv.ops import unet_size
 from upconv.torch import FCN, UNet
 from upconv.training import evaluate, predict, predict_tiles, probabilities
+from upconv.training.batches import to_pixels
 from upconv.training.inference import mirrored
-from upconv.training.loop import to_pixels
 
 
 @pytest.fixture(scope="module")

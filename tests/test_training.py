@@ -28,7 +28,8 @@ from upconv.training import (
     probabilities,
     train,
 )
-from upconv.training.loop import make_batch, rate_at
+from upconv.training.batches import make_batch
+from upconv.training.loop import rate_at
 
 SMALL = {"encoder": "squeezenet", "width": 0.25, "head": 32, "head_kernel": 3}
 SETTINGS = Settings(steps=12, batch=4, crop=32, learning_rate=2e-3, flip=False, precision="fp32")

@@ -31,7 +31,7 @@ from upconv.training import (
     train_classifier,
     train_gan,
 )
-from upconv.training.loop import to_pixels
+from upconv.training.batches import to_pixels
 
 SETTINGS = GanSettings(steps=2500, batch=64, learning_rate=2e-4)
 SIZES = {"size": 32, "channels": 1, "width": 32}

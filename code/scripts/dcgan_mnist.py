@@ -20,7 +20,7 @@ from PIL import Image
 from upconv import data, port, results, zoo
 from upconv.torch import Discriminator, Generator, describe
 from upconv.training import GanSettings, draw, modes, nearest, train_gan
-from upconv.training.loop import to_pixels
+from upconv.training.batches import to_pixels
 
 # Four times the paper's rate: this pair is narrow, and gets farther in as many steps.
 SETTINGS = GanSettings(steps=15_000, batch=64, learning_rate=8e-4)

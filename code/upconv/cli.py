@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("upconv: interrupted; go on with --resume", file=sys.stderr)
         return 130
     except _expected() as error:
-        print(f"upconv: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{_name()}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except Exception as error:
         if not _out_of_memory(error):
@@ -41,9 +42,15 @@ def main(arguments: list[str] | None = None) -> int:
         sizes = ("batch", "crop", "tile", "size", "width", "count")
         lower = [f"--{name}" for name in sizes if hasattr(options, name)]
         hint = f"lower {' or '.join(lower)}" if lower else "close other programs"
-        print(f"upconv: out of memory; {hint}", file=sys.stderr)
+        print(f"{_name()}: out of memory; {hint}", file=sys.stderr)
         return 2
     return 0
+
+
+def _name() -> str:
+    """Who speaks: the first process of a machine is just ``upconv``."""
+    number = os.environ.get("LOCAL_RANK", "0")
+    return "upconv" if number == "0" else f"upconv, process {number}"
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -93,7 +100,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--from-scratch", action="store_true", help="do not begin with ImageNet's weights"
     )
     train.add_argument("--steps", type=_positive, default=1000, help="steps of training [1000]")
-    train.add_argument("--batch", type=_positive, help="images a step [8; dcgan 64]")
+    train.add_argument(
+        "--batch", type=_positive, help="images a step, of all processes [8; dcgan 64]"
+    )
     train.add_argument("--crop", type=_positive, default=128, help="side of random crops [128]")
     train.add_argument(
         "--rate", type=float, help="learning rate [0.001; U-Net 0.002; dcgan 0.0002]"
@@ -109,6 +118,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--seed", type=int, default=0, help="same seed, same weights [0]")
     train.add_argument("--resume", action="store_true", help="go on where the run broke off")
+    train.add_argument(
+        "--devices", type=_positive, default=1, help="processes on each machine, one a GPU [1]"
+    )
+    train.add_argument("--nodes", type=_positive, default=1, help="machines [1]")
+    train.add_argument(
+        "--strategy", choices=("ddp", "fsdp"), default="ddp",
+        help="ddp: each process holds the network; fsdp: each holds a part of it [ddp]",
+    )  # fmt: skip
     _add_device(train)
 
     evaluate = _command(commands, "evaluate", _evaluate, "measure a trained network")
@@ -288,6 +305,7 @@ def _train(options: argparse.Namespace) -> None:
     unet = zoo.is_unet(options.network)
     sizes = _sizes(options)
     pretrained = not options.from_scratch and not unet and sizes["width"] == 1
+    out, checkpoint, team = _start(options)
     found = _load_data(options, "train")
     height = options.border_weight
     if height is None and options.data in MICROGRAPHS:
@@ -303,7 +321,6 @@ def _train(options: argparse.Namespace) -> None:
     from upconv.torch import load_imagenet
     from upconv.training import train
 
-    out, checkpoint = _place(options)
     if unet:
         sizes["channels"] = 1 if found.images[0].ndim == 2 else 3
     torch.manual_seed(options.seed)
@@ -313,15 +330,13 @@ def _train(options: argparse.Namespace) -> None:
         load_imagenet(network.encoder, sizes["encoder"])
     start = "ImageNet's weights" if pretrained else "random weights"
     size = f"{sizes['width']} channels" if unet else sizes["encoder"]
-    print(f"{options.network} ({size}, from {start}) on {len(found)} images", file=sys.stderr)
+    if team.first:
+        print(f"{options.network} ({size}, from {start}) on {len(found)} images", file=sys.stderr)
     history = train(
-        network,
-        found,
-        settings,
-        checkpoint=checkpoint,
-        resume=options.resume,
-        device=options.device,
+        network, found, settings, checkpoint=checkpoint, resume=options.resume, team=team
     )
+    if not team.first:
+        return
     zoo.save(out / "weights.safetensors", network, options.network, found.classes, **sizes)
     (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
     print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s)")
@@ -330,25 +345,29 @@ def _train(options: argparse.Namespace) -> None:
         _print_scores(_scores(network, test, options.device), test.classes)
 
 
-def _place(options: argparse.Namespace) -> tuple[Path, Path]:
-    """Folder of a run, and its checkpoint; a run that is there is not written over."""
+def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
+    """Folder of a run, its checkpoint, and who trains; a run that is there is not written over."""
+    from upconv.training import launch
+
     out = options.out or Path("runs") / options.network
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and not options.resume:
         raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
-    return out, checkpoint
+    team = launch(options.devices, options.nodes, options.strategy, options.device)
+    return out, checkpoint, team
 
 
 def _train_generator(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
     _check_data(options, DRAWN)
+    if options.data == "folder" and options.images is None:
+        raise UsageError("--data folder needs --images")
     sizes = dict(GENERATOR_SCALES[options.scale])
     if options.width is not None:
         sizes["width"] = _channels(options.width)
+    out, checkpoint, team = _start(options)
     if options.data == "folder":
-        if options.images is None:
-            raise UsageError("--data folder needs --images")
         found = data.image_folder(options.images, sizes["size"])
     elif options.data == "digit_crops":
         found = data.digit_crops(6000, sizes["size"])
@@ -360,7 +379,6 @@ def _train_generator(options: argparse.Namespace) -> None:
     from upconv.torch import Discriminator
     from upconv.training import GanSettings, train_gan
 
-    out, checkpoint = _place(options)
     sizes["channels"] = found.channels
     torch.manual_seed(options.seed)
     generator = zoo.build_generator(options.network, **sizes)
@@ -372,7 +390,9 @@ def _train_generator(options: argparse.Namespace) -> None:
         flip=options.data == "folder",
         seed=options.seed,
     )
-    print(f"{options.network}, {sizes['size']} pixels, on {len(found)} images", file=sys.stderr)
+    if team.first:
+        what = f"{options.network}, {sizes['size']} pixels"
+        print(f"{what}, on {len(found)} images", file=sys.stderr)
     history = train_gan(
         generator,
         discriminator,
@@ -380,8 +400,10 @@ def _train_generator(options: argparse.Namespace) -> None:
         settings,
         checkpoint=checkpoint,
         resume=options.resume,
-        device=options.device,
+        team=team,
     )
+    if not team.first:
+        return
     zoo.save(out / "weights.safetensors", generator, options.network, (), **sizes)
     (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
     print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s, {history.verdict})")

@@ -1,5 +1,6 @@
 """Training networks that segment or draw, and measuring them."""
 
+from upconv.training.batches import make_batch
 from upconv.training.checkpoints import BadCheckpoint
 from upconv.training.gan import (
     GanHistory,
@@ -30,7 +31,6 @@ from upconv.training.loop import (
     Diverged,
     History,
     Settings,
-    make_batch,
     train,
 )
 from upconv.training.metrics import Scores, SegmentationScores
@@ -48,8 +48,10 @@ from upconv.training.style import (
     stylize,
     with_colours_of,
 )
+from upconv.training.team import STRATEGIES, Team, launch
 
 __all__ = [
+    "STRATEGIES",
     "Agreement",
     "BadCheckpoint",
     "Diverged",
@@ -62,6 +64,7 @@ __all__ = [
     "Settings",
     "StyleHistory",
     "StyleSettings",
+    "Team",
     "agreement",
     "average_precision",
     "best_agreement",
@@ -73,6 +76,7 @@ __all__ = [
     "evaluate_objects",
     "frechet_distance",
     "generator_loss",
+    "launch",
     "make_batch",
     "modes",
     "nearest",

@@ -5,27 +5,57 @@ All are one map of coordinates: it says for every pixel of a crop where in the i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 
-def displacements(
-    rng: np.random.Generator, size: tuple[int, int], deviation: float, grid: int = 3
-) -> np.ndarray:
-    """Smooth random displacements, (2, h, w), in pixels down and to the right.
+def displacements(coarse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Smooth displacements, (2, h, w), from those at a coarse grid of points that spans the crop.
 
-    As in Ronneberger, Fischer & Brox (2015): normal with that deviation at a coarse grid of
-    points that spans the crop, and bicubic in between.
+    Bicubic in between, as in Ronneberger, Fischer & Brox (2015), who draw them from a normal
+    distribution on a grid of 3 × 3.
+
+    Parameters
+    ----------
+    coarse : (2, rows, columns)
+        In pixels, down and to the right.
     """
-    coarse = rng.normal(0, deviation, (1, 2, grid, grid)) if deviation else np.zeros((1, 2, 1, 1))
-    if not deviation:
-        return np.zeros((2, *size))
-    smooth = F.interpolate(torch.from_numpy(coarse), size, mode="bicubic", align_corners=True)
+    smooth = F.interpolate(torch.from_numpy(coarse[None]), size, mode="bicubic", align_corners=True)
     return smooth[0].numpy()
 
 
-def coordinates(
+@dataclass(frozen=True)
+class Warp:
+    """A random crop: where its middle is in the image, and how it is turned and bent.
+
+    ``angle`` in radians; ``signs`` −1 where the crop is turned over, down and to the right;
+    ``coarse`` the displacements, or nothing.
+    """
+
+    middle: tuple[float, float]
+    angle: float
+    signs: tuple[int, int]
+    zoom: float = 1.0
+    coarse: np.ndarray | None = None
+
+    def coordinates(self, size: tuple[int, int]) -> np.ndarray:
+        """Where each pixel is taken from, (2, h, w): rows and columns, fractions too."""
+        down, right = (
+            sign * (np.arange(n) - (n - 1) / 2) / self.zoom
+            for sign, n in zip(self.signs, size, strict=True)
+        )
+        down, right = np.meshgrid(down, right, indexing="ij")
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        turned = np.stack([cos * down - sin * right, sin * down + cos * right])
+        if self.coarse is not None:
+            turned = turned + displacements(self.coarse, size)
+        return turned + np.array(self.middle)[:, None, None]
+
+
+def draw(
     rng: np.random.Generator,
     image_size: tuple[int, int],
     size: tuple[int, int],
@@ -35,8 +65,8 @@ def coordinates(
     elastic: float = 0.0,
     mirror: bool = False,
     upside_down: bool = False,
-) -> np.ndarray:
-    """Where each pixel of a random crop is taken from, (2, h, w): rows and columns, fractions too.
+) -> Warp:
+    """A random warp.
 
     Parameters
     ----------
@@ -51,21 +81,14 @@ def coordinates(
     mirror, upside_down
         Whether half of the crops are mirrored left to right, and top to bottom.
     """
-    middle = [
+    middle = tuple(
         rng.integers(max(n - m, 0) + 1) + (min(n, m) - 1) / 2
         for n, m in zip(image_size, size, strict=True)
-    ]
+    )
     angle = np.deg2rad(rng.uniform(-rotate, rotate))
-    signs = [-1 if wanted and rng.random() < 0.5 else 1 for wanted in (upside_down, mirror)]
-    down, right = (
-        sign * (np.arange(n) - (n - 1) / 2) / zoom for sign, n in zip(signs, size, strict=True)
-    )
-    down, right = np.meshgrid(down, right, indexing="ij")
-    turned = np.stack(
-        [np.cos(angle) * down - np.sin(angle) * right, np.sin(angle) * down + np.cos(angle) * right]
-    )
-    moved = displacements(rng, size, elastic)
-    return turned + moved + np.array(middle)[:, None, None]
+    signs = tuple(-1 if wanted and rng.random() < 0.5 else 1 for wanted in (upside_down, mirror))
+    coarse = rng.normal(0, elastic, (2, 3, 3)) if elastic else None
+    return Warp(middle, angle, signs, zoom, coarse)
 
 
 def sample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.ndarray:

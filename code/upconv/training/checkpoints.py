@@ -14,14 +14,17 @@ import torch
 from tqdm.auto import tqdm
 
 from upconv.files import write_atomically
+from upconv.training.team import Team
 
 
 class BadCheckpoint(RuntimeError):
     """A checkpoint that cannot be resumed from; the message says why."""
 
 
-def save(path: Path, parts: dict[str, Any], settings: Any, history: Any, step: int) -> None:
-    """Write the state of networks and optimisers after ``step`` steps.
+def save(
+    path: Path, parts: dict[str, Any], settings: Any, history: Any, step: int, team: Team
+) -> None:
+    """Write the state of networks and optimisers after ``step`` steps: one file for all processes.
 
     Parameters
     ----------
@@ -30,7 +33,9 @@ def save(path: Path, parts: dict[str, Any], settings: Any, history: Any, step: i
     settings, history
         Dataclasses of numbers, words, and lists of these.
     """
-    state = {name: part.state_dict() for name, part in parts.items()}
+    state = {name: team.state(part) for name, part in parts.items()}
+    if not team.first:
+        return
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
     # By way of memory: of a full disk Python says what is wrong, PyTorch's own writer does not.
     packed = io.BytesIO()
@@ -38,7 +43,7 @@ def save(path: Path, parts: dict[str, Any], settings: Any, history: Any, step: i
     write_atomically(path, lambda unfinished: unfinished.write_bytes(packed.getbuffer()))
 
 
-def load(path: Path, parts: dict[str, Any], settings: Any, history: Any) -> int:
+def load(path: Path, parts: dict[str, Any], settings: Any, history: Any, team: Team) -> int:
     """Put a saved state into networks, optimisers and history; return the steps done.
 
     Raises
@@ -57,7 +62,7 @@ def load(path: Path, parts: dict[str, Any], settings: Any, history: Any) -> int:
             raise BadCheckpoint(f"{path}: {got}")
     for name, part in parts.items():
         try:
-            part.load_state_dict(state[name])
+            team.restore(part, state[name])
         except KeyError as error:
             raise BadCheckpoint(f"{path}: has no {name}, expected one") from error
         except (RuntimeError, ValueError) as error:
@@ -77,6 +82,7 @@ def steps(
     resume: bool,
     save_every: int,
     progress: bool,
+    team: Team,
 ) -> Iterator[tuple[int, tqdm]]:
     """The steps of a run that are still to do, each with the progress bar.
 
@@ -92,7 +98,7 @@ def steps(
         With ``steps`` and ``seed``.
     history
         With ``seconds``.
-    checkpoint, resume, save_every
+    checkpoint, resume, save_every, team
         As of :func:`upconv.training.train`.
 
     Raises
@@ -102,13 +108,13 @@ def steps(
     """
     path, start = Path(checkpoint) if checkpoint else None, 0
     if resume and path and path.exists():
-        start = load(path, parts, settings, history)
+        start = load(path, parts, settings, history, team)
     began, before = time.perf_counter(), history.seconds
     bar = tqdm(
         range(start, settings.steps),
         initial=start,
         total=settings.steps,
-        disable=None if progress else True,
+        disable=None if progress and team.first else True,
         file=sys.stderr,
     )
     for step in bar:
@@ -116,4 +122,4 @@ def steps(
         yield step, bar
         history.seconds = before + time.perf_counter() - began
         if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
-            save(path, parts, settings, history, step + 1)
+            save(path, parts, settings, history, step + 1, team)

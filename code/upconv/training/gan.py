@@ -15,14 +15,10 @@ from torch import Tensor, nn
 from upconv.data import ImageSet
 from upconv.options import one_of
 from upconv.training import checkpoints
-from upconv.training.loop import (
-    Diverged,
-    casting,
-    pick_device,
-    places_of,
-    resolve_precision,
-    to_pixels,
-)
+from upconv.training.batches import Ahead, places_of, to_pixels
+from upconv.training.device import announce, casting, pick_device, resolve_precision
+from upconv.training.loop import Diverged
+from upconv.training.team import Team
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,8 @@ class GanHistory:
 
     ``real`` and ``fake`` are the discriminator's mean probabilities of being real, for real
     images and for drawn ones. ``spread`` is how much drawn images of a batch differ, as a share
-    of how much real ones do: near 0, the generator draws one image only.
+    of how much real ones do: near 0, the generator draws one image only. ``waited``: for how many
+    of the seconds the device had no images to work on.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -63,6 +60,7 @@ class GanHistory:
     fake: list[float] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    waited: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -87,12 +85,15 @@ def generator_loss(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
-def make_images(data: ImageSet, settings: GanSettings, step: int) -> Tensor:
+def make_images(
+    data: ImageSet, settings: GanSettings, step: int, share: slice = slice(None)
+) -> Tensor:
     """The real images of a step, (batch, channels, H, W) in [−1, 1]: they depend on the seed and
-    the step alone, and every image comes once an epoch."""
-    images = data.images[places_of(step, settings, len(data), stream=2)]
+    the step alone, and every image comes once an epoch. With ``share``, only these of them."""
+    images = data.images[places_of(step, settings, len(data), stream=2)[share]]
     if settings.flip:
-        mirrored = np.random.default_rng([settings.seed, step]).random(len(images)) < 0.5
+        mirrored = np.random.default_rng([settings.seed, step]).random(settings.batch) < 0.5
+        mirrored = mirrored[share]
         images = np.where(
             mirrored.reshape(-1, *[1] * (images.ndim - 1)), images[:, :, ::-1], images
         )
@@ -109,13 +110,15 @@ def train_gan(
     resume: bool = False,
     save_every: int = 500,
     device: str = "auto",
+    team: Team | None = None,
     progress: bool = True,
     each_step: Callable[[int], None] | None = None,
 ) -> GanHistory:
     """Train both networks, in place: one step of each in turn, Adam for both.
 
     The same seed gives the same weights to the bit on one machine with one number of threads,
-    also when the run was broken off anywhere and resumed.
+    also when the run was broken off anywhere and resumed. A ``team`` shares each batch, as of
+    :func:`upconv.training.train`; what the history notes besides losses is of its first process.
 
     Raises
     ------
@@ -124,18 +127,19 @@ def train_gan(
     BadCheckpoint
         If the checkpoint is of another run or cannot be read.
     """
-    where = pick_device(device)
+    team = team or Team(device)
+    where, share = team.device, team.share(settings.batch)
     precision = resolve_precision(settings.precision, where)
-    for network in (generator, discriminator):
-        network.to(where, memory_format=torch.channels_last).train()
+    trained_g, call_g = team.join(generator)
+    trained_d, call_d = team.join(discriminator)
+    parts = {"generator": trained_g.train(), "discriminator": trained_d.train()}
     adams = {
         name: torch.optim.Adam(
             network.parameters(), settings.learning_rate, (settings.beta1, 0.999), fused=True
         )
-        for name, network in (("generator", generator), ("discriminator", discriminator))
+        for name, network in parts.items()
     }
     history = GanHistory()
-    parts = {"generator": generator, "discriminator": discriminator}
     run = checkpoints.steps(
         parts | {f"adam_{name}": adam for name, adam in adams.items()},
         settings,
@@ -144,36 +148,45 @@ def train_gan(
         resume=resume,
         save_every=save_every,
         progress=progress,
+        team=team,
     )
-    for step, bar in run:
-        real = make_images(data, settings, step).to(where, non_blocking=True)
-        noise = torch.randn(settings.batch, generator.latent, device=where)
-        with casting(precision, where):
-            fake = generator(noise)
-            # Real and drawn images apart: batch norm must not average over both.
-            real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
-        loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
-        adams["discriminator"].zero_grad(set_to_none=True)
-        loss_d.backward()
-        adams["discriminator"].step()
-        # The generator is judged by the discriminator as it is now; its own gradient is not used.
-        discriminator.requires_grad_(False)
-        with casting(precision, where):
-            judged = discriminator(fake)
-        loss_g = generator_loss(judged.float())
-        adams["generator"].zero_grad(set_to_none=True)
-        loss_g.backward()
-        adams["generator"].step()
-        discriminator.requires_grad_(True)
-        values = loss_d.item(), loss_g.item()
-        if not all(map(math.isfinite, values)):
-            hint = "lower learning_rate, or set precision to fp32"
-            raise Diverged(f"step {step}: the losses are {values}; {hint}")
-        if step % settings.log_every == 0 or step == settings.steps - 1:
-            _note(history, step, values, real, fake, real_logits, fake_logits)
-            bar.set_postfix(D=f"{values[0]:.3f}", G=f"{values[1]:.3f}")
-        if each_step:
-            each_step(step)
+    if progress and team.first:
+        announce(f"{where}: {precision}, channels last, fused optimizer, batches made ahead")
+    with Ahead(lambda step: make_images(data, settings, step, share), settings.steps) as batches:
+        for step, bar in run:
+            waited = batches.waited
+            real = batches(step).to(where, non_blocking=True)
+            history.waited += batches.waited - waited
+            noise = torch.randn(settings.batch, generator.latent, device=where)[share]
+            with casting(precision, where):
+                fake = call_g(noise)
+                # Real and drawn images apart: batch norm must not average over both.
+                real_logits, fake_logits = call_d(real), call_d(fake.detach())
+            loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
+            adams["discriminator"].zero_grad(set_to_none=True)
+            loss_d.backward()
+            adams["discriminator"].step()
+            # The generator is judged by the discriminator as it is now, whose own gradient is not
+            # used.
+            trained_d.requires_grad_(False)
+            with casting(precision, where):
+                judged = trained_d(fake)
+            loss_g = generator_loss(judged.float())
+            adams["generator"].zero_grad(set_to_none=True)
+            loss_g.backward()
+            adams["generator"].step()
+            trained_d.requires_grad_(True)
+            values = team.mean(loss_d).item(), team.mean(loss_g).item()
+            if not all(map(math.isfinite, values)):
+                hint = "lower learning_rate, or set precision to fp32"
+                raise Diverged(f"step {step}: the losses are {values}; {hint}")
+            if step % settings.log_every == 0 or step == settings.steps - 1:
+                _note(history, step, values, real, fake, real_logits, fake_logits)
+                bar.set_postfix(D=f"{values[0]:.3f}", G=f"{values[1]:.3f}")
+            if each_step:
+                each_step(step)
+    team.leave(trained_g, generator)
+    team.leave(trained_d, discriminator)
     return history
 
 

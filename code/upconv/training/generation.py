@@ -19,7 +19,8 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from tqdm.auto import tqdm
 
 from upconv.data import ImageSet
-from upconv.training.loop import casting, pick_device, resolve_precision, to_pixels
+from upconv.training.batches import to_pixels
+from upconv.training.device import casting, pick_device, resolve_precision
 
 
 def train_classifier(

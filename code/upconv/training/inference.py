@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 
 from upconv.data.sets import SegmentationSet
 from upconv.ops import unet_size
-from upconv.training.loop import casting, pick_device, resolve_precision, to_pixels
+from upconv.training.batches import to_pixels
+from upconv.training.device import casting, pick_device, resolve_precision
 from upconv.training.metrics import Scores, SegmentationScores
 from upconv.training.objects import (
     Agreement,

@@ -16,7 +16,9 @@ from upconv.options import one_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import mean_gram, style_energy_of, total_variation
 from upconv.training import checkpoints
-from upconv.training.loop import Diverged, casting, pick_device, resolve_precision
+from upconv.training.device import announce, casting, pick_device, resolve_precision
+from upconv.training.loop import Diverged
+from upconv.training.team import Team
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,8 @@ def stylize(
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
     network = network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    if progress:
+        announce(f"{where}: {precision}, channels last, the style seen once")
     whole = StyleHistory()
     canvas, before, done = None, None, 0
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
@@ -237,6 +241,7 @@ def stylize(
             resume=resume,
             save_every=save_every,
             progress=progress,
+            team=Team(device),
         )
         for step, bar in run:
             _step(drawn, energy, optimizer, precision, history)

@@ -1,0 +1,214 @@
+"""What a training step sees: seeded, as if all steps were made at once, and made ahead."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from upconv.data.sets import VOID, SegmentationSet
+from upconv.training import augment
+
+if TYPE_CHECKING:
+    from upconv.training.loop import Settings
+
+Made = TypeVar("Made")
+
+
+class Ahead(Generic[Made]):
+    """Batches by their step; while the device works on one, the next is made in a thread.
+
+    Parameters
+    ----------
+    make
+        From a step to its batch.
+    steps
+        Of the run: after the last there is no next.
+
+    Attributes
+    ----------
+    waited
+        Seconds for which batches were waited for.
+    """
+
+    def __init__(self, make: Callable[[int], Made], steps: int) -> None:
+        self._make, self._steps = make, steps
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._next: dict[int, Future[Made]] = {}
+        self.waited = 0.0
+
+    def __enter__(self) -> Ahead[Made]:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def __call__(self, step: int) -> Made:
+        began = time.perf_counter()
+        future = self._next.pop(step, None)
+        batch = future.result() if future else self._make(step)
+        self.waited += time.perf_counter() - began
+        if step + 1 < self._steps:
+            self._next[step + 1] = self._thread.submit(self._make, step + 1)
+        return batch
+
+
+class Batch(NamedTuple):
+    """Images (N, C, h, w) in [0, 1], masks (N, h, w) of int64, weights (N, h, w) or None."""
+
+    images: Tensor
+    masks: Tensor
+    weights: Tensor | None
+
+
+def make_batch(
+    data: SegmentationSet,
+    settings: Settings,
+    step: int,
+    channels: int = 3,
+    share: slice = slice(None),
+) -> Batch:
+    """The batch of a step: it depends on the seed and the step alone, so a run can go on anywhere.
+
+    Where an image is smaller than the crop, masks hold ``VOID``; warped crops are mirrored there.
+
+    With ``share``, only these images of the batch: exactly as they are in the whole one.
+    """
+    rng = np.random.default_rng([settings.seed, step])
+    places = places_of(step, settings, len(data), stream=1)
+    # All is drawn, also for images that others cut.
+    cuts = [_draw_cut(rng, data.masks[index].shape, settings) for index in places]
+    size = (settings.batch, channels, 1, 1)
+    gain = rng.uniform(1 - settings.jitter, 1 + settings.jitter, size)
+    offset = rng.uniform(-settings.jitter, settings.jitter, (settings.batch, 1, 1, 1)) / 2
+    images, masks, weights = [], [], []
+    for index, cut in list(zip(places, cuts, strict=True))[share]:
+        layers = [*data[index]]
+        if data.weights is not None:
+            layers.append(data.weights[index])
+        for stack, layer in zip((images, masks, weights), cut(layers), strict=False):
+            stack.append(layer)
+    pixels = to_pixels(np.stack(images), channels)
+    if settings.jitter:
+        gain, offset = (torch.from_numpy(drawn[share]).float() for drawn in (gain, offset))
+        pixels = (pixels * gain + offset).clamp(0, 1)
+    return Batch(
+        pixels,
+        torch.from_numpy(np.stack(masks).astype(np.int64)),
+        torch.from_numpy(np.stack(weights)) if weights else None,
+    )
+
+
+def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
+    """Which of ``count`` images a step sees: every one once an epoch, in that epoch's own order.
+
+    ``settings`` has ``seed`` and ``batch``; ``stream`` keeps the orders of different loops apart.
+    """
+    numbers = range(step * settings.batch, (step + 1) * settings.batch)
+    orders = {
+        epoch: np.random.default_rng([settings.seed, epoch, stream]).permutation(count)
+        for epoch in {number // count for number in numbers}
+    }
+    return [int(orders[number // count][number % count]) for number in numbers]
+
+
+def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
+    """Images (N, H, W, 3) or (N, H, W), uint8, as (N, channels, H, W), float32 in [0, 1].
+
+    In memory the channels come last. Grey images are copied to three channels; of colours, one
+    channel holds the luminance.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
+    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+    # NCHW in shape, NHWC in memory: that is what channels_last means.
+    pixels = pixels.permute(0, 3, 1, 2).float() / 255
+    given = pixels.shape[1]
+    if given == channels:
+        return pixels
+    if (given, channels) == (1, 3):
+        return pixels.repeat(1, 3, 1, 1).contiguous(memory_format=torch.channels_last)
+    if (given, channels) == (3, 1):
+        return (pixels * pixels.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
+    raise ValueError(f"images: got {given} channels, expected {channels}")
+
+
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
+
+
+Cut = Callable[[list[np.ndarray]], list[np.ndarray]]  # of image, mask and, if any, weights
+
+
+def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settings) -> Cut:
+    """A random cut from an image of that shape, to be made now or by nobody."""
+    crop = settings.crop
+    size = (crop, crop) if isinstance(crop, int) else crop
+    low, high = settings.zoom
+    factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
+    if settings.warps:
+        warp = augment.draw(
+            rng,
+            shape,
+            size,
+            zoom=factor,
+            rotate=settings.rotate,
+            elastic=settings.elastic,
+            mirror=settings.flip,
+            upside_down=settings.upside_down,
+        )
+        return partial(_warped, warp, size)
+    shape = _enlarged(shape, factor)
+    corner = [int(rng.integers(max(n - m, 0) + 1)) for n, m in zip(shape, size, strict=True)]
+    mirror = settings.flip and rng.random() < 0.5
+    return partial(_cropped, factor, corner, size, mirror)
+
+
+def _cropped(factor, corner, size, mirror, layers: list[np.ndarray]) -> list[np.ndarray]:
+    image, mask, *weight = layers
+    if factor != 1:
+        image, mask, *weight = _enlarge(image, mask, factor, *weight)
+    top, left = corner
+    cut = []
+    for layer, filling in zip((image, mask, *weight), (0, VOID, 0), strict=False):
+        layer = layer[top : top + size[0], left : left + size[1]]
+        layer = layer[:, ::-1] if mirror else layer
+        missing = [(0, n - m) for n, m in zip(size, layer.shape, strict=False)]
+        if np.any(missing):
+            missing += [(0, 0)] * (layer.ndim - 2)
+            layer = np.pad(layer, missing, constant_values=filling)
+        cut.append(layer)
+    return cut
+
+
+def _warped(warp: augment.Warp, size, layers: list[np.ndarray]) -> list[np.ndarray]:
+    where = warp.coordinates(size)
+    return [augment.sample(layer, where, nearest=place == 1) for place, layer in enumerate(layers)]
+
+
+def _enlarged(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    return tuple(max(1, round(n * factor)) for n in shape)
+
+
+def _enlarge(
+    image: np.ndarray, mask: np.ndarray, factor: float, *weight: np.ndarray
+) -> list[np.ndarray]:
+    from PIL import Image
+
+    size = _enlarged(mask.shape, factor)[::-1]
+    resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    # Nearest: a mean of class numbers is another class.
+    labels = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)
+    weights = [Image.fromarray(w).resize(size, Image.Resampling.BILINEAR) for w in weight]
+    return [np.asarray(layer) for layer in (resized, labels, *weights)]
+
+
+def middle(layer: Tensor, size: tuple[int, int]) -> Tensor:
+    """The middle (..., h, w) of (..., H, W)."""
+    top, left = ((n - m) // 2 for n, m in zip(layer.shape[-2:], size, strict=True))
+    return layer[..., top : top + size[0], left : left + size[1]]
