@@ -167,7 +167,7 @@ def test_the_command_line_writes_once_and_goes_on_alone(tmp_path):
     train += ["--crop", "32", "--steps", "4", "--device", "cpu", "--out", "run"]
     result = call(tmp_path, *train, "--batch", "4", "--devices", "2")
     assert result.stdout.count("weights.safetensors") == 1
-    assert result.stdout.count("v rand") == 1
+    assert result.stdout.count("pixel accuracy") == 1
     history = json.loads((tmp_path / "run" / "history.json").read_text())
     assert history["steps"] == [0, 3]
     first = load_file(tmp_path / "run" / "weights.safetensors")

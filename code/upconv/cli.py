@@ -335,6 +335,7 @@ def _train(options: argparse.Namespace) -> None:
     history = train(
         network, found, settings, checkpoint=checkpoint, resume=options.resume, team=team
     )
+    team.close()
     if not team.first:
         return
     zoo.save(out / "weights.safetensors", network, options.network, found.classes, **sizes)
@@ -402,6 +403,7 @@ def _train_generator(options: argparse.Namespace) -> None:
         resume=options.resume,
         team=team,
     )
+    team.close()
     if not team.first:
         return
     zoo.save(out / "weights.safetensors", generator, options.network, (), **sizes)

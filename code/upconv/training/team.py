@@ -77,6 +77,11 @@ class Team:
             groups = [a | b for a, b in zip(state["param_groups"], fused, strict=True)]
             state = state | {"param_groups": groups}
         part.load_state_dict(state)
+        if isinstance(part, torch.optim.Optimizer):
+            _lay_out_alike(part)
+
+    def close(self) -> None:
+        """Part from the others: what comes after is this process's own."""
 
 
 class Several(Team):
@@ -118,6 +123,18 @@ class Several(Team):
             }
             state = state | {"state": moments}
         super().restore(part, state)
+
+    def close(self) -> None:
+        torch.distributed.destroy_process_group()
+
+
+def _lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
+    """Moments in their weights' order of memory: fused steps pair them as they lie."""
+    for weight, moments in optimizer.state.items():
+        for name, value in moments.items():
+            alike = isinstance(value, Tensor) and value.shape == weight.shape
+            if alike and value.stride() != weight.stride():
+                moments[name] = torch.empty_like(weight).copy_(value)
 
 
 def _assembled(state: Any) -> Any:
@@ -174,7 +191,7 @@ def launch(devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str 
     there = torch.cuda.device_count()
     if where.type == "cuda" and devices > there:
         raise ValueError(
-            f"devices: got {devices}, expected at most {there}, the GPUs of this machine"
+            f"devices: got {devices}, expected at most the {there} GPUs of this machine"
         )
     try:
         from lightning_fabric import Fabric
