@@ -29,7 +29,9 @@ from upconv.training import (
     train,
 )
 from upconv.training.batches import make_batch
+from upconv.training.device import announce
 from upconv.training.loop import rate_at
+from upconv.training.optimizers import lay_flat
 
 SMALL = {"encoder": "squeezenet", "width": 0.25, "head": 32, "head_kernel": 3}
 SETTINGS = Settings(steps=12, batch=4, crop=32, learning_rate=2e-3, flip=False, precision="fp32")
@@ -402,3 +404,61 @@ def test_views_are_turned_back():
 def test_scores_of_objects_ask_for_objects(scenes):
     with pytest.raises(ValueError, match="data: got digit_scenes"):
         evaluate_objects(Perfect(), scenes)
+
+
+@pytest.mark.parametrize("lies", ["like its weight", "in plain order"])
+@pytest.mark.parametrize("kind", ["AdamW", "SGD"])
+def test_fused_steps_are_plain_steps_however_the_gradient_lies(kind, lies):
+    """Without ``lay_flat``, a gradient in plain order goes to the wrong weights."""
+    ends = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        weight = torch.randn(16, 8, 3, 3).to(memory_format=torch.channels_last).requires_grad_()
+        bias = torch.randn(16, requires_grad=True)
+        options = {"momentum": 0.9} if kind == "SGD" else {}
+        optimizer = getattr(torch.optim, kind)(
+            [weight, bias], 1e-2, fused=fused, foreach=False, **options
+        )
+        if fused:
+            lay_flat(optimizer)
+        for _ in range(5):
+            gradient = torch.randn(16, 8, 3, 3)
+            if lies == "like its weight":
+                gradient = gradient.to(memory_format=torch.channels_last)
+            weight.grad, bias.grad = gradient, torch.randn(16)
+            optimizer.step()
+            assert weight.shape == weight.grad.shape == (16, 8, 3, 3)
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+        assert {v.shape for v in optimizer.state[weight].values() if v.ndim} == {weight.shape}
+        ends.append((weight.detach(), bias.detach()))
+    for fast, plain in zip(*ends, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=0, atol=2e-6)
+
+
+def test_the_next_batch_is_made_while_the_network_works(scenes):
+    """On the way to its end, the loop waits for less than a twentieth of the time it would take."""
+    pause = 0.02
+
+    class Slow(data.SegmentationSet):
+        def __getitem__(self, index):
+            time.sleep(pause)
+            return super().__getitem__(index)
+
+    slow = Slow("slow", scenes.classes, scenes.images, scenes.masks)
+    settings = replace(SETTINGS, steps=30)
+    history = train(network(), slow, settings, progress=False, each_step=lambda *_: time.sleep(0.2))
+    made = settings.steps * settings.batch * pause
+    assert history.waited < 0.2 * made
+    assert history.waited < 0.05 * history.seconds
+    plain = network()
+    train(plain, scenes, settings, progress=False)
+    again = network()
+    train(again, slow, settings, progress=False)
+    assert_same(plain, again)
+
+
+def test_what_is_switched_on_is_said_once(scenes, capsys):
+    announce.cache_clear()
+    for _ in range(2):
+        train(network(), scenes, replace(SETTINGS, steps=2))
+    assert capsys.readouterr().err.count("cpu: fp32, channels last, fused optimizer") == 1

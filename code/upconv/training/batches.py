@@ -82,17 +82,21 @@ def make_batch(
     With ``share``, only these images of the batch: exactly as they are in the whole one.
     """
     rng = np.random.default_rng([settings.seed, step])
-    places = places_of(step, settings, len(data), stream=1)
-    # All is drawn, also for images that others cut.
-    cuts = [_draw_cut(rng, data.masks[index].shape, settings) for index in places]
+    own = range(settings.batch)[share]
+    cuts: list[tuple[Cut, list[np.ndarray]]] = []
+    for number, index in enumerate(places_of(step, settings, len(data), stream=1)):
+        if number not in own:  # drawn, but not made
+            _draw_cut(rng, data.masks[index].shape, settings)
+            continue
+        layers = [*data[index]]
+        if data.weights is not None:
+            layers.append(data.weights[index])
+        cuts.append((_draw_cut(rng, layers[1].shape, settings), layers))
     size = (settings.batch, channels, 1, 1)
     gain = rng.uniform(1 - settings.jitter, 1 + settings.jitter, size)
     offset = rng.uniform(-settings.jitter, settings.jitter, (settings.batch, 1, 1, 1)) / 2
     images, masks, weights = [], [], []
-    for index, cut in list(zip(places, cuts, strict=True))[share]:
-        layers = [*data[index]]
-        if data.weights is not None:
-            layers.append(data.weights[index])
+    for cut, layers in cuts:
         for stack, layer in zip((images, masks, weights), cut(layers), strict=False):
             stack.append(layer)
     pixels = to_pixels(np.stack(images), channels)

@@ -22,7 +22,12 @@ class BadCheckpoint(RuntimeError):
 
 
 def save(
-    path: Path, parts: dict[str, Any], settings: Any, history: Any, step: int, team: Team
+    path: Path,
+    parts: dict[str, Any],
+    settings: Any,
+    history: Any,
+    step: int,
+    team: Team | None = None,
 ) -> None:
     """Write the state of networks and optimisers after ``step`` steps: one file for all processes.
 
@@ -33,6 +38,7 @@ def save(
     settings, history
         Dataclasses of numbers, words, and lists of these.
     """
+    team = team or Team()
     state = {name: team.state(part) for name, part in parts.items()}
     if not team.first:
         return
@@ -43,7 +49,9 @@ def save(
     write_atomically(path, lambda unfinished: unfinished.write_bytes(packed.getbuffer()))
 
 
-def load(path: Path, parts: dict[str, Any], settings: Any, history: Any, team: Team) -> int:
+def load(
+    path: Path, parts: dict[str, Any], settings: Any, history: Any, team: Team | None = None
+) -> int:
     """Put a saved state into networks, optimisers and history; return the steps done.
 
     Raises
@@ -62,7 +70,7 @@ def load(path: Path, parts: dict[str, Any], settings: Any, history: Any, team: T
             raise BadCheckpoint(f"{path}: {got}")
     for name, part in parts.items():
         try:
-            team.restore(part, state[name])
+            (team or Team()).restore(part, state[name])
         except KeyError as error:
             raise BadCheckpoint(f"{path}: has no {name}, expected one") from error
         except (RuntimeError, ValueError) as error:
@@ -82,7 +90,7 @@ def steps(
     resume: bool,
     save_every: int,
     progress: bool,
-    team: Team,
+    team: Team | None = None,
 ) -> Iterator[tuple[int, tqdm]]:
     """The steps of a run that are still to do, each with the progress bar.
 
@@ -106,6 +114,7 @@ def steps(
     BadCheckpoint
         If the checkpoint is of another run or cannot be read.
     """
+    team = team or Team()
     path, start = Path(checkpoint) if checkpoint else None, 0
     if resume and path and path.exists():
         start = load(path, parts, settings, history, team)

@@ -18,6 +18,7 @@ from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
 from upconv.training.device import announce, casting, pick_device, resolve_precision
 from upconv.training.loop import Diverged
+from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
 
 
@@ -134,8 +135,10 @@ def train_gan(
     trained_d, call_d = team.join(discriminator)
     parts = {"generator": trained_g.train(), "discriminator": trained_d.train()}
     adams = {
-        name: torch.optim.Adam(
-            network.parameters(), settings.learning_rate, (settings.beta1, 0.999), fused=True
+        name: lay_flat(
+            torch.optim.Adam(
+                network.parameters(), settings.learning_rate, (settings.beta1, 0.999), fused=True
+            )
         )
         for name, network in parts.items()
     }
@@ -202,13 +205,20 @@ def _note(history, step, losses, real, fake, real_logits, fake_logits) -> None:
 
 @torch.inference_mode()
 def draw(
-    generator: nn.Module, noise: np.ndarray | Tensor, *, device: str = "auto", batch: int = 256
+    generator: nn.Module,
+    noise: np.ndarray | Tensor,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    batch: int = 256,
 ) -> np.ndarray:
     """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent)."""
     where = pick_device(device)
+    precision = resolve_precision(precision, where)
     generator = generator.to(where, memory_format=torch.channels_last).eval()
     noise = torch.as_tensor(np.asarray(noise), dtype=torch.float32)
-    drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
+    with casting(precision, where):
+        drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
     images = ((torch.cat(drawn) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     images = images.permute(0, 2, 3, 1).numpy()
     return images[..., 0] if images.shape[-1] == 1 else images

@@ -16,6 +16,7 @@ from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
 from upconv.training.device import announce, casting, resolve_precision
+from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
 
 
@@ -242,4 +243,4 @@ def _optimizer(
         optimizer = torch.optim.SGD(groups, momentum=settings.momentum, weight_decay=decay, **fused)
     else:
         optimizer = torch.optim.AdamW(groups, weight_decay=decay, fused=True)
-    return optimizer, rates[: len(groups)]
+    return lay_flat(optimizer), rates[: len(groups)]

@@ -18,7 +18,6 @@ from upconv.torch.style import mean_gram, style_energy_of, total_variation
 from upconv.training import checkpoints
 from upconv.training.device import announce, casting, pick_device, resolve_precision
 from upconv.training.loop import Diverged
-from upconv.training.team import Team
 
 
 @dataclass(frozen=True)
@@ -241,7 +240,6 @@ def stylize(
             resume=resume,
             save_every=save_every,
             progress=progress,
-            team=Team(device),
         )
         for step, bar in run:
             _step(drawn, energy, optimizer, precision, history)

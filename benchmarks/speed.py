@@ -1,0 +1,238 @@
+"""Ours beside the plain recipe: images per second of training and of inference.
+
+    python benchmarks/speed.py [--only NAME] [--json] [--store]
+
+Both do the same work in one process, in turns: so many steps of the recipe (``recipes.py``), then
+as many of ours, again and again; medians are taken. Ours is what ``upconv train``, ``predict``,
+``sample`` and ``stylize`` run. On as many threads as PyTorch takes; on a GPU where there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import recipes
+import torch
+from PIL import Image
+
+from upconv import data, zoo
+from upconv.torch import FCN, Discriminator, Generator, UNet
+from upconv.training import (
+    GanSettings,
+    Settings,
+    StyleSettings,
+    draw,
+    predict,
+    stylize,
+    train,
+    train_gan,
+)
+from upconv.training.device import keep_memory
+from upconv.training.style import to_tensor
+
+ROOT = Path(__file__).parents[1]
+Timed = Callable[[int], list[float]]  # seconds of each of so many steps
+
+
+def kept(memory: bool) -> None:
+    """Switch between how ours keeps memory and how glibc does by itself once it is warm."""
+    if not keep_memory():
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(-3, 2**30 if memory else 32 * 2**20)
+    libc.mallopt(-1, 2**31 - 1 if memory else 64 * 2**20)
+    libc.malloc_trim(0)
+
+
+def write_files(folder: Path, count: int = 12) -> None:
+    """Photographs of 512 × 512 with masks of what is bright, and 178 × 218 ones for DCGAN."""
+    for name in ("images", "masks", "faces"):
+        (folder / name).mkdir()
+    for number in range(count):
+        name = sorted(data.PHOTOS)[number % len(data.PHOTOS)]
+        image = np.round(255 * data.photo(name, 512, gray=False)).astype(np.uint8)
+        bright = image.mean(-1) > np.median(image)
+        Image.fromarray(image).save(folder / "images" / f"{number}.png")
+        Image.fromarray(255 * bright.astype(np.uint8)).save(folder / "masks" / f"{number}.png")
+        Image.fromarray(image[:218, :178]).save(folder / "faces" / f"{number}.jpg")
+
+
+def each(step: Callable[[], Any]) -> Timed:
+    """Times of calling a function."""
+
+    def timed(count: int) -> list[float]:
+        times = []
+        for _ in range(count):
+            start = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - start)
+        return times
+
+    return timed
+
+
+def between(run: Callable[[int, Callable[..., None]], Any]) -> Timed:
+    """Times between the steps of a loop that is given their number and a function to call."""
+
+    def timed(count: int) -> list[float]:
+        marks: list[float] = []
+        run(count + 1, lambda *step: marks.append(time.perf_counter()))
+        return np.diff(marks).tolist()
+
+    return timed
+
+
+def segmenting(
+    folder: Path, plain: torch.nn.Module, ours: torch.nn.Module, size: int, batch: int,
+    optimizer: torch.optim.Optimizer,
+) -> dict[str, tuple[Timed, Timed]]:  # fmt: skip
+    files = [sorted((folder / name).iterdir()) for name in ("images", "masks")]
+    step = recipes.segmenter_step(plain.train(), optimizer, recipes.crops(*files, batch, size))
+    found = data.folder(folder / "images", folder / "masks", 2)
+
+    def fast(count: int, mark: Callable[..., None]) -> None:
+        settings = Settings(steps=count, batch=batch, crop=size)
+        train(ours, found, settings, progress=False, each_step=mark)
+
+    images = np.stack([found[i][0][:size, :size] for i in range(batch)])
+    pixels = torch.from_numpy(images.transpose(0, 3, 1, 2) / 255).float()
+
+    def plainly() -> np.ndarray:
+        plain.eval()
+        with torch.no_grad():
+            return (torch.sigmoid(plain(pixels)) > 0.5).numpy()
+
+    def trained() -> list[float]:
+        plain.train()
+        return step()
+
+    return {
+        "training": (each(trained), between(fast)),
+        "inference": (each(plainly), each(lambda: predict(ours, images))),
+    }
+
+
+def unet(folder: Path, size: int = 256, batch: int = 4) -> dict[str, tuple[Timed, Timed]]:
+    plain = recipes.PlainUNet()
+    optimizer = torch.optim.RMSprop(plain.parameters(), 1e-5, momentum=0.9, foreach=False)
+    ours = UNet(2, 3, padded=True, norm="batch", dropout=0.0)
+    return segmenting(folder, plain, ours, size, batch, optimizer)
+
+
+def fcn(folder: Path, size: int = 224, batch: int = 2) -> dict[str, tuple[Timed, Timed]]:
+    plain = recipes.PlainFCN8s()
+    optimizer = torch.optim.Adam(plain.parameters(), 1e-4, foreach=False)
+    return segmenting(folder, plain, FCN(2, 8), size, batch, optimizer)
+
+
+def dcgan(folder: Path, size: int = 64, batch: int = 64) -> dict[str, tuple[Timed, Timed]]:
+    files = sorted((folder / "faces").iterdir())
+    generator, discriminator = recipes.plain_generator(), recipes.plain_discriminator()
+    step = recipes.gan_step(generator, discriminator, recipes.pictures(files, batch, size))
+    found = data.image_folder(folder / "faces", size)
+    sizes = {"size": size, "channels": 3, "width": 64}
+    ours = Generator(**sizes), Discriminator(**sizes)
+
+    def fast(count: int, mark: Callable[..., None]) -> None:
+        settings = GanSettings(steps=count, batch=batch, flip=True)
+        train_gan(*ours, found, settings, progress=False, each_step=mark)
+
+    noise = np.random.default_rng(0).standard_normal((batch, 100), np.float32)
+
+    def plainly() -> np.ndarray:
+        generator.eval()
+        with torch.no_grad():
+            return generator(torch.from_numpy(noise)[..., None, None]).numpy()
+
+    def trained() -> float:
+        generator.train()
+        return step()
+
+    return {
+        "training": (each(trained), between(fast)),
+        "inference": (each(plainly), each(lambda: draw(ours[0], noise))),
+    }
+
+
+def style(folder: Path, size: int = 256, batch: int = 1) -> dict[str, tuple[Timed, Timed]]:
+    settings = {
+        "content_layers": ("conv4_2",),
+        "style_layers": tuple(f"conv{block}_1" for block in range(1, 6)),
+    }
+    names = [*settings["content_layers"], *settings["style_layers"]]
+    network = zoo.features("random", names).requires_grad_(False)
+    images = [np.asarray(Image.open(folder / "images" / f"{n}.png")) for n in (4, 0)]
+    tensors = [to_tensor(image, size) for image in images]
+    step = recipes.style_step(
+        recipes.plain_copy(network), *tensors, names[0], settings["style_layers"]
+    )
+
+    def fast(count: int, mark: Callable[..., None]) -> None:
+        chosen = StyleSettings(
+            size=size, steps=count, scales=1, optimizer="adam", learning_rate=0.02, **settings
+        )
+        stylize(network, *images, chosen, progress=False, each_step=mark)
+
+    return {"training": (each(step), between(fast))}
+
+
+# Name → the work, images a step, and steps in each turn.
+WORK: dict[str, tuple[Callable[[Path], dict[str, tuple[Timed, Timed]]], int, int]] = {
+    "U-Net, 64 channels, 256 × 256": (unet, 4, 1),
+    "FCN-8s, VGG16, 224 × 224": (fcn, 2, 2),
+    "DCGAN, 64 × 64": (dcgan, 64, 4),
+    "style, VGG-19 to conv5_1, 256 × 256": (style, 1, 2),
+}
+
+
+def measure(name: str, folder: Path, turns: int) -> dict[str, dict[str, float]]:
+    """Images per second of both, and how many times faster ours is."""
+    make, batch, steps = WORK[name]
+    torch.manual_seed(0)
+    table = {}
+    for kind, pair in make(folder).items():
+        times: list[list[float]] = [[], []]
+        for turn in range(turns + 1):
+            for ours, (timed, found) in enumerate(zip(pair, times, strict=True)):
+                kept(memory=bool(ours))
+                if turn == 0:  # warms up
+                    timed(1)
+                else:
+                    found += timed(steps)
+        recipe, ours = (batch / statistics.median(found) for found in times)
+        table[kind] = {"recipe": recipe, "ours": ours, "times faster": ours / recipe}
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=[make.__name__ for make, *_ in WORK.values()])
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    parser.add_argument("--store", action="store_true", help="write benchmarks/results/speed.json")
+    options = parser.parse_args()
+    table = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(Path(folder))
+        for name, (make, *_) in WORK.items():
+            if options.only in (None, make.__name__):
+                table[name] = measure(name, Path(folder), options.turns)
+                if not options.json:
+                    for kind, row in table[name].items():
+                        values = "".join(f"{key} {value:8.2f}   " for key, value in row.items())
+                        print(f"{name:38}{kind:11}{values}", flush=True)
+    if options.json:
+        print(json.dumps(table))
+
+
+if __name__ == "__main__":
+    main()

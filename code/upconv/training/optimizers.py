@@ -1,0 +1,56 @@
+"""Fused optimisers on weights whose channels come last in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+AS_IT_LIES = (0, 2, 3, 1)  # from (O, I, H, W) to the order of a channels-last weight's memory
+BACK = (0, 3, 1, 2)
+
+
+def lay_flat(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Let an optimiser see channels-last weights, gradients and moments in their order of memory.
+
+    PyTorch's fused steps go through memory as it lies. On a processor they copy every tensor that
+    is not in plain order, which takes longer than the step; and where a gradient lies otherwise
+    than its weight, they pair the wrong numbers. During the step all are views in plain order.
+    """
+    flat: list[Tensor] = []
+
+    def before(*_: Any) -> None:
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None and _channels_last(weight):
+                    flat.append(weight)
+                    _permute(optimizer, weight, AS_IT_LIES)
+
+    def after(*_: Any) -> None:
+        while flat:
+            _permute(optimizer, flat.pop(), BACK)
+
+    optimizer.register_step_pre_hook(before)
+    optimizer.register_step_post_hook(after)
+    return optimizer
+
+
+def _channels_last(weight: Tensor) -> bool:
+    return (
+        weight.ndim == 4
+        and not weight.is_contiguous()
+        and weight.is_contiguous(memory_format=torch.channels_last)
+    )
+
+
+def _permute(optimizer: torch.optim.Optimizer, weight: Tensor, order: tuple[int, ...]) -> None:
+    moments = optimizer.state.get(weight, {})
+    gradient, weight.grad = weight.grad, None
+    weight.data = weight.data.permute(order)
+    gradient = gradient.permute(order)
+    # A gradient may lie otherwise: in plain order then means a copy.
+    weight.grad = gradient.contiguous() if order == AS_IT_LIES else gradient
+    for name, value in moments.items():
+        if isinstance(value, Tensor) and value.ndim == 4:
+            moments[name] = value.permute(order)
