@@ -263,13 +263,6 @@ def report(stored: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_report(stored: dict[str, Any]) -> str:
-    """benchmarks/README.md with the figures between its marks."""
-    text = README.read_text(encoding="utf-8")
-    before, after = text.split(MARK)[0], text.split(MARK)[-1]
-    return f"{before}{MARK}\n{report(stored)}\n{MARK}{after}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=[make.__name__ for make, *_ in WORK.values()])
@@ -293,7 +286,8 @@ def main() -> None:
     if options.store:
         stored = {"provenance": made, "rates": rates(), "table": table}
         write_atomically(STORED, lambda path: path.write_text(json.dumps(stored, indent=1) + "\n"))
-        written = write_report(stored)
+        parts = README.read_text(encoding="utf-8").split(MARK)
+        written = f"{parts[0]}{MARK}\n{report(stored)}\n{MARK}{parts[-1]}"
         write_atomically(README, lambda path: path.write_text(written, encoding="utf-8"))
 
 

@@ -1,0 +1,36 @@
+"""The stored benchmarks: the tables in their README are those of the stored figures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.mark.parametrize("name", ["speed", "quality"])
+def test_the_readme_says_what_was_measured(name, monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    module = __import__(name)
+    stored = json.loads(module.STORED.read_text(encoding="utf-8"))
+    assert "with changes" not in stored["provenance"]["commit"]
+    text = module.README.read_text(encoding="utf-8").split(module.MARK)
+    assert len(text) == 3
+    assert text[1].strip() == module.report(stored)
+    assert list(stored["table"]) == list(module.WORK)
+    sys.modules.pop(name)
+
+
+def test_bf16_scores_as_float32_does(monkeypatch):
+    """Within the interval of the seeds: nothing is lost by being faster."""
+    monkeypatch.syspath_prepend(FOLDER)
+    from upconv.statistics import paired
+
+    stored = json.loads((FOLDER / "quality.json").read_text(encoding="utf-8"))
+    for name, scores in stored["table"].items():
+        assert len(scores["bf16"]) >= 5
+        gap = paired(scores["bf16"], scores["fp32"])
+        assert abs(gap.difference) <= gap.half, name
