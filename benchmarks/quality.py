@@ -114,9 +114,8 @@ def report(stored: dict[str, Any]) -> str:
     for name, row in stored["table"].items():
         gap = paired(row["bf16"], row["fp32"])
         means = (f"{np.mean(row[precision]):.3f}" for precision in ("fp32", "bf16"))
-        lines.append(
-            f"| {name} | {' | '.join(means)} | {gap.difference:+.3f} ± {gap.half:.3f} | {gap.p:.2f} |"
-        )
+        by = f"{gap.difference:+.3f} ± {gap.half:.3f}"
+        lines.append(f"| {name} | {' | '.join(means)} | {by} | {gap.p:.2f} |")
     made = stored["provenance"]
     count = len(next(iter(stored["table"].values()))["bf16"])
     return "\n".join(

@@ -25,12 +25,11 @@ def test_the_readme_says_what_was_measured(name, monkeypatch):
 
 
 def test_bf16_scores_as_float32_does(monkeypatch):
-    """Within the interval of the seeds: nothing is lost by being faster."""
+    """No difference beyond that of the seeds, at 5 % for all scores together (Bonferroni)."""
     monkeypatch.syspath_prepend(FOLDER)
     from upconv.statistics import paired
 
     stored = json.loads((FOLDER / "quality.json").read_text(encoding="utf-8"))
     for name, scores in stored["table"].items():
         assert len(scores["bf16"]) >= 5
-        gap = paired(scores["bf16"], scores["fp32"])
-        assert abs(gap.difference) <= gap.half, name
+        assert paired(scores["bf16"], scores["fp32"]).p > 0.05 / len(stored["table"]), name
