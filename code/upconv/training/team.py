@@ -23,7 +23,7 @@ STRATEGIES = ("ddp", "fsdp")
 
 
 class Team:
-    """One process, which does everything itself; and what :class:`Several` do together."""
+    """One process, which does everything itself; :func:`launch` makes it one of several."""
 
     rank, size = 0, 1
     sharded = False  # whether each process holds a part of the weights only
