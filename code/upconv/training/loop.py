@@ -126,7 +126,8 @@ def train(
         Go on from ``checkpoint`` if it is there; also with another number of processes.
     team
         Processes to share each batch with, from :func:`upconv.training.launch`, in place of
-        ``device``. ``settings.batch`` is what all of them see in a step.
+        ``device``. ``settings.batch`` is what all of them see in a step. The network that was
+        given changes when all is done, not at each step.
     each_step
         Called with the step and its loss.
 
@@ -173,6 +174,8 @@ def train(
             images = batch.images.to(where, non_blocking=True)
             for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
                 group["lr"] = rate * rate_at(step, settings)
+            if team.rank:  # what dropout drops differs between processes
+                torch.manual_seed(torch.initial_seed() + (team.rank << 40))
             with casting(precision, where):
                 logits = call(images)
             loss = pixel_loss(logits.float(), batch, class_weights, team)
