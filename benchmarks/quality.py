@@ -1,0 +1,157 @@
+"""Whether what is faster is as good: final scores in bf16 and in float32, seed by seed.
+
+    python benchmarks/quality.py [--seeds 5] [--only NAME] [--json | --store]
+
+Of all that makes ours faster, bf16 alone changes what is computed by more than rounding in the last
+place. Each network is trained twice from each seed, on small data; scores are of the test set. All
+data are made on the spot or come with scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from upconv import data, results, zoo
+from upconv.files import write_atomically
+from upconv.statistics import paired
+from upconv.torch import FCN, Discriminator, Generator, SmallClassifier, UNet, describe
+from upconv.training import (
+    GanSettings,
+    Settings,
+    StyleSettings,
+    draw,
+    evaluate,
+    frechet_distance,
+    stylize,
+    train,
+    train_classifier,
+    train_gan,
+)
+from upconv.training.batches import to_pixels
+from upconv.training.style import Energy, to_tensor
+
+HERE = Path(__file__).parent
+README, STORED, MARK = HERE / "README.md", HERE / "quality.json", "<!-- quality -->"
+
+
+def unet(seed: int, precision: str) -> float:
+    """Mean IoU on test membranes."""
+    network = UNet(2, 1, width=8, depth=3, padded=True, norm="batch")
+    settings = Settings(
+        steps=300, batch=8, crop=64, learning_rate=4e-3, rotate=180, elastic=4, upside_down=True,
+        seed=seed, precision=precision,
+    )  # fmt: skip
+    train(network, data.membranes(12), settings, progress=False)
+    test = data.membranes(10, split="test")
+    return evaluate(network, test, precision=precision).mean_iou
+
+
+def fcn(seed: int, precision: str) -> float:
+    """Mean IoU on test membranes."""
+    network = FCN(2, 8, "squeezenet", width=0.5, head=64, head_kernel=3)
+    settings = Settings(
+        steps=300, batch=8, crop=64, learning_rate=2e-3, upside_down=True, seed=seed,
+        precision=precision,
+    )  # fmt: skip
+    train(network, data.membranes(12), settings, progress=False)
+    return evaluate(network, data.membranes(10, split="test"), precision=precision).mean_iou
+
+
+@cache
+def judge() -> tuple[SmallClassifier, np.ndarray]:
+    """A classifier of digits, and its features of the real ones."""
+    torch.manual_seed(0)
+    classifier = SmallClassifier()
+    train_classifier(classifier, data.digits())
+    return classifier, describe(classifier, to_pixels(data.digits().images, 1))[0].numpy()
+
+
+def dcgan(seed: int, precision: str) -> float:
+    """Fréchet distance of drawn digits to real ones."""
+    sizes = {"size": 32, "channels": 1, "width": 16}
+    generator, discriminator = Generator(**sizes), Discriminator(**sizes)
+    settings = GanSettings(steps=400, batch=64, learning_rate=8e-4, seed=seed, precision=precision)
+    train_gan(generator, discriminator, data.digits(), settings, progress=False)
+    noise = np.random.default_rng(0).standard_normal((1000, generator.latent))
+    classifier, real = judge()
+    drawn = to_pixels(draw(generator, noise, precision=precision), 1)
+    return frechet_distance(real, describe(classifier, drawn)[0].numpy())
+
+
+def style(seed: int, precision: str) -> float:
+    """Energy that is reached, judged in float32; the seed is of the network's random weights."""
+    content, style = (
+        np.round(255 * data.photo(name, 128, gray=False)).astype(np.uint8)
+        for name in ("coffee", "flower")
+    )
+    settings = StyleSettings(size=128, scales=2, steps=20, precision=precision)
+    network = zoo.features("random", settings.style_layers, seed)
+    image, _ = stylize(network, content, style, settings, progress=False)
+    with torch.no_grad():
+        energy = Energy(network, to_tensor(content, 128), to_tensor(style, 128), settings)
+        return float(sum(energy(to_tensor(image, 128))))
+
+
+WORK: dict[str, Callable[[int, str], float]] = {
+    "U-Net, mean IoU on membranes": unet,
+    "FCN-8s, mean IoU on membranes": fcn,
+    "DCGAN, Fréchet distance on digits": dcgan,
+    "style, energy": style,
+}
+
+
+def report(stored: dict[str, Any]) -> str:
+    """The stored figures as Markdown."""
+    lines = ["| score | float32 | bf16 | difference, 95 % | p |", "|---|--:|--:|--:|--:|"]
+    for name, row in stored["table"].items():
+        gap = paired(row["bf16"], row["fp32"])
+        means = (f"{np.mean(row[precision]):.3f}" for precision in ("fp32", "bf16"))
+        by = f"{gap.difference:+.3f} ± {gap.half:.3f}"
+        lines.append(f"| {name} | {' | '.join(means)} | {by} | {gap.p:.2f} |")
+    made = stored["provenance"]
+    count = len(next(iter(stored["table"].values()))["bf16"])
+    return "\n".join(
+        [*lines, "", f"{count} seeds. {made['device']}, commit {made['commit'][:9]}, "
+         f"{made['day']}; `{made['command']}`."]
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", choices=[run.__name__ for run in WORK.values()])
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    parser.add_argument("--store", action="store_true", help="write quality.json and README.md")
+    options = parser.parse_args()
+    made = results.provenance("digits of scikit-learn; membranes made on the spot; photographs")
+    table: dict[str, dict[str, list[float]]] = {}
+    for name, run in WORK.items():
+        if options.only not in (None, run.__name__):
+            continue
+        table[name] = {"fp32": [], "bf16": []}
+        for seed in range(options.seeds):
+            for precision, scores in table[name].items():
+                torch.manual_seed(seed)
+                scores.append(run(seed, precision))
+        if not options.json:
+            print(name, json.dumps(table[name]), flush=True)
+    if options.json:
+        print(json.dumps(table))
+    if options.store:
+        stored = {"provenance": made, "table": table}
+        write_atomically(STORED, lambda path: path.write_text(json.dumps(stored, indent=1) + "\n"))
+        parts = README.read_text(encoding="utf-8").split(MARK)
+        written = f"{parts[0]}{MARK}\n{report(stored)}\n{MARK}{parts[-1]}"
+        write_atomically(README, lambda path: path.write_text(written, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
