@@ -13,14 +13,13 @@ import argparse
 import json
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from tables import HERE, origin, store
 
 from upconv import data, results, zoo
-from upconv.files import write_atomically
 from upconv.statistics import paired
 from upconv.torch import FCN, Discriminator, Generator, SmallClassifier, UNet, describe
 from upconv.training import (
@@ -38,8 +37,7 @@ from upconv.training import (
 from upconv.training.batches import to_pixels
 from upconv.training.style import Energy, to_tensor
 
-HERE = Path(__file__).parent
-README, STORED, MARK = HERE / "README.md", HERE / "quality.json", "<!-- quality -->"
+STORED, MARK = HERE / "quality.json", "<!-- quality -->"
 
 
 def unet(seed: int, precision: str) -> float:
@@ -118,10 +116,7 @@ def report(stored: dict[str, Any]) -> str:
         lines.append(f"| {name} | {' | '.join(means)} | {by} | {gap.p:.2f} |")
     made = stored["provenance"]
     count = len(next(iter(stored["table"].values()))["bf16"])
-    return "\n".join(
-        [*lines, "", f"{count} seeds. {made['device']}, commit {made['commit'][:9]}, "
-         f"{made['day']}; `{made['command']}`."]
-    )  # fmt: skip
+    return "\n".join([*lines, "", f"{count} seeds. {made['device']}, {origin(made)}"])
 
 
 def main() -> None:
@@ -147,10 +142,7 @@ def main() -> None:
         print(json.dumps(table))
     if options.store:
         stored = {"provenance": made, "table": table}
-        write_atomically(STORED, lambda path: path.write_text(json.dumps(stored, indent=1) + "\n"))
-        parts = README.read_text(encoding="utf-8").split(MARK)
-        written = f"{parts[0]}{MARK}\n{report(stored)}\n{MARK}{parts[-1]}"
-        write_atomically(README, lambda path: path.write_text(written, encoding="utf-8"))
+        store(STORED, MARK, stored, report(stored))
 
 
 if __name__ == "__main__":

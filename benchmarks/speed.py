@@ -24,9 +24,9 @@ import recipes
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from tables import HERE, origin, store
 
 from upconv import data, results, zoo
-from upconv.files import write_atomically
 from upconv.torch import FCN, Discriminator, Generator, UNet
 from upconv.training import (
     GanSettings,
@@ -38,22 +38,17 @@ from upconv.training import (
     train,
     train_gan,
 )
-from upconv.training.device import keep_memory, pick_device
+from upconv.training.device import KEPT, limit_kept, pick_device
 from upconv.training.style import to_tensor
 
-HERE = Path(__file__).parent
-README, STORED, MARK = HERE / "README.md", HERE / "speed.json", "<!-- speed -->"
+STORED, MARK = HERE / "speed.json", "<!-- speed -->"
 Timed = Callable[[int], list[float]]  # seconds of each of so many steps
 
 
 def kept(memory: bool) -> None:
     """Switch between how ours keeps memory and how glibc does by itself once it is warm."""
-    if not keep_memory():
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(-3, 2**30 if memory else 32 * 2**20)
-    libc.mallopt(-1, 2**31 - 1 if memory else 64 * 2**20)
-    libc.malloc_trim(0)
+    if limit_kept(*(KEPT if memory else (32 * 2**20, 64 * 2**20))):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def write_files(folder: Path, count: int = 12) -> None:
@@ -254,8 +249,8 @@ def report(stored: dict[str, Any]) -> str:
     ratio = stored["rates"]["bf16, channels last"] / stored["rates"]["float32, channels first"]
     lines += [
         "",
-        f"Images per second. {made['device']}, {made['threads']} threads; {versions}; commit "
-        f"{made['commit'][:9]}, {made['day']}; `{made['command']}`.",
+        f"Images per second. {made['device']}, {made['threads']} threads; {versions}; "
+        + origin(made),
         "",
         f"One 3 × 3 convolution of 256 channels does, in billions of operations a second: {said}. "
         f"So this machine gives {ratio:.1f} times for precision and layout.",
@@ -285,10 +280,7 @@ def main() -> None:
         print(json.dumps(table))
     if options.store:
         stored = {"provenance": made, "rates": rates(), "table": table}
-        write_atomically(STORED, lambda path: path.write_text(json.dumps(stored, indent=1) + "\n"))
-        parts = README.read_text(encoding="utf-8").split(MARK)
-        written = f"{parts[0]}{MARK}\n{report(stored)}\n{MARK}{parts[-1]}"
-        write_atomically(README, lambda path: path.write_text(written, encoding="utf-8"))
+        store(STORED, MARK, stored, report(stored))
 
 
 if __name__ == "__main__":

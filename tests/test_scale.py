@@ -49,15 +49,22 @@ def run(tmp_path_factory):
 
 
 def call(folder, *arguments, fails=False):
+    process = begin(folder, *arguments, stderr=subprocess.PIPE)
+    out, err = process.communicate(timeout=300)
+    result = subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    assert (result.returncode != 0) == fails, result.stderr
+    return result
+
+
+def begin(folder, *arguments, stderr=None, **meeting) -> subprocess.Popen:
+    """A process of ours, which meets others where it is told, if it is."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "UPCONV_CACHE": str(folder / "cache")}
     for name in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT"):
         environment.pop(name, None)
-    command = [sys.executable, *map(str, arguments)]
-    result = subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, env=environment, timeout=300
-    )
-    assert (result.returncode != 0) == fails, result.stderr
-    return result
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)], cwd=folder, env=environment | meeting,
+        stdout=subprocess.PIPE, stderr=stderr, text=True,
+    )  # fmt: skip
 
 
 def assert_same(first, second, weights=2e-5) -> None:
@@ -191,16 +198,9 @@ def test_processes_started_by_others(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    machines = []
-    for number in range(2):
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "NODE_RANK": str(number)}
-        environment = os.environ | meeting | {"OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "upconv.cli", *train, "--nodes", "2", "--out", "second"]
-        machines.append(
-            subprocess.Popen(
-                command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-            )
-        )
+    command = ["-m", "upconv.cli", *train, "--nodes", "2", "--out", "second"]
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    machines = [begin(tmp_path, *command, NODE_RANK=str(number), **meeting) for number in range(2)]
     said = [machine.communicate(timeout=300)[0] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0]
     assert "".join(said).count("weights.safetensors") == 1

@@ -48,10 +48,9 @@ from upconv.training.style import (
     stylize,
     with_colours_of,
 )
-from upconv.training.team import STRATEGIES, Team, launch
+from upconv.training.team import Team, launch
 
 __all__ = [
-    "STRATEGIES",
     "Agreement",
     "BadCheckpoint",
     "Diverged",

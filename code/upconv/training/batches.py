@@ -31,18 +31,14 @@ class Ahead(Generic[Made]):
         From a step to its batch.
     steps
         Of the run: after the last there is no next.
-
-    Attributes
-    ----------
-    waited
-        Seconds for which batches were waited for.
+    history
+        Its ``waited`` grows by the seconds for which a batch is waited for.
     """
 
-    def __init__(self, make: Callable[[int], Made], steps: int) -> None:
-        self._make, self._steps = make, steps
+    def __init__(self, make: Callable[[int], Made], steps: int, history: Any) -> None:
+        self._make, self._steps, self._history = make, steps, history
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._next: dict[int, Future[Made]] = {}
-        self.waited = 0.0
 
     def __enter__(self) -> Ahead[Made]:
         return self
@@ -54,7 +50,7 @@ class Ahead(Generic[Made]):
         began = time.perf_counter()
         future = self._next.pop(step, None)
         batch = future.result() if future else self._make(step)
-        self.waited += time.perf_counter() - began
+        self._history.waited += time.perf_counter() - began
         if step + 1 < self._steps:
             self._next[step + 1] = self._thread.submit(self._make, step + 1)
         return batch
@@ -92,15 +88,15 @@ def make_batch(
         if data.weights is not None:
             layers.append(data.weights[index])
         cuts.append((_draw_cut(rng, layers[1].shape, settings), layers))
-    size = (settings.batch, channels, 1, 1)
-    gain = rng.uniform(1 - settings.jitter, 1 + settings.jitter, size)
-    offset = rng.uniform(-settings.jitter, settings.jitter, (settings.batch, 1, 1, 1)) / 2
     images, masks, weights = [], [], []
     for cut, layers in cuts:
         for stack, layer in zip((images, masks, weights), cut(layers), strict=False):
             stack.append(layer)
     pixels = to_pixels(np.stack(images), channels)
     if settings.jitter:
+        size = (settings.batch, channels, 1, 1)
+        gain = rng.uniform(1 - settings.jitter, 1 + settings.jitter, size)
+        offset = rng.uniform(-settings.jitter, settings.jitter, (settings.batch, 1, 1, 1)) / 2
         gain, offset = (torch.from_numpy(drawn[share]).float() for drawn in (gain, offset))
         pixels = (pixels * gain + offset).clamp(0, 1)
     return Batch(

@@ -10,6 +10,9 @@ from functools import cache
 
 import torch
 
+# Bytes: blocks of less than a GiB are kept, and of what is unused as much as can be.
+KEPT = (2**30, 2**31 - 1)
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """The device asked for; "auto": a GPU where there is one. On a processor, memory is kept."""
@@ -29,11 +32,18 @@ def keep_memory() -> bool:
     By default glibc hands large blocks back to the system, which fills them with zeros, page by
     page, when the next layer asks for them again: up to a third of a network's time.
     """
+    return limit_kept(*KEPT)
+
+
+def limit_kept(largest: int, unused: int) -> bool:
+    """Set from what size, and beyond how much unused, glibc gives memory back; whether it did.
+
+    Both in bytes: its M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
+    """
     if sys.platform != "linux":
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    largest_kept, unused_kept = (-3, 2**30), (-1, 2**31 - 1)  # M_MMAP_…, M_TRIM_THRESHOLD
-    return bool(mallopt and mallopt(*largest_kept) and mallopt(*unused_kept))
+    return bool(mallopt and mallopt(-3, largest) and mallopt(-1, unused))
 
 
 def resolve_precision(name: str, device: torch.device) -> str:

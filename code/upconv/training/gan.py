@@ -16,7 +16,7 @@ from upconv.data import ImageSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import announce, casting, pick_device, resolve_precision
+from upconv.training.device import casting, pick_device, resolve_precision
 from upconv.training.loop import Diverged
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
@@ -153,13 +153,13 @@ def train_gan(
         progress=progress,
         team=team,
     )
-    if progress and team.first:
-        announce(f"{where}: {precision}, channels last, fused optimizer, batches made ahead")
-    with Ahead(lambda step: make_images(data, settings, step, share), settings.steps) as batches:
+    if progress:
+        team.announce(precision)
+    with Ahead(
+        lambda step: make_images(data, settings, step, share), settings.steps, history
+    ) as batches:
         for step, bar in run:
-            waited = batches.waited
             real = batches(step).to(where, non_blocking=True)
-            history.waited += batches.waited - waited
             noise = torch.randn(settings.batch, generator.latent, device=where)[share]
             with casting(precision, where):
                 fake = call_g(noise)

@@ -15,7 +15,7 @@ from upconv.data.sets import VOID, SegmentationSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
-from upconv.training.device import announce, casting, resolve_precision
+from upconv.training.device import casting, resolve_precision
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
 
@@ -162,15 +162,13 @@ def train(
         progress=progress,
         team=team,
     )
-    if progress and team.first:
-        announce(f"{where}: {precision}, channels last, fused optimizer, batches made ahead")
+    if progress:
+        team.announce(precision)
     with Ahead(
-        lambda step: make_batch(data, settings, step, channels, share), settings.steps
+        lambda step: make_batch(data, settings, step, channels, share), settings.steps, history
     ) as batches:
         for step, bar in run:
-            waited = batches.waited
             batch = batches(step)
-            history.waited += batches.waited - waited
             images = batch.images.to(where, non_blocking=True)
             for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
                 group["lr"] = rate * rate_at(step, settings)

@@ -48,9 +48,12 @@ def _permute(optimizer: torch.optim.Optimizer, weight: Tensor, order: tuple[int,
     moments = optimizer.state.get(weight, {})
     gradient, weight.grad = weight.grad, None
     weight.data = weight.data.permute(order)
-    gradient = gradient.permute(order)
-    # A gradient may lie otherwise: in plain order then means a copy.
-    weight.grad = gradient.contiguous() if order == AS_IT_LIES else gradient
+    weight.grad = _permuted(gradient, order)
     for name, value in moments.items():
         if isinstance(value, Tensor) and value.ndim == 4:
-            moments[name] = value.permute(order)
+            moments[name] = _permuted(value, order)
+
+
+def _permuted(values: Tensor, order: tuple[int, ...]) -> Tensor:
+    # A gradient, or moments of another's checkpoint, may lie otherwise: then this is a copy.
+    return values.permute(order).contiguous() if order == AS_IT_LIES else values.permute(order)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from upconv.options import one_of
-from upconv.training.device import pick_device
+from upconv.training.device import announce, pick_device
 
 STRATEGIES = ("ddp", "fsdp")
 
@@ -61,6 +61,12 @@ class Team:
     def leave(self, trained: nn.Module, network: nn.Module) -> None:
         """Put trained weights into the network that :meth:`join` was given."""
 
+    def announce(self, precision: str) -> None:
+        """Say once what makes the training fast."""
+        if self.first:
+            how = f"{precision}, channels last, fused optimizer, batches made ahead"
+            announce(f"{self.device}: {how}")
+
     def mean(self, value: Tensor) -> Tensor:
         """The mean of a value over all processes."""
         return value
@@ -77,8 +83,6 @@ class Team:
             groups = [a | b for a, b in zip(state["param_groups"], fused, strict=True)]
             state = state | {"param_groups": groups}
         part.load_state_dict(state)
-        if isinstance(part, torch.optim.Optimizer):
-            _lay_out_alike(part)
 
     def close(self) -> None:
         """Part from the others: what comes after is this process's own."""
@@ -126,15 +130,6 @@ class Several(Team):
 
     def close(self) -> None:
         torch.distributed.destroy_process_group()
-
-
-def _lay_out_alike(optimizer: torch.optim.Optimizer) -> None:
-    """Moments in their weights' order of memory: fused steps pair them as they lie."""
-    for weight, moments in optimizer.state.items():
-        for name, value in moments.items():
-            alike = isinstance(value, Tensor) and value.shape == weight.shape
-            if alike and value.stride() != weight.stride():
-                moments[name] = torch.empty_like(weight).copy_(value)
 
 
 def _assembled(state: Any) -> Any:

@@ -1,0 +1,25 @@
+"""Where the benchmarks' figures are kept: a JSON each, and a table between marks in the README."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from upconv.files import write_atomically
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+
+
+def store(path: Path, mark: str, stored: dict[str, Any], report: str) -> None:
+    """Write the figures, and their report between the two marks of the README."""
+    write_atomically(path, lambda file: file.write_text(json.dumps(stored, indent=1) + "\n"))
+    parts = README.read_text(encoding="utf-8").split(mark)
+    written = f"{parts[0]}{mark}\n{report}\n{mark}{parts[-1]}"
+    write_atomically(README, lambda file: file.write_text(written, encoding="utf-8"))
+
+
+def origin(made: dict[str, Any]) -> str:
+    """When, from what commit, and by what command figures were obtained."""
+    return f"commit {made['commit'][:9]}, {made['day']}; `{made['command']}`."
