@@ -11,17 +11,48 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.mark.parametrize("name", ["speed", "quality"])
+def stored(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["speed", "quality", "endurance", "chapters"])
 def test_the_readme_says_what_was_measured(name, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     module, tables = __import__(name), __import__("tables")
-    stored = json.loads(module.STORED.read_text(encoding="utf-8"))
-    assert "with changes" not in stored["provenance"]["commit"]
+    figures = stored(name)
+    assert "with changes" not in figures["provenance"]["commit"]
     text = tables.README.read_text(encoding="utf-8").split(module.MARK)
     assert len(text) == 3
-    assert text[1].strip() == module.report(stored)
-    assert list(stored["table"]) == list(module.WORK)
+    assert text[1].strip() == module.report(figures)
     sys.modules.pop(name)
+
+
+@pytest.mark.parametrize("name", ["speed", "quality"])
+def test_all_work_was_measured(name, monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    module = __import__(name)
+    assert list(stored(name)["table"]) == list(module.WORK)
+    sys.modules.pop(name)
+
+
+def test_an_hour_of_training_keeps_its_memory_and_survives_being_killed():
+    found = stored("endurance")["table"]
+    assert found["minutes"] >= 60
+    assert found["kills"] >= 10
+    assert found["equal to the bit"]
+    drifts = found["drift alone, %"] + found["drift killed, %"]
+    assert len(drifts) > 10
+    assert max(abs(drift) for drift in drifts) < 2
+
+
+def test_the_course_is_quick_and_small():
+    """All chapters in 12 minutes and 6 GB, the book in 30 s."""
+    found = stored("chapters")
+    chapters = (FOLDER.parent / "chapters").glob("*.ipynb")
+    assert sorted(found["table"]) == sorted(path.stem for path in chapters)
+    assert sum(row["seconds"] for row in found["table"].values()) <= 12 * 60
+    assert max(row["MiB"] for row in found["table"].values()) <= 6 * 1024
+    assert found["book"] <= 30
 
 
 def test_bf16_scores_as_float32_does(monkeypatch):
@@ -29,7 +60,7 @@ def test_bf16_scores_as_float32_does(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     from upconv.statistics import paired
 
-    stored = json.loads((FOLDER / "quality.json").read_text(encoding="utf-8"))
-    for name, scores in stored["table"].items():
+    table = stored("quality")["table"]
+    for name, scores in table.items():
         assert len(scores["bf16"]) >= 5
-        assert paired(scores["bf16"], scores["fp32"]).p > 0.05 / len(stored["table"]), name
+        assert paired(scores["bf16"], scores["fp32"]).p > 0.05 / len(table), name

@@ -202,24 +202,35 @@ def mount_explorers(app, pagename, templatename, context, doctree) -> None:
         # Run at once, not when all is loaded: nothing below the explorer is moved by it.
         code = f'<script src="{context["pathto"](_SCRIPT, resource=True)}"></script>'
         first = code if sum(count.values()) == 1 else ""
-        return f'{first}{match["tag"]} id="{address}">{match["rest"]}' + (
+        rest = _PICTURE.sub(
+            lambda data: _as_file(app, context["pathto"], data, as_script=name == "fourier"),
+            match["rest"],
+        )
+        return f'{first}{match["tag"]} id="{address}">{rest}' + (
             f'<script>upconvMount("{address}");</script>'
         )
 
     if app.builder.name == "epub":
         context["body"] = body
         return
-    body = _MOUNT_POINT.sub(bring_to_life, body)
-    context["body"] = _SHEET.sub(lambda match: _as_file(app, context["pathto"], match), body)
+    context["body"] = _MOUNT_POINT.sub(bring_to_life, body)
 
 
-def _as_file(app: Sphinx, pathto, match: re.Match) -> str:
-    """The pictures of an explorer in a file of their own: the text of the page need not wait."""
+def _as_file(app: Sphinx, pathto, match: re.Match, as_script: bool) -> str:
+    """A picture of an explorer in a file of its own: the text of the page need not wait for it.
+
+    One that the explorer computes with is in a script: `dataOf` in common.js says why.
+    """
     data = b64decode(match["data"])
-    name = f"_static/sheet-{hashlib.sha256(data).hexdigest()[:12]}.jpg"
+    name = f"_static/picture-{hashlib.sha256(data).hexdigest()[:12]}"
+    name, data = (
+        (f"{name}.js", f"document.currentScript.picture = {match[0]};\n".encode())
+        if as_script
+        else (f"{name}.jpg", data)
+    )
     (Path(app.outdir) / "_static").mkdir(parents=True, exist_ok=True)
     (Path(app.outdir) / name).write_bytes(data)
-    return f'"sheet": "{pathto(name, resource=True)}"'
+    return f'"{pathto(name, resource=True)}"'
 
 
 def _mount_point(name: str, state: dict[str, object]) -> str:
@@ -230,7 +241,7 @@ def _mount_point(name: str, state: dict[str, object]) -> str:
     )
 
 
-_SHEET = re.compile(r'"sheet": "data:image/jpeg;base64,(?P<data>[^"]+)"')
+_PICTURE = re.compile(r'"data:image/jpeg;base64,(?P<data>[^"]+)"')
 _SCRIPT = "_static/explorers.js"
 _EXPLORER_MARK = re.compile(r"<!-- explorer (?P<name>\w+) ?(?P<settings>\{.*?\})? -->")
 _MOUNT_POINT = re.compile(

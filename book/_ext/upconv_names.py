@@ -1,4 +1,4 @@
-"""Names of the module in the chapters' code lead to their documentation."""
+"""Code on the pages: names of the module lead to their documentation; marks without a look go."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from sphinx.application import Sphinx
 
 _NAME = r'<span class="n">(?P<{}>\w+)</span>'
 _DOT = r'<span class="o">\.</span>'
+# Not the name of an argument: `=` without a space follows it.
 _USED = re.compile(
-    _NAME.format("module") + _DOT + _NAME.format("member") + f"|(?<!{_DOT})" + _NAME.format("alone")
-)
+    _NAME.format("module") + _DOT + _NAME.format("member")
+    + f"|(?<!{_DOT})" + _NAME.format("alone") + '(?!<span class="o">=</span>)'
+)  # fmt: skip
+# Names, brackets and spaces look as the text around them does: three marks in five.
+_PLAIN = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>|(?<=<pre>)<span></span>')
 
 
 def link_names(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """Put a link on every name that a notebook imports from ``upconv``, where it is used."""
+    """Put a link on every name that a notebook imports from ``upconv``, where it is used.
+
+    A page has half as many elements without the marks that change nothing.
+    """
     notebook = Path(app.srcdir) / f"{pagename}.ipynb"
     if app.builder.name != "html" or not notebook.exists() or "body" not in context:
         return
@@ -43,7 +50,7 @@ def link_names(app: Sphinx, pagename, templatename, context, doctree) -> None:
         return link(whole, match[0])
 
     def in_code(match: re.Match) -> str:
-        return _USED.sub(used, match[0])
+        return _PLAIN.sub(r"\1", _USED.sub(used, match[0]))
 
     context["body"] = re.sub(
         r'<div class="highlight-ipython3.*?</pre>', in_code, context["body"], flags=re.DOTALL

@@ -210,9 +210,18 @@ _OPTIONS = re.compile(r'<script src="[^"]*/?documentation_options\.js[^"]*"></sc
 _SCRIPT = re.compile(r"<script(?=[^>]* src=)(?![^>]*(?:defer|async|explorers\.js))")
 
 
+# The theme asks every box of the page at once whether it scrolls, which lays out the whole page
+# before the reader can use it; page.js asks section by section.
+_THEME = "_static/scripts/pydata-sphinx-theme.js"
+_ASKS_ALL = '"pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon"'
+_ASKS_NONE = '"#none"'.ljust(len(_ASKS_ALL))  # as long: the source map still fits
+
+
 def defer_scripts(site: Path, pages: Pages) -> Pages:
     """Scripts run in their order once the page is read; the few options that inline scripts set
     right away stand in the page itself."""
+    theme = (site / _THEME).read_text(encoding="utf-8")
+    (site / _THEME).write_text(theme.replace(_ASKS_ALL, _ASKS_NONE), encoding="utf-8")
     options = (site / "_static/documentation_options.js").read_text(encoding="utf-8")
     inline = f"<script>{options.strip()}</script>"
     return {

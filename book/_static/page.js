@@ -1,6 +1,6 @@
 // The style sheet lets a browser leave out, at first, the layout of sections that are out of view.
 // Once the page is there, they follow one by one, so that the scroll bar tells the truth; at once
-// if the address names a place in the page.
+// if the address names a place in the page. What asks for the size of things waits until then.
 {
   const waiting = [...document.querySelectorAll(".bd-article > section > section")];
   const idle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, 30));
@@ -9,19 +9,25 @@
     makeScrollable(section);
   };
   const next = () => {
-    if (!waiting.length) return;
-    show(waiting.shift());
-    idle(next);
+    if (waiting.length) {
+      show(waiting.shift());
+      idle(next);
+    } else {
+      makeScrollable(document);
+      window.bootstrap?.ScrollSpy.getOrCreateInstance(document.body);
+    }
   };
 
-  // A wide formula or table scrolls in its own box: by keyboard too.
+  // Wide code, output, formula or table scrolls in its own box: by keyboard too.
+  const boxes = "pre, .cell_output > .output, div.formula > div, .pst-scrollable-table-container";
   const makeScrollable = (part) => {
-    for (const box of part.querySelectorAll("div.formula > div, .pst-scrollable-table-container")) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    for (const box of part.querySelectorAll(boxes)) {
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
   };
 
+  document.body.removeAttribute("data-bs-spy"); // Bootstrap would start it on load
   if (location.hash) waiting.splice(0).forEach(show);
   addEventListener("beforeprint", () => waiting.splice(0).forEach(show));
   addEventListener("load", () => idle(next));

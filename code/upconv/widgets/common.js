@@ -473,6 +473,16 @@ function followSheet(sheet, model, ui) {
   load();
 }
 
+/** The data URL of a picture. On the site a script holds it: of a picture that comes from a file, a
+ * page opened from disk may show the pixels, but not compute with them. */
+function dataOf(address) {
+  if (!address.endsWith(".js")) return address;
+  return new Promise((resolve, reject) => {
+    const script = element("script", { src: address, onload: () => resolve(script.picture), onerror: reject });
+    document.head.append(script);
+  }).finally(() => document.head.querySelector(`script[src="${address}"]`).remove());
+}
+
 /** Mark the chosen picture of a strip. */
 function markChosen(pen, left, width, height) {
   pen.strokeStyle = getComputedStyle(pen.canvas).getPropertyValue("--ux-hot");

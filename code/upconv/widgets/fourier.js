@@ -205,7 +205,7 @@ function render({ model, el }) {
 
   async function load(address) {
     const image = new Image();
-    image.src = address;
+    image.src = await dataOf(address);
     await image.decode();
     const n = image.width;
     const canvas = element("canvas", { width: n, height: n });
