@@ -129,7 +129,12 @@ def test_a_generator_is_trained_resumed_and_draws(folder, tmp_path):
     assert "run" in result.stdout
     again = call(tmp_path, *train, "4", "--resume")
     assert again.returncode == 0, again.stderr
-    draw = ["sample", "--weights", "run/weights.safetensors", "--count", "5", "--out"]
+    weights = ["--weights", "run/weights.safetensors"]
+    exported = call(tmp_path, "export", "dcgan", *weights, "--half", "--out", "run/drawn.onnx")
+    assert exported.returncode == 0, exported.stderr
+    result = call(tmp_path, "sample", "--onnx", "run/drawn.onnx", "--count", "5", "--out", "d.png")
+    assert result.returncode == 0, result.stderr
+    draw = ["sample", *weights, "--count", "5", "--out"]
     for name, seed in (("a.png", "3"), ("b.png", "3"), ("c.png", "4")):
         result = call(tmp_path, *draw, name, "--seed", seed)
         assert result.returncode == 0, result.stderr
@@ -138,6 +143,33 @@ def test_a_generator_is_trained_resumed_and_draws(folder, tmp_path):
     assert (a[32:, 64:] == 0).all()  # five images in a grid of six
     np.testing.assert_array_equal(a, b)
     assert (a != c).any()
+    result = call(tmp_path, *draw, "e.png")
+    d, e = (np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("d.png", "e.png"))
+    assert np.abs(d - e).max() <= 8  # of 255: half precision of the one, bf16 of the other
+
+
+def test_a_network_goes_out_as_onnx_and_sees_the_same(folder, tmp_path):
+    import torch
+
+    from upconv import zoo
+
+    network, sizes = tmp_path / "weights.safetensors", {"width": 8, "channels": 3}
+    torch.manual_seed(0)
+    zoo.save(network, zoo.build("unet", 3, **sizes), "unet", ("a", "b", "c"), **sizes)
+    result = call(tmp_path, "export", "unet", "--weights", network, "--out", "deep/unet.onnx")
+    assert result.returncode == 0, result.stderr
+    apart = float(re.search(r"at most (\S+) from PyTorch", result.stdout)[1])
+    assert apart < 1e-3
+    image = folder / "images" / "1.png"
+    for source in (["--weights", network], ["--onnx", "deep/unet.onnx"]):
+        result = call(tmp_path, "predict", *source, "--out", source[0].strip("-"), image)
+        assert result.returncode == 0, result.stderr
+    masks = [np.asarray(Image.open(tmp_path / name / "1_mask.png")) for name in ("weights", "onnx")]
+    assert len(np.unique(masks[1])) == 3
+    assert (masks[0] == masks[1]).mean() > 0.95  # one is computed in bf16 where that is faster
+    wrong = call(tmp_path, "sample", "--onnx", "deep/unet.onnx", "--out", "x.png")
+    assert wrong.returncode == 2
+    assert "deep/unet.onnx takes image, expected one that takes noise" in wrong.stderr
 
 
 def test_pictures_of_every_kind_are_painted(tmp_path, monkeypatch, capsys):
@@ -266,6 +298,14 @@ BAD = {
     ),
     "unknown network": ("train resnet", "invalid choice: 'resnet'"),
     "no steps": ("train fcn8s --steps 0", "got 0, expected a whole number"),
+    "an export of another": ("export unet WEIGHTS --out o.onnx", "weights.safetensors is of fcn8s"),
+    "an export of no kind": ("export fcn8s WEIGHTS --out o.pt", "--out: got o.pt"),
+    "a network that is none": (
+        "predict --onnx images/0.png --out o images/0.png",
+        "0.png: got no ONNX file of",
+    ),
+    "no such network": ("predict --onnx no.onnx --out o images/0.png", "--onnx: no.onnx is no"),
+    "two networks": ("predict WEIGHTS --onnx a --out o images/0.png", "not allowed with"),
     "no command": ("", "required: COMMAND"),
     "huge width": ("train fcn8s --width 9", "--width: got 9"),
     "part of a channel": ("train unet --width 3.5", "--width: got 3.5, expected channels"),
@@ -303,7 +343,8 @@ def test_bad_input_gets_one_line_and_leaves_nothing(folder, kind):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["evaluate"], ["predict"], ["sample"], ["stylize"], ["data"]]
+    "command",
+    [[], ["train"], ["evaluate"], ["predict"], ["sample"], ["stylize"], ["export"], ["data"]],
 )
 def test_help_says_what_there_is(capsys, command):
     with pytest.raises(SystemExit) as stopped:

@@ -29,12 +29,14 @@ ALLOWED = {
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "data", "files", "torch"},
     "zoo": {"options", "port", "data", "torch", "keras"},
-    "cli": {"zoo", "ops", "data", "files", "torch", "training"},
+    "onnx": {"ops", "files"},
+    "cli": {"zoo", "ops", "data", "files", "torch", "training", "onnx"},
 }
 ALLOWED_FRAMEWORKS = {
     "torch": {"torch"},
     "training": {"torch"},
     "zoo": {"torch"},
+    "onnx": {"torch"},
     "cli": {"torch"},
     "keras": {"keras", "tensorflow"},
     "port": {"torch"},

@@ -1,4 +1,4 @@
-"""The command line: upconv train, evaluate, predict, sample, stylize, versions, data."""
+"""The command line: upconv train, evaluate, predict, sample, stylize, export, versions, data."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_device(evaluate)
 
     predict = _command(commands, "predict", _predict, "segment images")
-    predict.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
+    _add_weights(predict)
     predict.add_argument("--out", type=Path, required=True, help="folder for masks and overlays")
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument(
@@ -144,11 +144,20 @@ def make_parser() -> argparse.ArgumentParser:
     _add_device(predict)
 
     sample = _command(commands, "sample", _sample, "let a trained generator draw")
-    sample.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
+    _add_weights(sample)
     sample.add_argument("--out", type=Path, required=True, help="picture to write, .png")
     sample.add_argument("--count", type=_positive, default=64, help="images in the grid [64]")
     sample.add_argument("--seed", type=int, default=0, help="same seed, same images [0]")
     _add_device(sample)
+
+    export = _command(commands, "export", _export, "write a network as ONNX, for other programs")
+    export.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
+    export.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
+    export.add_argument("--out", type=Path, required=True, help="file to write, .onnx")
+    export.add_argument("--half", action="store_true", help="weights as float16: half the size")
+    export.add_argument(
+        "--maps", action="store_true", help="give the map after every ReLU too, as outputs"
+    )
 
     stylize = _command(commands, "stylize", _stylize, "paint a picture in the style of another")
     stylize.add_argument("content", type=Path, metavar="CONTENT", help="what to paint")
@@ -198,6 +207,12 @@ def _command(commands: Any, name: str, run: Callable, what: str) -> argparse.Arg
     command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
     command.set_defaults(run=run)
     return command
+
+
+def _add_weights(command: argparse.ArgumentParser) -> None:
+    source = command.add_mutually_exclusive_group(required=True)
+    source.add_argument("--weights", type=Path, help="weights.safetensors")
+    source.add_argument("--onnx", type=Path, help="a file of upconv export, instead")
 
 
 def _add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
@@ -421,7 +436,10 @@ def _sample(options: argparse.Namespace) -> None:
 
     if options.out.suffix.lower() != ".png":
         raise UsageError(f"--out: got {options.out}, expected a name that ends in .png")
-    generator = zoo.restore_generator(_existing(options.weights))
+    if options.onnx:
+        generator = _network_of(options.onnx, "noise")
+    else:
+        generator = zoo.restore_generator(_existing(options.weights))
     noise = np.random.default_rng(options.seed).standard_normal((options.count, generator.latent))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid(draw(generator, noise, device=options.device))).save(options.out)
@@ -542,7 +560,14 @@ def _predict(options: argparse.Namespace) -> None:
     from upconv.data import paint, palette, read_image
     from upconv.training import predict, predict_tiles
 
-    network, classes, _ = zoo.restore(_existing(options.weights))
+    if options.onnx:
+        network = _network_of(options.onnx, "image")
+        classes, fixed = network.about["classes"], getattr(network, "tile", None)
+        if fixed and options.tile not in (None, fixed):
+            raise UsageError(f"--tile: got {options.tile}, expected {fixed} for {options.onnx}")
+        options.tile = fixed or options.tile
+    else:
+        network, classes, _ = zoo.restore(_existing(options.weights))
     colours = palette(len(classes))
     names = [path.stem for path in options.images]
     twice = {name for name in names if names.count(name) > 1}
@@ -569,10 +594,38 @@ def _predict(options: argparse.Namespace) -> None:
         print(target)
 
 
-def _existing(path: Path) -> Path:
+def _existing(path: Path, option: str = "--weights") -> Path:
     if not path.is_file():
-        raise UsageError(f"--weights: {path} is no file")
+        raise UsageError(f"{option}: {path} is no file")
     return path
+
+
+def _network_of(path: Path, takes: str) -> Any:
+    """The network of an ONNX file that takes images, or noise."""
+    from upconv.onnx import Network
+
+    network = Network(_existing(path, "--onnx"))
+    if network.input != takes:
+        raise UsageError(f"--onnx: {path} takes {network.input}, expected one that takes {takes}")
+    return network
+
+
+def _export(options: argparse.Namespace) -> None:
+    from upconv import onnx, zoo
+
+    weights, out = _existing(options.weights), options.out
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"--out: got {out}, expected a name that ends in .onnx")
+    about: dict[str, Any] = {"network": options.network}
+    if options.network in GENERATORS:
+        network = zoo.restore_generator(weights)
+    else:
+        network, about["classes"], name = zoo.restore(weights)
+        if name != options.network:
+            raise UsageError(f"--weights: {weights} is of {name}, expected {options.network}")
+    onnx.export(network, out, about=about, half=options.half, maps=options.maps)
+    apart = onnx.difference(network, onnx.Network(out))
+    print(f"{out}  ({out.stat().st_size / 1e6:.1f} MB, at most {apart:.1g} from PyTorch)")
 
 
 def _data(options: argparse.Namespace) -> None:

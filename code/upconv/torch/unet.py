@@ -153,10 +153,12 @@ class UNet(nn.Module):
                 x = up(F.interpolate(x, scale_factor=2, mode="nearest"))
             else:
                 x = up(x)
+            if not self.padded:
+                skip = crop_to(skip, x)
             if self.skips == "concat":
-                x = torch.cat([self.fed(crop_to(skip, x)), x], 1)
+                x = torch.cat([self.fed(skip), x], 1)
             elif self.skips == "add":
-                x = x + self.fed(crop_to(skip, x))
+                x = x + self.fed(skip)
             x = mix(x)
         return self.score(x)
 

@@ -1,0 +1,248 @@
+"""Networks as ONNX files: what other runtimes take, a browser's among them.
+
+``export`` writes a network of ``upconv.torch``; ``Network`` reads one and computes as it does, by
+ONNX Runtime. The file also says what it is of: an importer needs nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from contextlib import contextmanager
+from copy import deepcopy
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from upconv.files import write_atomically
+from upconv.ops import unet_size
+
+# What tiling and reading images have to know of a network.
+_TOLD = ("padded", "multiple", "rim", "depth", "channels", "latent", "size", "tile")
+_TILE = 256  # of a network without padding, whose files have one size of input
+_SMALL = 1024  # numbers below which half precision saves nothing
+
+
+def export(
+    network: nn.Module,
+    path: str | Path,
+    *,
+    about: dict[str, Any] | None = None,
+    half: bool = False,
+    maps: bool = False,
+) -> None:
+    """Write a network of ``upconv.torch`` as an ONNX file.
+
+    Its input is "image", (N, channels, H, W) in [0, 1], or "noise", (N, latent), of a generator.
+    N is free, and so are H and W where the network has padding; its first output is "logits" or
+    "image". Inside, all is computed in float32.
+
+    Parameters
+    ----------
+    about
+        Anything that JSON can hold, to be read as ``Network.about``.
+    half
+        Store weights as float16: half the size, and 11 bits of every weight instead of 24.
+    maps
+        Give the map after every ReLU too, as further outputs. Each is called as the weights of
+        the convolution before it, without ".weight".
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If the packages for ONNX are not installed.
+    """
+    onnx = _package("onnx")
+    _package("onnxscript")
+    network = deepcopy(network).to("cpu", memory_format=torch.contiguous_format).float().eval()
+    told = {name: getattr(network, name) for name in _TOLD if hasattr(network, name)}
+    if not told.get("padded", True):
+        told["tile"] = _TILE
+    example, free, names = _example(network)
+    with torch.no_grad(), _silence():
+        program = torch.onnx.export(
+            network, (example,), dynamo=True, dynamic_shapes=(free,), verbose=False,
+            input_names=[names[0]], output_names=[names[1]],
+        )  # fmt: skip
+    model = program.model_proto
+    for value in (*model.graph.input, *model.graph.output):
+        _name_sizes(value)
+    if maps:
+        _give_maps(model.graph)
+    if half:
+        _halve(model.graph)
+    _forget(model)
+    onnx.helper.set_model_props(model, {"told": json.dumps(told), "about": json.dumps(about or {})})
+    onnx.checker.check_model(model)
+    data = model.SerializeToString()
+    write_atomically(path, lambda unfinished: unfinished.write_bytes(data))
+
+
+class Network(nn.Module):
+    """The network of an ONNX file that ``export`` has written, computed by ONNX Runtime.
+
+    Called with a tensor, as the network itself; ``about`` is what ``export`` was given.
+
+    Raises
+    ------
+    ValueError
+        If the file is not one that ``export`` has written.
+    OSError
+        If it cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        onnxruntime = _package("onnxruntime")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            # From memory: a file cannot then name others to be read.
+            self.session = onnxruntime.InferenceSession(
+                Path(path).read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+            found = self.session.get_modelmeta().custom_metadata_map
+            self.about: dict[str, Any] = json.loads(found["about"])
+            told = json.loads(found["told"])
+            self.input = self.session.get_inputs()[0].name
+            self.outputs = [output.name for output in self.session.get_outputs()]
+            for name in _TOLD:
+                if name in told:
+                    setattr(self, name, told[name])
+        except OSError:
+            raise
+        except Exception as error:  # ONNX Runtime's own have no common class but this
+            raise ValueError(f"{path}: got no ONNX file of `upconv export` ({error})") from error
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        """The first output, (N, …), of an input (N, …)."""
+        found = self.run(given.float().cpu().numpy(), self.outputs[:1])[0]
+        return torch.from_numpy(found).to(given.device)
+
+    def run(self, given: np.ndarray, names: list[str] | None = None) -> list[np.ndarray]:
+        """Outputs by their names, or all, of an input (N, …), float32."""
+        return self.session.run(names, {self.input: np.ascontiguousarray(given)})
+
+
+def difference(network: nn.Module, other: nn.Module) -> float:
+    """Largest difference between what two networks say of the same input, over its scale."""
+    given = _example(network)[0]
+    with torch.no_grad():
+        first, second = network.eval()(given), other(given)
+    return float((first - second).abs().max() / first.abs().max().clamp(min=1))
+
+
+def _package(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        needed = f"{name} is not installed: pip install 'upconv[onnx]'"
+        raise ValueError(f"onnx: {needed}") from error
+
+
+def _example(network: nn.Module) -> tuple[torch.Tensor, dict, tuple[str, str]]:
+    """An input to trace with, its free sizes, and what input and output are called."""
+    free = torch.export.Dim.DYNAMIC
+    if hasattr(network, "latent"):
+        return torch.randn(2, network.latent), {0: free}, ("noise", "image")
+    channels = getattr(network, "channels", 3)
+    output = "image" if getattr(network, "paints", False) else "logits"
+    if not getattr(network, "padded", True):
+        side = unet_size(_TILE, network.depth)[0]
+        return torch.rand(2, channels, side, side), {0: free}, ("image", output)
+    return torch.rand(2, channels, 96, 80), {0: free, 2: free, 3: free}, ("image", output)
+
+
+def _name_sizes(value: Any) -> None:
+    """The exporter writes sizes as formulas of one another."""
+    for size, name in zip(
+        value.type.tensor_type.shape.dim, ("batch", "channels", "height", "width"), strict=False
+    ):
+        if size.dim_param:
+            size.dim_param = f"{value.name}_{name}" if value.name != "image" else name
+
+
+def _give_maps(graph: Any) -> None:
+    """Make what every ReLU gives an output, called after the weights before it."""
+    import onnx
+
+    kinds = {value.name: value for value in graph.value_info}
+    made = {name: node for node in graph.node for name in node.output}
+    weights = {tensor.name for tensor in graph.initializer}
+    new = {}
+    for node in graph.node:
+        if node.op_type != "Relu":
+            continue
+        before = made.get(node.input[0])
+        while before is not None and len(before.input) < 2:
+            before = made.get(before.input[0])
+        while before is not None and before.op_type not in ("Conv", "ConvTranspose", "Gemm"):
+            before = made.get(before.input[0])
+        if before is None or before.input[1] not in weights:
+            continue
+        new[node.output[0]] = before.input[1].removesuffix(".weight")
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                names[place] = new.get(name, name)
+    for old, name in new.items():
+        size = kinds[old].type.tensor_type if old in kinds else None
+        rank = len(size.shape.dim) if size is not None else 4
+        channels = size.shape.dim[1].dim_value or None if size is not None and rank > 1 else None
+        sizes = [f"{name}_{place}" if place != 1 else channels for place in range(rank)]
+        graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes))
+
+
+def _halve(graph: Any) -> None:
+    """Store large weights as float16, and let a cast to float32 stand in their place."""
+    import onnx
+
+    casts = []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _SMALL:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(
+            onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT)
+        )
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+
+
+def _forget(model: Any) -> None:
+    """Leave out what tells of the machine: paths and lines of the exporter's trace."""
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.doc_string = ""
+        del value.metadata_props[:]
+    model.doc_string = ""
+    del model.graph.metadata_props[:]
+
+
+@contextmanager
+def _silence():
+    """The exporter speaks of packages it does not need, in the root logger too."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    root = logging.getLogger()
+    before = [logger.level for logger in (*loggers, root)]
+    for logger in (*loggers, root):
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip((*loggers, root), before, strict=True):
+            logger.setLevel(level)
