@@ -40,6 +40,8 @@ NETWORKS = [
     ("UNet", {"channels": 3, "padded": True, "skips": "switches"} | UNET, (37, 50)),
     ("UNet", {"channels": 3, "padded": True, "feed": "neighbour"} | UNET, (37, 50)),
     ("UNet", {"channels": 3, "padded": True, "feed": "nothing"} | UNET, (37, 50)),
+    ("TransformNet", {"width": 4, "blocks": 2}, (37, 50)),
+    ("TransformNet", {"width": 3, "blocks": 0}, (16, 41)),
 ]
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(NETWORKS)]
 
@@ -93,6 +95,7 @@ def test_logits_have_the_size_of_the_image(name, options, size):
     out = network(torch.rand(1, 3, *size))
     expected = {
         "ConvAutoencoder": (1, 3, *size),
+        "TransformNet": (1, 3, *size),
         "WindowClassifier": (1, 4, size[0] - 28, size[1] - 28),
         "VGG16Classifier": (1, 7),
         "UNet": (1, options.get("classes", 2), *unet_output(options, size)),
@@ -361,6 +364,24 @@ def test_unet_learns(options):
 def test_what_is_no_unet_is_refused(room, options, name):
     with pytest.raises(ValueError, match=f"{name}: got"):
         room.UNet(**options)
+
+
+@pytest.mark.parametrize("room", [in_torch, in_keras])
+@pytest.mark.parametrize("options", [{"width": 0}, {"blocks": -1}])
+def test_what_is_no_transformation_is_refused(room, options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))}: got"):
+        room.TransformNet(**options)
+
+
+def test_transformation_network_is_the_papers():
+    """Convolutions as in the paper's supplement; each has a norm of two numbers a channel."""
+    network = in_torch.TransformNet()
+    convolutions = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
+    shapes = [(layer.in_channels, layer.out_channels, *layer.kernel_size) for layer in convolutions]
+    down = [(3, 32, 9, 9), (32, 64, 3, 3), (64, 128, 3, 3)]
+    up = [(128, 64, 3, 3), (64, 32, 3, 3), (32, 3, 9, 9)]
+    assert shapes == [*down, *[(128, 128, 3, 3)] * 10, *up]
+    assert sum(weight.numel() for weight in network.parameters()) == 1_679_235
 
 
 def test_weights_that_do_not_fit_change_nothing():

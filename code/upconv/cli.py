@@ -10,10 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from upconv.zoo import FEATURES, GENERATOR_SCALES, GENERATORS, NETWORKS, SCALES
+from upconv.zoo import (
+    FEATURES,
+    GENERATOR_SCALES,
+    GENERATORS,
+    NETWORKS,
+    PAINTER_SCALES,
+    PAINTERS,
+    SCALES,
+)
 
 SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
 DRAWN = ("digits", "digit_crops", "mnist", "fashion_mnist", "folder")  # what generators learn from
+PAINTED = ("photographs", "camvid", "folder")  # what networks that paint learn from
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what stylize writes
@@ -82,10 +91,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    train = _command(commands, "train", _train, "train a network to segment, or to draw")
-    names = [*NETWORKS, *GENERATORS]
+    train = _command(commands, "train", _train, "train a network to segment, draw or paint")
+    names = [*NETWORKS, *GENERATORS, *PAINTERS]
     train.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
-    _add_data(train, [*SETS, *(name for name in DRAWN if name not in SETS)])
+    _add_data(train, list(dict.fromkeys((*SETS, *DRAWN, *PAINTED))))
+    train.add_argument("--style", type=Path, help="of transform: the painting to learn from")
+    train.add_argument(
+        "--weight", type=float, default=10.0, help="of the style; the content's is 1 [10]"
+    )
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
     train.add_argument(
         "--scale", choices=list(SCALES), default="cpu",
@@ -101,11 +114,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--steps", type=_positive, default=1000, help="steps of training [1000]")
     train.add_argument(
-        "--batch", type=_positive, help="images a step, of all processes [8; dcgan 64]"
+        "--batch", type=_positive, help="images a step, of all processes [8; dcgan 64; transform 4]"
     )
     train.add_argument("--crop", type=_positive, default=128, help="side of random crops [128]")
     train.add_argument(
-        "--rate", type=float, help="learning rate [0.001; U-Net 0.002; dcgan 0.0002]"
+        "--rate", type=float, help="learning rate [0.001; U-Net, transform 0.002; dcgan 0.0002]"
     )
     train.add_argument(
         "--rotate", type=float, help="largest random rotation, degrees [micrographs 180, else 0]"
@@ -116,6 +129,10 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--border-weight", type=float, help="weight of thin borders [micrographs 10, else none]"
     )
+    train.add_argument(
+        "--features", choices=list(FEATURES), default="vgg19",
+        help="of transform: network to measure the style by [vgg19]",
+    )  # fmt: skip
     train.add_argument("--seed", type=int, default=0, help="same seed, same weights [0]")
     train.add_argument("--resume", action="store_true", help="go on where the run broke off")
     train.add_argument(
@@ -134,9 +151,11 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
     _add_device(evaluate)
 
-    predict = _command(commands, "predict", _predict, "segment images")
+    predict = _command(commands, "predict", _predict, "segment images, or paint them")
     _add_weights(predict)
-    predict.add_argument("--out", type=Path, required=True, help="folder for masks and overlays")
+    predict.add_argument(
+        "--out", type=Path, required=True, help="folder for masks and overlays, or paintings"
+    )
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument(
         "--tile", type=_positive, help="side of tiles [512; small images are seen as a whole]"
@@ -218,7 +237,7 @@ def _add_weights(command: argparse.ArgumentParser) -> None:
 def _add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     command.add_argument(
         "--data", choices=sets, metavar="SET",
-        help=f"{', '.join(sets)} [digit_scenes; dcgan: digits]",
+        help=f"{', '.join(sets)} [digit_scenes; dcgan: digits; transform: photographs]",
     )  # fmt: skip
     command.add_argument("--images", type=Path, help="with --data folder: folder of images")
     command.add_argument("--masks", type=Path, help="with --data folder: folder of masks")
@@ -314,8 +333,9 @@ def _train(options: argparse.Namespace) -> None:
     from upconv import zoo
 
     if options.network in GENERATORS:
-        _train_generator(options)
-        return
+        return _train_generator(options)
+    if options.network in PAINTERS:
+        return _train_painter(options)
     _check_data(options, SETS)
     unet = zoo.is_unet(options.network)
     sizes = _sizes(options)
@@ -424,6 +444,54 @@ def _train_generator(options: argparse.Namespace) -> None:
     zoo.save(out / "weights.safetensors", generator, options.network, (), **sizes)
     (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
     print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s, {history.verdict})")
+
+
+def _train_painter(options: argparse.Namespace) -> None:
+    from upconv import data, zoo
+
+    _check_data(options, PAINTED)
+    if options.style is None:
+        raise UsageError(f"train {options.network} needs --style")
+    if options.devices * options.nodes > 1:
+        raise UsageError(f"--devices: got more than one, expected 1 for {options.network}")
+    if options.data == "folder" and options.images is None:
+        raise UsageError("--data folder needs --images")
+    style, sizes = data.read_image(options.style), dict(PAINTER_SCALES[options.scale])
+    if options.width is not None:
+        sizes["width"] = _channels(options.width)
+    if options.data == "folder":
+        photographs = data.folder_images(options.images)
+    elif options.data == "camvid":
+        photographs = list(data.camvid("train").images)
+    else:
+        photographs = data.photographs("train")
+    out, checkpoint, _ = _start(options)
+
+    import torch
+
+    from upconv.training import TransformSettings, train_transform
+
+    settings = TransformSettings(
+        steps=options.steps,
+        batch=options.batch or 4,
+        crop=options.crop,
+        learning_rate=options.rate if options.rate is not None else 2e-3,
+        style_weight=options.weight,
+        seed=options.seed,
+    )
+    layers = (*settings.content_layers, *settings.style_layers)
+    features = zoo.features(options.features, layers, options.seed)
+    torch.manual_seed(options.seed)
+    network = zoo.build_painter(options.network, **sizes)
+    what = f"{options.network} ({sizes['width']} channels)"
+    print(f"{what}, on {len(photographs)} photographs", file=sys.stderr)
+    history = train_transform(
+        network, features, photographs, style, settings,
+        checkpoint=checkpoint, resume=options.resume, device=options.device,
+    )  # fmt: skip
+    zoo.save(out / "weights.safetensors", network, options.network, (), **sizes)
+    (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
+    print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s)")
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -558,17 +626,19 @@ def _predict(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import paint, palette, read_image
-    from upconv.training import predict, predict_tiles
+    from upconv.training import predict, predict_tiles, transform
 
+    classes: Sequence[str] | None = None  # none: it paints
     if options.onnx:
         network = _network_of(options.onnx, "image")
-        classes, fixed = network.about["classes"], getattr(network, "tile", None)
+        classes, fixed = network.about.get("classes"), getattr(network, "tile", None)
         if fixed and options.tile not in (None, fixed):
             raise UsageError(f"--tile: got {options.tile}, expected {fixed} for {options.onnx}")
         options.tile = fixed or options.tile
+    elif zoo.name_of(_existing(options.weights)) in PAINTERS:
+        network = zoo.restore_painter(options.weights)
     else:
-        network, classes, _ = zoo.restore(_existing(options.weights))
-    colours = palette(len(classes))
+        network, classes, _ = zoo.restore(options.weights)
     names = [path.stem for path in options.images]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
@@ -578,6 +648,12 @@ def _predict(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for path in options.images:
         image = read_image(path)
+        if classes is None:
+            target = options.out / f"{path.stem}_painted.png"
+            Image.fromarray(transform(network, image, device=options.device)).save(target)
+            print(target)
+            continue
+        colours = palette(len(classes))
         if options.tile or image.shape[0] * image.shape[1] > LARGE:
             mask = predict_tiles(
                 network, image, tile=options.tile or 512, device=options.device, progress=True
@@ -616,13 +692,16 @@ def _export(options: argparse.Namespace) -> None:
     weights, out = _existing(options.weights), options.out
     if out.suffix.lower() != ".onnx":
         raise UsageError(f"--out: got {out}, expected a name that ends in .onnx")
+    name = zoo.name_of(weights)
+    if name and name != options.network:
+        raise UsageError(f"--weights: {weights} is of {name}, expected {options.network}")
     about: dict[str, Any] = {"network": options.network}
     if options.network in GENERATORS:
         network = zoo.restore_generator(weights)
+    elif options.network in PAINTERS:
+        network = zoo.restore_painter(weights)
     else:
-        network, about["classes"], name = zoo.restore(weights)
-        if name != options.network:
-            raise UsageError(f"--weights: {weights} is of {name}, expected {options.network}")
+        network, about["classes"], _ = zoo.restore(weights)
     onnx.export(network, out, about=about, half=options.half, maps=options.maps)
     apart = onnx.difference(network, onnx.Network(out))
     print(f"{out}  ({out.stat().st_size / 1e6:.1f} MB, at most {apart:.1g} from PyTorch)")

@@ -39,8 +39,8 @@ def export(
     """Write a network of ``upconv.torch`` as an ONNX file.
 
     Its input is "image", (N, channels, H, W) in [0, 1], or "noise", (N, latent), of a generator.
-    N is free, and so are H and W where the network has padding; its first output is "logits" or
-    "image". Inside, all is computed in float32.
+    N is free, and so are H and W where the network has padding; its first output is "logits",
+    "painting" or "image". Inside, all is computed in float32.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def _example(network: nn.Module) -> tuple[torch.Tensor, dict, tuple[str, str]]:
     if hasattr(network, "latent"):
         return torch.randn(2, network.latent), {0: free}, ("noise", "image")
     channels = getattr(network, "channels", 3)
-    output = "image" if getattr(network, "paints", False) else "logits"
+    output = "painting" if getattr(network, "paints", False) else "logits"
     if not getattr(network, "padded", True):
         side = unet_size(_TILE, network.depth)[0]
         return torch.rand(2, channels, side, side), {0: free}, ("image", output)

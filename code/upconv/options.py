@@ -66,3 +66,16 @@ def check_dcgan(size: int, kernel: int, **chosen: str) -> None:
             raise ValueError(f"{name}: got {value}, expected one of {', '.join(map(str, known))}")
     for name, value in chosen.items():
         one_of(name, value, DCGAN[name])
+
+
+def check_transform(width: int, blocks: int) -> None:
+    """Refuse what is no image transformation network.
+
+    Raises
+    ------
+    ValueError
+        For no channels, or fewer than no blocks.
+    """
+    for name, value, least in (("width", width, 1), ("blocks", blocks, 0)):
+        if value < least:
+            raise ValueError(f"{name}: got {value}, expected at least {least}")

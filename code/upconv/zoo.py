@@ -33,6 +33,13 @@ GENERATOR_SCALES: dict[str, dict[str, int]] = {
     "gpu": {"size": 64, "width": 128},
 }
 
+# Networks that paint in one style: name → class, and sizes for each kind of machine.
+PAINTERS: dict[str, str] = {"transform": "TransformNet"}
+PAINTER_SCALES: dict[str, dict[str, int]] = {
+    "cpu": {"width": 16, "blocks": 5},
+    "gpu": {"width": 32, "blocks": 5},
+}
+
 # What a style is measured by: name → content layer and style layers, called as in the papers.
 FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "vgg19": ("conv3_1", ("conv1_1", "conv2_1", "conv3_1")),
@@ -86,6 +93,18 @@ def build_generator(name: str, framework: str = "torch", **options: Any) -> Any:
     """
     one_of("network", name, list(GENERATORS))
     return getattr(_room(framework), GENERATORS[name])(**options)
+
+
+def build_painter(name: str, framework: str = "torch", **options: Any) -> Any:
+    """A network that paints, by its name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or framework.
+    """
+    one_of("network", name, list(PAINTERS))
+    return getattr(_room(framework), PAINTERS[name])(**options)
 
 
 def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
@@ -194,14 +213,40 @@ def restore_generator(path: str | Path, framework: str = "torch") -> Any:
     ValueError
         If the file is none, or not of a generator.
     """
+    return _restored(path, framework, build_generator, "generator")
+
+
+def restore_painter(path: str | Path, framework: str = "torch") -> Any:
+    """The network that paints, of a file of weights.
+
+    Raises
+    ------
+    ValueError
+        If the file is none, or not of such a network.
+    """
+    return _restored(path, framework, build_painter, "network that paints")
+
+
+def name_of(path: str | Path) -> str:
+    """What a file of weights says that it is of; "" if it does not say.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of weights.
+    """
+    from upconv.port import read_weights
+
+    return read_weights(path)[1].get("network", "")
+
+
+def _restored(path: Any, framework: str, make: Callable[..., Any], kind: str) -> Any:
     from upconv.port import load_weights, read_weights
 
     found, about = read_weights(path)
     try:
         name, options = about["network"], json.loads(about["options"])
-        generator = _made(
-            lambda: build_generator(name, framework, **options), path, found, framework
-        )
+        network = _made(lambda: make(name, framework, **options), path, found, framework)
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path}: not the weights of a generator ({error})") from error
-    return load_weights(generator, found)
+        raise ValueError(f"{path}: not the weights of a {kind} ({error})") from error
+    return load_weights(network, found)

@@ -9,6 +9,7 @@ from upconv.data._images import (
     digit_crops,
     digits,
     fashion_mnist,
+    folder_images,
     image_folder,
     mnist,
     read_idx,
@@ -17,7 +18,7 @@ from upconv.data._instances import border_weights, separate, with_border_weights
 from upconv.data._isbi2012 import isbi2012
 from upconv.data._membranes import membranes
 from upconv.data.download import DataUnavailable
-from upconv.data.photos import PHOTOS, photo
+from upconv.data.photos import PHOTOS, photo, photographs
 from upconv.data.sets import VOID, SegmentationSet, grid, paint, paint_objects, palette
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "dsb2018",
     "fashion_mnist",
     "folder",
+    "folder_images",
     "grid",
     "image_folder",
     "isbi2012",
@@ -44,6 +46,7 @@ __all__ = [
     "paint_objects",
     "palette",
     "photo",
+    "photographs",
     "read_idx",
     "read_image",
     "read_mask",

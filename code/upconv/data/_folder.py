@@ -92,7 +92,7 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
     return values.astype(np.uint8)
 
 
-class _Files(Sequence):
+class Files(Sequence):
     """Reads each file when it is asked for."""
 
     def __init__(self, paths: list[Path], read) -> None:
@@ -153,8 +153,8 @@ def folder(
     data = SegmentationSet(
         "folder",
         names,
-        _Files([found["images"][stem] for stem in stems], read_image),
-        _Files([found["masks"][stem] for stem in stems], lambda path: read_mask(path, len(names))),
+        Files([found["images"][stem] for stem in stems], read_image),
+        Files([found["masks"][stem] for stem in stems], lambda path: read_mask(path, len(names))),
     )
     if check:
         for stem, (image, mask) in zip(stems, data, strict=True):

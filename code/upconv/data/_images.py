@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from upconv.data._digit_scenes import digit_scenes
-from upconv.data._folder import EXTENSIONS, BadData, read_image
+from upconv.data._folder import EXTENSIONS, BadData, Files, read_image
 from upconv.data.download import DataUnavailable, download, find
 
 
@@ -162,12 +163,7 @@ def image_folder(folder: str | Path, size: int = 64) -> ImageSet:
     BadData
         If it is no folder, holds no picture, or one cannot be read; the message names it.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise BadData(f"{folder}: not a folder")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
-    if not paths:
-        raise BadData(f"{folder}: holds no images")
+    folder, paths = Path(folder), _pictures_in(folder)
     images = np.empty((len(paths), size, size, 3), np.uint8)
     for place, path in enumerate(paths):
         image = read_image(path)
@@ -176,6 +172,27 @@ def image_folder(folder: str | Path, size: int = 64) -> ImageSet:
         square = Image.fromarray(image[top : top + side, left : left + side])
         images[place] = np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
     return ImageSet(folder.name, images)
+
+
+def folder_images(folder: str | Path) -> Sequence[np.ndarray]:
+    """All pictures of a folder and those below it, (H, W, 3), uint8, read when asked for.
+
+    Raises
+    ------
+    BadData
+        If it is no folder or holds no picture; on reading, if a file cannot be read.
+    """
+    return Files(_pictures_in(folder), read_image)
+
+
+def _pictures_in(folder: str | Path) -> list[Path]:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadData(f"{folder}: not a folder")
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
+    if not paths:
+        raise BadData(f"{folder}: holds no images")
+    return paths
 
 
 def read_idx(path: str | Path) -> np.ndarray:

@@ -65,6 +65,26 @@ def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
     return np.clip(image, 0.0, 1.0)
 
 
+# No photograph of the one split is in the other.
+_SPLITS = {
+    "train": ("astronaut", "cat", "coffee", "flower", "tissue"),
+    "test": ("rocket", "temple"),
+}
+
+
+def photographs(split: str = "train") -> list[np.ndarray]:
+    """The photographs in colour, whole, each (H, W, 3), uint8; five to train, two to test.
+
+    Raises
+    ------
+    ValueError
+        For an unknown split.
+    """
+    if split not in _SPLITS:
+        raise ValueError(f"split: got {split!r}, expected one of {', '.join(_SPLITS)}")
+    return [np.round(255 * _read(name)).astype(np.uint8) for name in _SPLITS[split]]
+
+
 def _read(name: str) -> np.ndarray:
     if PHOTOS[name] == "sklearn":
         from sklearn.datasets import load_sample_image

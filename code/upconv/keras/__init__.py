@@ -5,6 +5,7 @@ from upconv.keras.dcgan import Discriminator, Generator
 from upconv.keras.encoders import ENCODERS, VGG19, VGG16Classifier, squeezenet, vgg16
 from upconv.keras.fcn import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
 from upconv.keras.layers import CropTo, Normalise, PadToMultiple
+from upconv.keras.transform import TransformNet
 from upconv.keras.unet import UNet
 from upconv.keras.weights import load_imagenet
 
@@ -21,6 +22,7 @@ __all__ = [
     "Generator",
     "Normalise",
     "PadToMultiple",
+    "TransformNet",
     "UNet",
     "VGG16Classifier",
     "WindowClassifier",

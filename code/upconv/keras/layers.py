@@ -50,14 +50,22 @@ class PadToMultiple(layers.Layer):
 
 @keras.saving.register_keras_serializable("upconv")
 class MirrorRim(layers.Layer):
-    """One pixel more on each side, mirrored without repeating the edge."""
+    """So many pixels more on each side, mirrored without repeating the edge."""
+
+    def __init__(self, rim: int = 1, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.rim = rim
 
     def call(self, image):
-        return tf.pad(image, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="REFLECT")
+        rim = [self.rim, self.rim]
+        return tf.pad(image, [[0, 0], rim, rim, [0, 0]], mode="REFLECT")
 
     def compute_output_shape(self, shape):
-        grown = (None if side is None else side + 2 for side in shape[1:3])
+        grown = (None if side is None else side + 2 * self.rim for side in shape[1:3])
         return (shape[0], *grown, shape[3])
+
+    def get_config(self):
+        return super().get_config() | {"rim": self.rim}
 
 
 @keras.saving.register_keras_serializable("upconv")

@@ -21,6 +21,7 @@ from upconv.torch.fcn import (
     pad_to_multiple,
     upsampling,
 )
+from upconv.torch.transform import TransformNet
 from upconv.torch.unet import UNet
 from upconv.torch.weights import load_imagenet, load_style_weights, standardise_activations
 
@@ -39,6 +40,7 @@ __all__ = [
     "Segmenter",
     "SmallClassifier",
     "SqueezeNet",
+    "TransformNet",
     "UNet",
     "VGG16Classifier",
     "WindowClassifier",

@@ -49,6 +49,12 @@ from upconv.training.style import (
     with_colours_of,
 )
 from upconv.training.team import Team, launch
+from upconv.training.transform import (
+    TransformHistory,
+    TransformSettings,
+    train_transform,
+    transform,
+)
 
 __all__ = [
     "Agreement",
@@ -64,6 +70,8 @@ __all__ = [
     "StyleHistory",
     "StyleSettings",
     "Team",
+    "TransformHistory",
+    "TransformSettings",
     "agreement",
     "average_precision",
     "best_agreement",
@@ -89,5 +97,7 @@ __all__ = [
     "train",
     "train_classifier",
     "train_gan",
+    "train_transform",
+    "transform",
     "with_colours_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -104,6 +104,53 @@ class Canvas(nn.Module):
         self.image = nn.Parameter(image.clone())
 
 
+class StyleEnergy:
+    """How far maps are from a style, for each image; a grey image of the style's size has 1.
+
+    Parameters
+    ----------
+    network
+        Whose ``layers`` give the maps.
+    style : (1, 3, H, W)
+        In [0, 1].
+    layers
+        Layers by which the style is measured.
+    weights
+        Of the layers among each other; none: all alike.
+    """
+
+    def __init__(
+        self, network: Encoder, style: Tensor, layers: Sequence[str], weights: Sequence[float] = ()
+    ) -> None:
+        weights = weights or (1.0,) * len(layers)
+        with torch.no_grad():
+            maps = network.layers(style, layers)
+            grey = network.layers(torch.full_like(style, 0.5), layers)
+            self.wanted = {name: mean_gram(maps[name].float()) for name in layers}
+            self.share = {
+                name: weight / sum(weights) / style_energy_of(grey[name].float(), self.wanted[name])
+                for name, weight in zip(layers, weights, strict=True)
+            }
+
+    def __call__(self, maps: dict[str, Tensor]) -> Tensor:
+        """Energies (N,) of the maps of N images."""
+        found = [
+            self.share[name] * style_energy_of(maps[name].float(), wanted)
+            for name, wanted in self.wanted.items()
+        ]
+        return torch.stack(found).sum(0)
+
+
+def content_energy_of(maps: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+    """Σ (a(G) − a(C))² / Σ a(C)² of each image, (N,), the mean over the layers."""
+    found = [
+        (maps[name] - wanted[name]).float().square().sum((1, 2, 3))
+        / wanted[name].float().square().sum((1, 2, 3))
+        for name in wanted
+    ]
+    return torch.stack(found).mean(0)
+
+
 class Energy:
     """E(G) = E_content(G, C) + E_style(G, S), as a function of the image G.
 
@@ -122,38 +169,22 @@ class Energy:
         self.names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
         with torch.no_grad():
             maps = network.layers(content, settings.content_layers)
-            self.content = {name: maps[name] for name in settings.content_layers}
-            maps = network.layers(style, settings.style_layers)
-            grey = network.layers(torch.full_like(style, 0.5), settings.style_layers)
-            self.style = {name: mean_gram(maps[name].float()) for name in settings.style_layers}
-            weights = settings.layer_weights or (1.0,) * len(settings.style_layers)
-            self.share = {
-                name: weight / sum(weights) / style_energy_of(grey[name].float(), self.style[name])
-                for name, weight in zip(settings.style_layers, weights, strict=True)
-            }
+        self.content = {name: maps[name] for name in settings.content_layers}
+        self.style = None
+        if settings.style_layers:
+            layers, weights = settings.style_layers, settings.layer_weights
+            self.style = StyleEnergy(network, style, layers, weights)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Content, style and variation, weighted: three numbers whose sum is to fall."""
         maps = self.network.layers(image, self.names)
         settings = self.settings
         zero = image.new_zeros(())
-        content = sum(
-            (
-                (maps[name] - wanted).float().square().sum() / wanted.float().square().sum()
-                for name, wanted in self.content.items()
-            ),
-            zero,
-        )
-        style = sum(
-            (
-                (self.share[name] * style_energy_of(maps[name].float(), wanted)).sum()
-                for name, wanted in self.style.items()
-            ),
-            zero,
-        )
+        content = content_energy_of(maps, self.content).sum() if self.content else zero
+        style = self.style(maps).sum() if self.style else zero
         variation = total_variation(image).sum() if settings.variation_weight else zero
         return (
-            settings.content_weight * content / max(1, len(self.content)),
+            settings.content_weight * content,
             settings.style_weight * style,
             settings.variation_weight * variation,
         )
@@ -195,12 +226,8 @@ def stylize(
     BadCheckpoint
         If a checkpoint is of another run or cannot be read.
     """
-    for name, image in (("content", content), ("style", style)):
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            got = f"shape {image.shape} of {image.dtype}"
-            raise ValueError(f"{name}: got {got}, expected (H, W, 3), uint8")
-        if min(image.shape[:2]) < 16:
-            raise ValueError(f"{name}: got {image.shape[:2]} pixels, expected at least 16 a side")
+    check_picture("content", content)
+    check_picture("style", style)
     coarsest = min(min(_size(image, settings.sides()[0])) for image in (content, style))
     for name in (*settings.content_layers, *settings.style_layers):
         if coarsest < 2 * (stride := network.stride(name)):
@@ -300,6 +327,21 @@ def _step(drawn: Canvas, energy: Energy, optimizer, precision: str, history) -> 
         return total
 
     optimizer.step(closure)
+
+
+def check_picture(name: str, image: np.ndarray) -> None:
+    """Refuse what is not (H, W, 3) uint8 of 16 pixels a side or more.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, what came and what was expected.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        got = f"shape {image.shape} of {image.dtype}"
+        raise ValueError(f"{name}: got {got}, expected (H, W, 3), uint8")
+    if min(image.shape[:2]) < 16:
+        raise ValueError(f"{name}: got {image.shape[:2]} pixels, expected at least 16 a side")
 
 
 def to_tensor(image: np.ndarray, side: int) -> Tensor:

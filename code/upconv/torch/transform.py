@@ -1,0 +1,81 @@
+"""Style in one pass: the image transformation network of Johnson, Alahi & Fei-Fei (2016)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from upconv.options import check_transform
+from upconv.torch.encoders import he_initialise
+
+
+class ConvNorm(nn.Module):
+    """Convolution with mirrored rim, then instance norm (Ulyanov, Vedaldi & Lempitsky 2016)."""
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        pad = kernel // 2
+        self.conv = nn.Conv2d(before, after, kernel, stride, pad, padding_mode="reflect")
+        self.norm = nn.GroupNorm(after, after)  # a group for each channel: instance norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+class Residual(nn.Module):
+    """x + two convolutions of x, and no ReLU after the sum (Gross & Wilber 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(channels, channels, 3)
+        self.conv2 = ConvNorm(channels, channels, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(self.conv1(x).relu())
+
+
+class TransformNet(nn.Module):
+    """Images (N, 3, H, W) in [0, 1], of 16 pixels a side or more, to painted ones, as large.
+
+    With ``width=32`` and five blocks the paper's sizes: 9 × 9, two convolutions of stride 2,
+    residual blocks, twice enlarged, 9 × 9. Other than there: instance norm in place of batch
+    norm, rims mirrored instead of cut off, pixels copied before a 3 × 3 convolution instead of
+    a transposed one (Odena, Dumoulin & Olah 2016), and a sigmoid at the end.
+
+    Parameters
+    ----------
+    width
+        Channels of the first layer; the two after it have two and four times as many.
+    blocks
+        Residual blocks.
+    """
+
+    paints = True
+    multiple = 4
+
+    def __init__(self, width: int = 32, blocks: int = 5) -> None:
+        super().__init__()
+        check_transform(width, blocks)
+        self.down = nn.ModuleList(
+            [
+                ConvNorm(3, width, 9),
+                ConvNorm(width, 2 * width, 3, stride=2),
+                ConvNorm(2 * width, 4 * width, 3, stride=2),
+            ]
+        )
+        self.blocks = nn.ModuleList(Residual(4 * width) for _ in range(blocks))
+        self.up = nn.ModuleList([ConvNorm(4 * width, 2 * width, 3), ConvNorm(2 * width, width, 3)])
+        self.paint = nn.Conv2d(width, 3, 9, padding=4, padding_mode="reflect")
+        he_initialise(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        height, width = image.shape[-2:]
+        x = 4 * (image - 0.5)
+        x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="reflect")
+        for layer in self.down:
+            x = layer(x).relu()
+        for block in self.blocks:
+            x = block(x)
+        for layer in self.up:
+            x = layer(F.interpolate(x, scale_factor=2, mode="nearest")).relu()
+        return self.paint(x).sigmoid()[..., :height, :width]

@@ -1,0 +1,210 @@
+"""Training a network that paints in one pass: Johnson, Alahi & Fei-Fei (2016)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from upconv.options import one_of
+from upconv.torch.encoders import Encoder
+from upconv.torch.style import total_variation
+from upconv.training import checkpoints
+from upconv.training.batches import Ahead, places_of, to_pixels
+from upconv.training.device import announce, casting, pick_device, resolve_precision
+from upconv.training.loop import Diverged
+from upconv.training.optimizers import lay_flat
+from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
+
+
+@dataclass(frozen=True)
+class TransformSettings:
+    """How to train. Energies are as for ``StyleSettings``: weights mean the same."""
+
+    steps: int = 2000
+    batch: int = 4
+    crop: int = 128  # side of the square cuts it learns from
+    learning_rate: float = 2e-3
+    content_layers: tuple[str, ...] = ("conv2_2",)
+    style_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1")
+    content_weight: float = 1.0
+    style_weight: float = 10.0
+    variation_weight: float = 0.0
+    style_size: int = 256  # longer side of the painting
+    seed: int = 0
+    precision: str = "auto"
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        least = {"steps": 1, "batch": 1, "crop": 16, "style_size": 16, "log_every": 1}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {low}")
+        for name in ("learning_rate", "content_weight", "style_weight", "variation_weight"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
+        for name in ("content_layers", "style_layers"):
+            if not getattr(self, name):
+                raise ValueError(f"{name}: got none, expected one or more")
+        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+
+
+@dataclass
+class TransformHistory:
+    """The energies, weighted as in the sum, at the logged steps."""
+
+    steps: list[int] = field(default_factory=list)
+    content: list[float] = field(default_factory=list)
+    style: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    waited: float = 0.0  # seconds for batches
+
+
+def train_transform(
+    network: nn.Module,
+    features: Encoder,
+    photographs: Sequence[np.ndarray],
+    style: np.ndarray,
+    settings: TransformSettings,
+    *,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    save_every: int = 100,
+    device: str = "auto",
+    progress: bool = True,
+    each_step: Callable[[int, float], None] | None = None,
+) -> TransformHistory:
+    """Train a network in place to paint any photograph in one style; returns its history.
+
+    Each photograph is cut at random, from the size of the crop up to all of it, and mirrored or
+    not. Deterministic by seed on one machine; a run that was broken off goes on as if it had not
+    been.
+
+    Parameters
+    ----------
+    network
+        From images (N, 3, H, W) in [0, 1] to as many, as large.
+    features
+        The encoder by whose maps content and style are measured.
+    photographs
+        Each (H, W, 3), uint8, of any size from 16 pixels a side.
+    style : (H, W, 3), uint8
+    checkpoint, resume, save_every, each_step
+        As of ``upconv.training.train``.
+
+    Raises
+    ------
+    ValueError
+        If there is no photograph, or an image is not (H, W, 3) uint8 of 16 pixels a side or more.
+    Diverged
+        If the energy is no number any more.
+    BadCheckpoint
+        If the checkpoint is of another run or cannot be read.
+    """
+    if not len(photographs):
+        raise ValueError("photographs: got none, expected one or more")
+    check_picture("style", style)
+    for image in photographs:
+        check_picture("photographs", image)
+    where = pick_device(device)
+    precision = resolve_precision(settings.precision, where)
+    network = network.to(where, memory_format=torch.channels_last).train()
+    features = features.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    optimizer = lay_flat(torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True))
+    names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
+    with casting(precision, where):
+        painting = to_tensor(style, settings.style_size).to(where)
+        style_energy = StyleEnergy(features, painting, settings.style_layers)
+    history = TransformHistory()
+    run = checkpoints.steps(
+        {"network": network, "optimizer": optimizer},
+        settings,
+        history,
+        checkpoint=checkpoint,
+        resume=resume,
+        save_every=save_every,
+        progress=progress,
+    )
+    if progress:
+        announce(f"{where}: {precision}, channels last, the style seen once")
+    with Ahead(lambda step: cuts(photographs, settings, step), settings.steps, history) as batches:
+        for step, bar in run:
+            images = batches(step).to(where, non_blocking=True)
+            for group in optimizer.param_groups:  # half a cosine, down to nothing
+                share = (1 + math.cos(math.pi * step / settings.steps)) / 2
+                group["lr"] = settings.learning_rate * share
+            with casting(precision, where):
+                with torch.no_grad():
+                    wanted = features.layers(images, settings.content_layers)
+                painted = network(images)
+                maps = features.layers(painted, names)
+            content = settings.content_weight * content_energy_of(maps, wanted).mean()
+            painted_style = settings.style_weight * style_energy(maps).mean()
+            total = content + painted_style
+            if settings.variation_weight:
+                variation = total_variation(painted.float()).mean()
+                total = total + settings.variation_weight * variation
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            value = total.item()
+            if not math.isfinite(value):
+                hint = "lower learning_rate or style_weight, or set precision to fp32"
+                raise Diverged(f"step {step}: the energy is {value}; {hint}")
+            optimizer.step()
+            if step % settings.log_every == 0 or step == settings.steps - 1:
+                history.steps.append(step)
+                history.content.append(content.item())
+                history.style.append(painted_style.item())
+                bar.set_postfix(content=f"{content:.3f}", style=f"{painted_style:.3f}")
+            if each_step:
+                each_step(step, value)
+    network.eval()
+    return history
+
+
+def cuts(photographs: Sequence[np.ndarray], settings: TransformSettings, step: int) -> Tensor:
+    """The cuts of a step, (N, 3, crop, crop) in [0, 1]: they depend on the seed and the step."""
+    rng = np.random.default_rng([settings.seed, step])
+    crop, found = settings.crop, []
+    for place in places_of(step, settings, len(photographs), stream=2):
+        image = photographs[place]
+        height, width = image.shape[:2]
+        largest = min(height, width)
+        # All sizes of a thing are as likely.
+        side = math.exp(rng.uniform(math.log(min(crop, largest)), math.log(largest)))
+        top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)
+        cut = Image.fromarray(image).resize(
+            (crop, crop),
+            Image.Resampling.BICUBIC,
+            box=(left, top, left + side, top + side),
+            reducing_gap=3.0,
+        )
+        cut = np.asarray(cut)
+        found.append(cut[:, ::-1] if rng.random() < 0.5 else cut)
+    return to_pixels(np.stack(found))
+
+
+@torch.inference_mode()
+def transform(
+    network: nn.Module, image: np.ndarray, *, device: str = "auto", precision: str = "auto"
+) -> np.ndarray:
+    """The image (H, W, 3), uint8, as the network paints it.
+
+    Raises
+    ------
+    ValueError
+        If it is not (H, W, 3) uint8 of 16 pixels a side or more.
+    """
+    check_picture("image", image)
+    where = pick_device(device)
+    network = network.to(where, memory_format=torch.channels_last).eval()
+    with casting(resolve_precision(precision, where), where):
+        painted = network(to_pixels(image[None]).to(where))
+    return (painted[0].float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
