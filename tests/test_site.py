@@ -206,6 +206,8 @@ def test_names_in_code_lead_to_their_documentation(page_name):
         described = soup(urljoin(page_name, target)).find(id=name)
         assert described is not None
         assert name.startswith("module-") or link.text.split(".")[-1] == name.split(".")[-1]
+        after = link.next_sibling
+        assert after is None or after.get_text() != "=", f"{link.text} names an argument here"
 
 
 @pytest.mark.parametrize("page_name", CHAPTERS)

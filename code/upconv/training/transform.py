@@ -206,5 +206,5 @@ def transform(
     where = pick_device(device)
     network = network.to(where, memory_format=torch.channels_last).eval()
     with casting(resolve_precision(precision, where), where):
-        painted = network(to_pixels(image[None]).to(where))
+        painted = network(to_pixels(np.array(image[None])).to(where))
     return (painted[0].float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()

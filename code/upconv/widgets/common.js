@@ -51,7 +51,7 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-skip { fill: none; stroke: var(--ux-soft); stroke-width: 1.3; }
 .ux-skip-bad { stroke: var(--ux-hot); stroke-width: 2; stroke-dasharray: 4 3; }
 .ux-legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; font-size: 12px; }
-.ux-legend span::before { content: ""; display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.35em; background: var(--key); }
+.ux-legend span::before { content: ""; display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.35em; background: var(--key); outline: 1px solid var(--ux-line); }
 .ux-overlap { display: flex; gap: 1rem; align-items: center; margin-top: 0.6rem; }
 .ux-overlap figure { flex: 0 0 9.5rem; }
 .ux-middle > * + figcaption { margin-top: 0.6rem !important; }
