@@ -373,9 +373,7 @@ def _train(options: argparse.Namespace) -> None:
     team.close()
     if not team.first:
         return
-    zoo.save(out / "weights.safetensors", network, options.network, found.classes, **sizes)
-    (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
-    print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s)")
+    _keep(out, options.network, network, found.classes, sizes, history)
     if options.data != "folder":
         test = _load_data(options, "test")
         _print_scores(_scores(network, test, options.device), test.classes)
@@ -391,6 +389,19 @@ def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
         raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
     team = launch(options.devices, options.nodes, options.strategy, options.device)
     return out, checkpoint, team
+
+
+def _keep(
+    out: Path, name: str, network: Any, classes: Sequence[str], sizes: dict[str, Any],
+    history: Any, verdict: str = "",
+) -> None:  # fmt: skip
+    """Write what a training has brought, and say where."""
+    from upconv import zoo
+
+    weights = out / "weights.safetensors"
+    zoo.save(weights, network, name, tuple(classes), **sizes)
+    (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
+    print(f"{weights}  ({history.seconds:.0f} s{verdict})")
 
 
 def _train_generator(options: argparse.Namespace) -> None:
@@ -441,9 +452,7 @@ def _train_generator(options: argparse.Namespace) -> None:
     team.close()
     if not team.first:
         return
-    zoo.save(out / "weights.safetensors", generator, options.network, (), **sizes)
-    (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
-    print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s, {history.verdict})")
+    _keep(out, options.network, generator, (), sizes, history, f", {history.verdict}")
 
 
 def _train_painter(options: argparse.Namespace) -> None:
@@ -489,9 +498,7 @@ def _train_painter(options: argparse.Namespace) -> None:
         network, features, photographs, style, settings,
         checkpoint=checkpoint, resume=options.resume, device=options.device,
     )  # fmt: skip
-    zoo.save(out / "weights.safetensors", network, options.network, (), **sizes)
-    (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
-    print(f"{out / 'weights.safetensors'}  ({history.seconds:.0f} s)")
+    _keep(out, options.network, network, (), sizes, history)
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -639,6 +646,7 @@ def _predict(options: argparse.Namespace) -> None:
         network = zoo.restore_painter(options.weights)
     else:
         network, classes, _ = zoo.restore(options.weights)
+    colours = palette(len(classes or ()))
     names = [path.stem for path in options.images]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
@@ -653,7 +661,6 @@ def _predict(options: argparse.Namespace) -> None:
             Image.fromarray(transform(network, image, device=options.device)).save(target)
             print(target)
             continue
-        colours = palette(len(classes))
         if options.tile or image.shape[0] * image.shape[1] > LARGE:
             mask = predict_tiles(
                 network, image, tile=options.tile or 512, device=options.device, progress=True

@@ -181,8 +181,6 @@ def _give_maps(graph: Any) -> None:
         if node.op_type != "Relu":
             continue
         before = made.get(node.input[0])
-        while before is not None and len(before.input) < 2:
-            before = made.get(before.input[0])
         while before is not None and before.op_type not in ("Conv", "ConvTranspose", "Gemm"):
             before = made.get(before.input[0])
         if before is None or before.input[1] not in weights:

@@ -7,6 +7,8 @@ PyTorch; files of it are safetensors. ``load_weights(b, weights(a))`` makes ``b`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +84,29 @@ def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:
     ValueError
         If it is no such file.
     """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in list(file.keys())}, file.metadata() or {}
+
+
+def read_about(path: str | Path) -> dict[str, str]:
+    """The words about the weights of a file, which are not read.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file.
+    """
+    with _opened(path) as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as file:
-            found = {name: file.get_tensor(name) for name in list(file.keys())}
-            return found, file.metadata() or {}
+            yield file
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path}: not a file of weights (safetensors): {error}") from error
 

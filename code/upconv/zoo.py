@@ -235,9 +235,9 @@ def name_of(path: str | Path) -> str:
     ValueError
         If the file is none of weights.
     """
-    from upconv.port import read_weights
+    from upconv.port import read_about
 
-    return read_weights(path)[1].get("network", "")
+    return read_about(path).get("network", "")
 
 
 def _restored(path: Any, framework: str, make: Callable[..., Any], kind: str) -> Any:

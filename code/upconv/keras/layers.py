@@ -120,3 +120,37 @@ def upsample(x, classes: int, factor: int, name: str):
         kernel_initializer=BilinearStart(factor),
         name=name,
     )(x)
+
+
+@keras.saving.register_keras_serializable("upconv")
+class FillUp(layers.Layer):
+    """Pads (N, H, W, C) below and on the right to multiples of a number: by zeros or mirrored."""
+
+    def __init__(self, multiple: int, mirror: bool = False, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.multiple, self.mirror = multiple, mirror
+
+    def call(self, x):
+        missing = -tf.shape(x)[1:3] % self.multiple
+        rim = [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]]
+        return tf.pad(x, rim, "REFLECT" if self.mirror else "CONSTANT")
+
+    def compute_output_shape(self, shape):
+        return (shape[0], None, None, shape[3])
+
+    def get_config(self):
+        return super().get_config() | {"multiple": self.multiple, "mirror": self.mirror}
+
+
+@keras.saving.register_keras_serializable("upconv")
+class CutTo(layers.Layer):
+    """The upper left corner of the first input's maps, of the size of the second's."""
+
+    def call(self, inputs):
+        maps, like = inputs
+        size = tf.shape(like)
+        return maps[:, : size[1], : size[2]]
+
+    def compute_output_shape(self, shapes):
+        maps, like = shapes
+        return (maps[0], like[1], like[2], maps[3])

@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 import keras
-import tensorflow as tf
 from keras import layers
 
-from upconv.keras.layers import MirrorRim
-from upconv.keras.unet import CutTo
+from upconv.keras.layers import CutTo, FillUp, MirrorRim
 from upconv.options import check_transform
-
-
-@keras.saving.register_keras_serializable("upconv")
-class MirrorFillUp(layers.Layer):
-    """Pads (N, H, W, C) with what is mirrored at the edges, to multiples of a number."""
-
-    def __init__(self, multiple: int, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.multiple = multiple
-
-    def call(self, x):
-        missing = -tf.shape(x)[1:3] % self.multiple
-        return tf.pad(x, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]], "REFLECT")
-
-    def compute_output_shape(self, shape):
-        return (shape[0], None, None, shape[3])
-
-    def get_config(self):
-        return super().get_config() | {"multiple": self.multiple}
 
 
 def TransformNet(width: int = 32, blocks: int = 5) -> keras.Model:
@@ -38,7 +17,7 @@ def TransformNet(width: int = 32, blocks: int = 5) -> keras.Model:
     check_transform(width, blocks)
     image = keras.Input((None, None, 3), name="image")
     x = layers.Rescaling(4, -2, name="centred")(image)
-    x = MirrorFillUp(4, name="fill_up")(x)
+    x = FillUp(4, mirror=True, name="fill_up")(x)
     for place, (size, kernel, stride) in enumerate(
         ((width, 9, 1), (2 * width, 3, 2), (4 * width, 3, 2))
     ):

@@ -6,41 +6,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from upconv.keras.layers import CropTo
+from upconv.keras.layers import CropTo, CutTo, FillUp
 from upconv.options import check_unet, norm_groups
-
-
-@keras.saving.register_keras_serializable("upconv")
-class FillUp(layers.Layer):
-    """Pads (N, H, W, C) with zeros below and on the right to multiples of a number."""
-
-    def __init__(self, multiple: int, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.multiple = multiple
-
-    def call(self, x):
-        missing = -tf.shape(x)[1:3] % self.multiple
-        return tf.pad(x, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
-
-    def compute_output_shape(self, shape):
-        return (shape[0], None, None, shape[3])
-
-    def get_config(self):
-        return super().get_config() | {"multiple": self.multiple}
-
-
-@keras.saving.register_keras_serializable("upconv")
-class CutTo(layers.Layer):
-    """The upper left corner of the first input's maps, of the size of the second's."""
-
-    def call(self, inputs):
-        maps, like = inputs
-        size = tf.shape(like)
-        return maps[:, : size[1], : size[2]]
-
-    def compute_output_shape(self, shapes):
-        maps, like = shapes
-        return (maps[0], like[1], like[2], maps[3])
 
 
 @keras.saving.register_keras_serializable("upconv")
