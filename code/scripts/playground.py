@@ -1,0 +1,198 @@
+"""The playground's networks: writes results/playground.json and results/playground/*.onnx.
+
+    python code/scripts/playground.py [--only NAME ...] [--steps N]
+
+About an hour on two CPU cores. Networks that the file holds already are not trained again. The
+digits are MNIST's, over photographs; paintings are those of the gallery, from the data folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from upconv import data, onnx, results, zoo
+from upconv.data.download import DataUnavailable, find
+from upconv.files import write_atomically
+from upconv.torch import load_imagenet
+from upconv.training import (
+    Settings,
+    TransformSettings,
+    evaluate,
+    predict,
+    train,
+    train_transform,
+    transform,
+)
+from upconv.training.style import StyleEnergy, content_energy_of, to_tensor
+from upconv.widgets.latent import strongest_directions
+
+FOLDER = results.FOLDER / "playground"
+SIDE = 128  # of the scenes, pixels
+SCENES = {"size": SIDE, "digits": (1, 4), "height": (28.0, 90.0), "source": "mnist"}
+TEXTURES = (1.0, 0.6, 0.2, 0.0)  # a quarter of the scenes each: photographs to flat colours
+LIGHT = {"encoder": "squeezenet", "head": 128, "head_kernel": 3}
+SEGMENTERS: dict[str, dict[str, Any]] = {
+    "fcn32s": LIGHT,
+    "fcn16s": LIGHT,
+    "fcn8s": LIGHT,
+    "unet": {"width": 12, "channels": 3},
+}
+SETTINGS = Settings(
+    steps=2000, batch=16, crop=SIDE, learning_rate=1e-3, flip=False, jitter=0.1,
+    class_weights=(0.4, *[1.0] * 10),
+)  # fmt: skip
+STYLES = {"starry_night": 30.0, "wave": 30.0, "composition_vii": 30.0}  # and weight of each
+PAINTER = {"width": 16, "blocks": 5}
+PAINTING = TransformSettings(steps=2500, batch=4, crop=160, variation_weight=1.0)
+
+
+def scenes(split: str, each: int) -> data.SegmentationSet:
+    """As many scenes of each texture."""
+    parts = [
+        data.digit_scenes(each, seed=number, split=split, texture=texture, **SCENES)
+        for number, texture in enumerate(TEXTURES)
+    ]
+    images, masks = (np.concatenate([getattr(p, n) for p in parts]) for n in ("images", "masks"))
+    return replace(parts[0], images=images, masks=masks)
+
+
+def segmenter(name: str, steps: int | None) -> dict[str, Any]:
+    """Train a network on scenes, measure and export it."""
+    # An encoder that has seen ImageNet needs fewer and shorter steps than a U-Net from scratch.
+    scratch = {"learning_rate": 2e-3, "steps": 3000} if name == "unet" else {}
+    settings = replace(SETTINGS, **scratch)
+    settings = replace(settings, steps=steps or settings.steps)
+    found, test = scenes("train", 1500), scenes("test", 100)
+    torch.manual_seed(settings.seed)
+    network = zoo.build(name, len(found.classes), **SEGMENTERS[name])
+    if name != "unet":
+        load_imagenet(network.encoder, "squeezenet")
+    history = train(network, found, settings)
+    about = {"network": name, "classes": list(found.classes)}
+    path = FOLDER / f"{name}.onnx"
+    onnx.export(network, path, about=about, half=True, maps=True)
+    read = onnx.Network(path)
+    same = predict(network, test.images, precision="fp32") == predict(read, test.images)
+    return {
+        "kind": "segmenter", "network": SEGMENTERS[name], "settings": asdict(settings),
+        "scores": evaluate(network, test).asdict(),
+        "scores as float16": evaluate(read, test).asdict(),
+        "same pixels": float(same.mean()),
+        "losses": history.losses[:: max(1, len(history.losses) // 50)],
+        "seconds": round(history.seconds, 1), "layers": read.outputs[1:],
+    }  # fmt: skip
+
+
+def painter(name: str, steps: int | None) -> dict[str, Any]:
+    """Train a network for one painting, measure it on photographs it has not seen, export it."""
+    settings = replace(PAINTING, style_weight=STYLES[name])
+    settings = replace(settings, steps=steps or settings.steps)
+    place = find(f"style/{name}.jpg")
+    if place is None:
+        raise DataUnavailable(
+            f"style/{name}.jpg: not in UPCONV_DATA nor in the cache; put it there"
+        )
+    painting = data.read_image(place)
+    layers = (*settings.content_layers, *settings.style_layers)
+    features = zoo.features("vgg19", layers)
+    torch.manual_seed(settings.seed)
+    network = zoo.build_painter("transform", **PAINTER)
+    history = train_transform(
+        network, features, data.photographs("train"), painting, settings,
+        checkpoint=Path("build") / "playground" / f"{name}.pt", resume=True,
+    )  # fmt: skip
+    path = FOLDER / f"{name}.onnx"
+    onnx.export(network, path, about={"network": "transform", "style": name}, half=True)
+    read, apart = onnx.Network(path), []
+    energies: dict[str, dict[str, float]] = {}
+    wanted = StyleEnergy(features, to_tensor(painting, settings.style_size), settings.style_layers)
+    for split in ("train", "test"):
+        each = []
+        for photograph in data.photographs(split):
+            shown = _small(photograph, 256)
+            painted, other = (transform(n, shown, precision="fp32") for n in (network, read))
+            apart.append(np.abs(painted.astype(int) - other).mean() / 255)
+            each.append(_energies(features, wanted, settings, shown, painted))
+        energies[split] = dict(zip(("content", "style"), np.mean(each, 0).tolist(), strict=True))
+    return {
+        "kind": "painter", "network": PAINTER, "settings": asdict(settings),
+        "energies": energies, "mean difference": float(np.mean(apart)),
+        "style": history.style[:: max(1, len(history.style) // 50)],
+        "content": history.content[:: max(1, len(history.content) // 50)],
+        "seconds": round(history.seconds, 1),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def _energies(features, wanted, settings, before, after) -> tuple[float, float]:
+    """Content and style energies of a painted photograph, not weighted."""
+    first, second = to_tensor(before, 256), to_tensor(after, 256)
+    content = features.layers(first, settings.content_layers)
+    maps = features.layers(second, (*settings.content_layers, *settings.style_layers))
+    return content_energy_of(maps, content).item(), wanted(maps).item()
+
+
+def generator(name: str, steps: int | None) -> dict[str, Any]:
+    """Export the generator of chapter 6; it has been trained by dcgan_mnist.py."""
+    network = zoo.restore_generator(results.FOLDER / "dcgan_mnist.safetensors")
+    path = FOLDER / f"{name}.onnx"
+    onnx.export(network, path, about={"network": "dcgan"}, half=True)
+    directions = strongest_directions(network.project.weight.detach().numpy(), 8)
+    return {
+        "kind": "generator", "difference": onnx.difference(network, onnx.Network(path)),
+        "size": network.size, "directions": directions.round(5).tolist(),
+    }  # fmt: skip
+
+
+def write_scenes() -> None:
+    """Six scenes that no network has seen, side by side, and where their digits are."""
+    test = data.digit_scenes(6, seed=7, split="test", **SCENES | {"digits": (2, 4)})
+    for name, stack in (("scenes.png", test.images), ("masks.png", 255 * (test.masks > 0))):
+        sheet = Image.fromarray(np.hstack(list(stack.astype(np.uint8))))
+        write_atomically(FOLDER / name, lambda path, sheet=sheet: sheet.save(path, optimize=True))
+
+
+def _small(image: np.ndarray, side: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    size = (round(width * factor), round(height * factor))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+
+
+WORK = {
+    **dict.fromkeys(SEGMENTERS, segmenter),
+    "digits": generator,
+    **dict.fromkeys(STYLES, painter),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(WORK), metavar="NAME")
+    parser.add_argument("--steps", type=int, help="fewer, for a trial")
+    options = parser.parse_args()
+    made = results.provenance("MNIST's digits over photographs; photographs and paintings")
+    own = {key: made[key] for key in ("device", "threads", "commit", "command", "day")}
+    for name in options.only or WORK:
+        if name in {run["name"] for run in results.resume("playground")["runs"]}:
+            continue
+        run = WORK[name](name, options.steps)
+        size = (FOLDER / f"{name}.onnx").stat().st_size
+        run = {"name": name, "bytes": size, **own, **run}
+        runs = [*results.resume("playground")["runs"], run]  # as another process has left them
+        runs.sort(key=lambda run: list(WORK).index(run["name"]))
+        results.keep("playground", {"runs": runs} | made)
+        print(json.dumps({key: run.get(key) for key in ("name", "bytes", "seconds", "energies")}))
+    write_scenes()
+
+
+if __name__ == "__main__":
+    main()
