@@ -15,10 +15,12 @@ from upconv import data, zoo
 from upconv.onnx import Network, export
 from upconv.port import weights
 from upconv.training import TransformSettings, train_transform, transform
-from upconv.training.transform import cuts
+from upconv.training.style import StyleEnergy, to_tensor
+from upconv.training.transform import cuts, in_windows
 
 FAST = TransformSettings(
-    steps=100, batch=2, crop=48, style_size=64, content_layers=("conv1_2",),
+    steps=100, batch=2, crop=48, style_size=64, windows=1, variation_weight=0.0,
+    content_layers=("conv1_2",),
     style_layers=("conv1_1", "conv2_1"), style_weight=100.0, learning_rate=5e-3,
     precision="fp32",
 )  # fmt: skip
@@ -93,6 +95,32 @@ def test_cuts_depend_on_seed_and_step_alone():
     assert cuts(small, FAST, 0).shape == (2, 3, 48, 48)
 
 
+def test_windows_are_parts_of_the_maps():
+    maps = torch.arange(2 * 3 * 7 * 9.0).reshape(2, 3, 7, 9)
+    parts = in_windows(maps, 3)
+    assert parts.shape == (18, 3, 2, 3)
+    for number, (image, row, column) in enumerate(np.ndindex(2, 3, 3)):
+        wanted = maps[image, :, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
+        assert torch.equal(parts[number], wanted)
+    assert torch.equal(in_windows(maps, 1), maps)
+
+
+def test_in_windows_every_part_must_have_the_style(features, style):
+    """Stripes on one side only: on the whole they are nearer to the style than in their parts."""
+    names = FAST.style_layers
+    energy = StyleEnergy(features, to_tensor(style, 64), names)
+    stripes = to_tensor(style, 64)[..., :48, :48]
+    one_sided = stripes.clone()
+    one_sided[..., 24:] = 0.5
+    ratios = []
+    for image in (stripes, one_sided):
+        maps = features.layers(image, names)
+        parts = energy({name: in_windows(maps[name], 2) for name in names})
+        ratios.append((parts.mean() / energy(maps).mean()).item())
+    print(ratios)
+    assert ratios[1] > ratios[0]
+
+
 def test_onnx_paints_the_same(trained, tmp_path):
     network, path = trained[0], tmp_path / "stripes.onnx"
     export(network, path)
@@ -110,6 +138,8 @@ def test_onnx_paints_the_same(trained, tmp_path):
         ({"crop": 8}, "crop: got 8"),
         ({"style_weight": float("nan")}, "style_weight: got nan"),
         ({"style_layers": ()}, "style_layers: got none"),
+        ({"windows": 0}, "windows: got 0"),
+        ({"windows": 4}, "windows: got 4, expected at most 3 for a crop of 48"),
         ({"precision": "fp8"}, "precision: got 'fp8'"),
     ],
 )

@@ -49,12 +49,9 @@ SETTINGS = Settings(
     steps=2000, batch=16, crop=SIDE, learning_rate=1e-3, flip=False, jitter=0.1,
     class_weights=(0.4, *[1.0] * 10),
 )  # fmt: skip
-STYLES = {"starry_night": 10.0, "wave": 10.0, "composition_vii": 10.0}  # and weight of each
+STYLES = ("starry_night", "wave", "composition_vii")
 PAINTER = {"width": 16, "blocks": 5}
-# One cut a step: on a processor, more steps are worth more than smoother ones.
-PAINTING = TransformSettings(
-    steps=6000, batch=1, crop=128, learning_rate=1e-3, style_size=384, variation_weight=3.0
-)
+PAINTING = TransformSettings(steps=5000)
 
 
 def scenes(split: str, each: int) -> data.SegmentationSet:
@@ -96,8 +93,7 @@ def segmenter(name: str, steps: int | None) -> dict[str, Any]:
 
 def painter(name: str, steps: int | None) -> dict[str, Any]:
     """Train a network for one painting, measure it on photographs it has not seen, export it."""
-    settings = replace(PAINTING, style_weight=STYLES[name])
-    settings = replace(settings, steps=steps or settings.steps)
+    settings = replace(PAINTING, steps=steps or PAINTING.steps)
     place = find(f"style/{name}.jpg")
     if place is None:
         raise DataUnavailable(

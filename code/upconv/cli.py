@@ -97,7 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_data(train, list(dict.fromkeys((*SETS, *DRAWN, *PAINTED))))
     train.add_argument("--style", type=Path, help="of transform: the painting to learn from")
     train.add_argument(
-        "--weight", type=float, default=10.0, help="of the style; the content's is 1 [10]"
+        "--weight", type=float, default=15.0, help="of the style; the content's is 1 [15]"
     )
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
     train.add_argument(
@@ -114,11 +114,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--steps", type=_positive, default=1000, help="steps of training [1000]")
     train.add_argument(
-        "--batch", type=_positive, help="images a step, of all processes [8; dcgan 64; transform 4]"
+        "--batch", type=_positive, help="images a step, of all processes [8; dcgan 64; transform 1]"
     )
     train.add_argument("--crop", type=_positive, default=128, help="side of random crops [128]")
     train.add_argument(
-        "--rate", type=float, help="learning rate [0.001; U-Net, transform 0.002; dcgan 0.0002]"
+        "--rate", type=float, help="learning rate [0.001; U-Net 0.002; dcgan 0.0002]"
     )
     train.add_argument(
         "--rotate", type=float, help="largest random rotation, degrees [micrographs 180, else 0]"
@@ -482,9 +482,9 @@ def _train_painter(options: argparse.Namespace) -> None:
 
     settings = TransformSettings(
         steps=options.steps,
-        batch=options.batch or 4,
+        batch=options.batch or TransformSettings.batch,
         crop=options.crop,
-        learning_rate=options.rate if options.rate is not None else 2e-3,
+        learning_rate=TransformSettings.learning_rate if options.rate is None else options.rate,
         style_weight=options.weight,
         seed=options.seed,
     )

@@ -25,24 +25,28 @@ from upconv.training.style import StyleEnergy, check_picture, content_energy_of,
 
 @dataclass(frozen=True)
 class TransformSettings:
-    """How to train. Energies are as for ``StyleSettings``: weights mean the same."""
+    """How to train. Energies are as for ``StyleSettings``: weights mean the same.
+
+    One cut a step: on a processor, more steps are worth more than smoother ones.
+    """
 
     steps: int = 2000
-    batch: int = 4
+    batch: int = 1
     crop: int = 128  # side of the square cuts it learns from
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     content_layers: tuple[str, ...] = ("conv2_2",)
     style_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1")
     content_weight: float = 1.0
-    style_weight: float = 10.0
-    variation_weight: float = 0.0
-    style_size: int = 256  # longer side of the painting
+    style_weight: float = 15.0
+    variation_weight: float = 2.0
+    style_size: int = 384  # longer side of the painting
+    windows: int = 2  # style is measured in so many by so many parts of a cut, each for itself
     seed: int = 0
     precision: str = "auto"
     log_every: int = 10
 
     def __post_init__(self) -> None:
-        least = {"steps": 1, "batch": 1, "crop": 16, "style_size": 16, "log_every": 1}
+        least = {"steps": 1, "batch": 1, "crop": 16, "style_size": 16, "windows": 1, "log_every": 1}
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {low}")
@@ -53,6 +57,11 @@ class TransformSettings:
         for name in ("content_layers", "style_layers"):
             if not getattr(self, name):
                 raise ValueError(f"{name}: got none, expected one or more")
+        if self.crop // self.windows < 16:
+            raise ValueError(
+                f"windows: got {self.windows}, expected at most {self.crop // 16} "
+                f"for a crop of {self.crop}"
+            )
         one_of("precision", self.precision, ("auto", "bf16", "fp32"))
 
 
@@ -146,7 +155,8 @@ def train_transform(
                 painted = network(images)
                 maps = features.layers(painted, names)
             content = settings.content_weight * content_energy_of(maps, wanted).mean()
-            painted_style = settings.style_weight * style_energy(maps).mean()
+            parts = {name: in_windows(maps[name], settings.windows) for name in style_energy.wanted}
+            painted_style = settings.style_weight * style_energy(parts).mean()
             total = content + painted_style
             if settings.variation_weight:
                 variation = total_variation(painted.float()).mean()
@@ -167,6 +177,19 @@ def train_transform(
                 each_step(step, value)
     network.eval()
     return history
+
+
+def in_windows(maps: Tensor, count: int) -> Tensor:
+    """Maps (N, C, H, W) in count × count windows, (N · count², C, H // count, W // count).
+
+    A Gram matrix forgets where things are: of a whole picture it is right, too, if all strokes lie
+    on one side. What does not fill a window at the right and below is left out.
+    """
+    n, channels, height, width = maps.shape
+    height, width = height // count, width // count
+    tiles = maps[:, :, : count * height, : count * width]
+    tiles = tiles.reshape(n, channels, count, height, count, width)
+    return tiles.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, height, width)
 
 
 def cuts(photographs: Sequence[np.ndarray], settings: TransformSettings, step: int) -> Tensor:
