@@ -117,6 +117,20 @@ def test_maps_are_those_after_each_relu(files):
         assert found.min() == 0
 
 
+def test_a_map_of_joined_maps_is_called_after_their_module(tmp_path):
+    network = zoo.build("fcn8s", 5, encoder="squeezenet", head=32, head_kernel=3).eval()
+    export(network, tmp_path / "light.onnx", maps=True)
+    read, image = Network(tmp_path / "light.onnx"), torch.rand(1, 3, 64, 64)
+    assert len(read.outputs) == len(set(read.outputs)) == 1 + 1 + 2 * 8 + 2
+    seen = []
+    network.encoder.features[3].register_forward_hook(lambda _, __, out: seen.append(out))
+    with torch.no_grad():
+        network(image)
+    (found,) = read.run(image.numpy(), ["encoder.features.3"])
+    assert found.shape[1] == 128
+    assert np.allclose(found, seen[0], atol=1e-4)
+
+
 def test_tiles_leave_no_seam(files):
     """A large image tile by tile, by ONNX Runtime, is what PyTorch says tile by tile."""
     image = np.random.default_rng(0).integers(0, 256, (300, 420, 3)).astype(np.uint8)

@@ -12,6 +12,7 @@ import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from upconv.training.style import StyleEnergy, content_energy_of, to_tensor
 from upconv.widgets.latent import strongest_directions
 
 FOLDER = results.FOLDER / "playground"
+BEGUN = Path("build") / "playground"  # checkpoints: a run that was broken off goes on
 SIDE = 128  # of the scenes, pixels
 SCENES = {"size": SIDE, "digits": (1, 4), "height": (28.0, 90.0), "source": "mnist"}
 TEXTURES = (1.0, 0.6, 0.2, 0.0)  # a quarter of the scenes each: photographs to flat colours
@@ -75,7 +77,7 @@ def segmenter(name: str, steps: int | None) -> dict[str, Any]:
     network = zoo.build(name, len(found.classes), **SEGMENTERS[name])
     if name != "unet":
         load_imagenet(network.encoder, "squeezenet")
-    history = train(network, found, settings)
+    history = train(network, found, settings, checkpoint=BEGUN / f"{name}.pt", resume=True)
     about = {"network": name, "classes": list(found.classes)}
     path = FOLDER / f"{name}.onnx"
     onnx.export(network, path, about=about, half=True, maps=True)
@@ -106,7 +108,7 @@ def painter(name: str, steps: int | None) -> dict[str, Any]:
     network = zoo.build_painter("transform", **PAINTER)
     history = train_transform(
         network, features, data.photographs("train"), painting, settings,
-        checkpoint=Path("build") / "playground" / f"{name}.pt", resume=True,
+        checkpoint=BEGUN / f"{name}.pt", resume=True,
     )  # fmt: skip
     path = FOLDER / f"{name}.onnx"
     onnx.export(network, path, about={"network": "transform", "style": name}, half=True)
@@ -179,16 +181,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="fewer, for a trial")
     options = parser.parse_args()
     made = results.provenance("MNIST's digits over photographs; photographs and paintings")
+    settings = {"scenes": SCENES, "textures": TEXTURES}
+    settings |= {"segmenters": asdict(SETTINGS), "painters": asdict(PAINTING)}
     own = {key: made[key] for key in ("device", "threads", "commit", "command", "day")}
     for name in options.only or WORK:
         if name in {run["name"] for run in results.resume("playground")["runs"]}:
             continue
+        start = perf_counter()
         run = WORK[name](name, options.steps)
-        size = (FOLDER / f"{name}.onnx").stat().st_size
-        run = {"name": name, "bytes": size, **own, **run}
+        size, seconds = (FOLDER / f"{name}.onnx").stat().st_size, perf_counter() - start
+        run = {"name": name, "bytes": size, "seed": 0, "seconds": seconds, **own, **run}
         runs = [*results.resume("playground")["runs"], run]  # as another process has left them
         runs.sort(key=lambda run: list(WORK).index(run["name"]))
-        results.keep("playground", {"runs": runs} | made)
+        results.keep("playground", {"runs": runs} | made | {"settings": settings})
         print(json.dumps({key: run.get(key) for key in ("name", "bytes", "seconds", "energies")}))
     write_scenes()
 

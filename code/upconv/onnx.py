@@ -12,6 +12,7 @@ import warnings
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ def _name_sizes(value: Any) -> None:
 
 
 def _give_maps(graph: Any) -> None:
-    """Make what every ReLU gives an output, called after the weights before it."""
+    """Make what every ReLU gives an output, called after the module whose weights are before it."""
     import onnx
 
     kinds = {value.name: value for value in graph.value_info}
@@ -180,12 +181,21 @@ def _give_maps(graph: Any) -> None:
     for node in graph.node:
         if node.op_type != "Relu":
             continue
-        before = made.get(node.input[0])
-        while before is not None and before.op_type not in ("Conv", "ConvTranspose", "Gemm"):
-            before = made.get(before.input[0])
-        if before is None or before.input[1] not in weights:
+        found, waiting = [], [node.input[0]]
+        while waiting:
+            before = made.get(waiting.pop())
+            if before is None:
+                continue
+            if before.op_type in ("Conv", "ConvTranspose", "Gemm"):
+                found.append(before.input[1])
+            else:  # of joined maps each comes from elsewhere
+                waiting += before.input if before.op_type == "Concat" else before.input[:1]
+        if not found or not weights.issuperset(found):
             continue
-        new[node.output[0]] = before.input[1].removesuffix(".weight")
+        parts = [name.removesuffix(".weight").split(".") for name in found]
+        shared = takewhile(lambda names: len(set(names)) == 1, zip(*parts, strict=False))
+        if name := ".".join(names[0] for names in shared):
+            new[node.output[0]] = name
     for node in graph.node:
         for names in (node.input, node.output):
             for place, name in enumerate(names):
