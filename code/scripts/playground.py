@@ -53,7 +53,7 @@ SETTINGS = Settings(
 )  # fmt: skip
 STYLES = ("starry_night", "wave", "composition_vii")
 PAINTER = {"width": 16, "blocks": 5}
-PAINTING = TransformSettings(steps=5000)
+PAINTING = TransformSettings(steps=4000)
 
 
 def scenes(split: str, each: int) -> data.SegmentationSet:

@@ -23,6 +23,12 @@ from upconv.training.optimizers import lay_flat
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
 
+ENERGIES = ("content", "style", "variation")
+# Standard deviation of the noise that a network paints over. Where an image is flat, it looks alike
+# from every fourth pixel, and a network of convolutions has to paint it so. Noise tells places apart.
+NOISE = 0.1
+
+
 @dataclass(frozen=True)
 class TransformSettings:
     """How to train. Energies are as for ``StyleSettings``: weights mean the same.
@@ -41,6 +47,7 @@ class TransformSettings:
     variation_weight: float = 2.0
     style_size: int = 384  # longer side of the painting
     windows: int = 2  # style is measured in so many by so many parts of a cut, each for itself
+    noise: float = NOISE
     seed: int = 0
     precision: str = "auto"
     log_every: int = 10
@@ -50,7 +57,7 @@ class TransformSettings:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {low}")
-        for name in ("learning_rate", "content_weight", "style_weight", "variation_weight"):
+        for name in ("learning_rate", "noise", *(f"{n}_weight" for n in ENERGIES)):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
@@ -152,7 +159,7 @@ def train_transform(
             with casting(precision, where):
                 with torch.no_grad():
                     wanted = features.layers(images, settings.content_layers)
-                painted = network(images)
+                painted = network(grainy(images, settings.noise, (settings.seed, step)))
                 maps = features.layers(painted, names)
             content = settings.content_weight * content_energy_of(maps, wanted).mean()
             parts = {name: in_windows(maps[name], settings.windows) for name in style_energy.wanted}
@@ -177,6 +184,14 @@ def train_transform(
                 each_step(step, value)
     network.eval()
     return history
+
+
+def grainy(images: Tensor, noise: float, seed: int | tuple[int, ...]) -> Tensor:
+    """Images with Gaussian noise of a standard deviation on them, which the seed alone decides."""
+    if not noise:
+        return images
+    grain = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
+    return images + noise * torch.from_numpy(grain).to(images.device)
 
 
 def in_windows(maps: Tensor, count: int) -> Tensor:
@@ -216,18 +231,27 @@ def cuts(photographs: Sequence[np.ndarray], settings: TransformSettings, step: i
 
 @torch.inference_mode()
 def transform(
-    network: nn.Module, image: np.ndarray, *, device: str = "auto", precision: str = "auto"
+    network: nn.Module,
+    image: np.ndarray,
+    *,
+    noise: float = NOISE,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> np.ndarray:
-    """The image (H, W, 3), uint8, as the network paints it.
+    """The image (H, W, 3), uint8, as the network paints it over noise.
 
     Raises
     ------
     ValueError
-        If it is not (H, W, 3) uint8 of 16 pixels a side or more.
+        If it is not (H, W, 3) uint8 of 16 pixels a side or more, or the noise is negative.
     """
     check_picture("image", image)
+    if not (math.isfinite(noise) and noise >= 0):
+        raise ValueError(f"noise: got {noise}, expected a finite number of at least 0")
     where = pick_device(device)
     network = network.to(where, memory_format=torch.channels_last).eval()
     with casting(resolve_precision(precision, where), where):
-        painted = network(to_pixels(np.array(image[None])).to(where))
+        pixels = to_pixels(np.array(image[None])).to(where)
+        painted = network(grainy(pixels, noise, seed))
     return (painted[0].float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
