@@ -22,10 +22,8 @@ from upconv.training.loop import Diverged
 from upconv.training.optimizers import lay_flat
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
-
-ENERGIES = ("content", "style", "variation")
-# Standard deviation of the noise that a network paints over. Where an image is flat, it looks alike
-# from every fourth pixel, and a network of convolutions has to paint it so. Noise tells places apart.
+# Standard deviation of the noise that a network paints over. A flat place looks alike from every
+# fourth pixel, and a network of stride 4 has to paint it so. Noise tells places apart.
 NOISE = 0.1
 
 
@@ -47,7 +45,7 @@ class TransformSettings:
     variation_weight: float = 2.0
     style_size: int = 384  # longer side of the painting
     windows: int = 2  # style is measured in so many by so many parts of a cut, each for itself
-    noise: float = NOISE
+    noise: float = NOISE  # laid over the cuts; content is that of the cuts without it
     seed: int = 0
     precision: str = "auto"
     log_every: int = 10
@@ -57,7 +55,13 @@ class TransformSettings:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {low}")
-        for name in ("learning_rate", "noise", *(f"{n}_weight" for n in ENERGIES)):
+        for name in (
+            "learning_rate",
+            "noise",
+            "content_weight",
+            "style_weight",
+            "variation_weight",
+        ):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
