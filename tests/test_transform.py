@@ -120,6 +120,17 @@ def test_in_windows_every_part_must_have_the_style(features, style):
     assert added[1] > 5 * added[0] > 0
 
 
+def test_what_is_equal_is_painted_equally_but_for_noise(trained):
+    flat = np.full((40, 60, 3), (90, 140, 200), np.uint8)
+    assert np.ptp(transform(trained[0], flat, noise=0).reshape(-1, 3), axis=0).max() <= 1
+    painted = transform(trained[0], flat)
+    assert np.ptp(painted.reshape(-1, 3), axis=0).max() > 20
+    assert np.array_equal(painted, transform(trained[0], flat))
+    assert not np.array_equal(painted, transform(trained[0], flat, seed=1))
+    with pytest.raises(ValueError, match="noise: got -1"):
+        transform(trained[0], flat, noise=-1)
+
+
 def test_onnx_paints_the_same(trained, tmp_path):
     network, path = trained[0], tmp_path / "stripes.onnx"
     export(network, path)

@@ -22,8 +22,8 @@ from upconv.training.loop import Diverged
 from upconv.training.optimizers import lay_flat
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
-# Standard deviation of the noise that a network paints over. A flat place looks alike from every
-# fourth pixel, and a network of stride 4 has to paint it so. Noise tells places apart.
+# Standard deviation of the noise that a network paints over. Convolutions paint equal places
+# equally: a flat sky would have no strokes. Noise tells its places apart.
 NOISE = 0.1
 
 
