@@ -156,9 +156,10 @@ def generator(name: str, steps: int | None) -> dict[str, Any]:
 def write_scenes() -> None:
     """Six scenes that no network has seen, side by side, and where their digits are."""
     test = data.digit_scenes(6, seed=7, split="test", **SCENES | {"digits": (2, 4)})
-    for name, stack in (("scenes.png", test.images), ("masks.png", 255 * (test.masks > 0))):
+    for name, stack in (("scenes.jpg", test.images), ("masks.png", 255 * (test.masks > 0))):
         sheet = Image.fromarray(np.hstack(list(stack.astype(np.uint8))))
-        write_atomically(FOLDER / name, lambda path, sheet=sheet: sheet.save(path, optimize=True))
+        options = {"optimize": True} | ({"quality": 90} if name.endswith("jpg") else {})
+        write_atomically(FOLDER / name, lambda path, s=sheet, o=options: s.save(path, **o))
 
 
 def _small(image: np.ndarray, side: int) -> np.ndarray:
