@@ -15,6 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SITE := _build/html
+RUNTIME := build/playground/.ready
 
 # One thread each: the tests run two at a time, and sums stay in one order.
 export OMP_NUM_THREADS ?= 1
@@ -31,7 +32,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-book: $(READY)
+# What runs the networks of the playground; without Node.js the page says that it cannot.
+$(RUNTIME): book/_playground/package-lock.json
+	@mkdir -p $(@D) && cp book/_playground/package*.json $(@D)
+	@if command -v npm > /dev/null; \
+	then npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund && touch $@; \
+	else echo "No Node.js: the book is built without what runs the playground."; fi
+
+book: $(READY) $(RUNTIME)
 	@$(BIN)/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
 	@echo "The book is ready. Open file://$(CURDIR)/$(SITE)/index.html or run: make serve"
 

@@ -6,7 +6,8 @@
 3. The pages of claims and of misconceptions are written from the claims and from the cells that
    check them.
 
-Explorers stand in ``upconv_explorers``; what is done to the finished site in ``upconv_site``.
+Explorers stand in ``upconv_explorers`` and ``upconv_playground``; what is done to the finished site
+in ``upconv_site``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from sphinx.util.math import get_node_equation_number
 from upconv_ebook import prepare_ebook, simplify_page
 from upconv_explorers import mount_explorers, notebooks_on, place_explorers, write_explorers
 from upconv_names import link_names, skip_fields
+from upconv_playground import place_parts, write_playground
 from upconv_site import finish_site
 
 from upconv.claims import Claim, load_claims
@@ -257,6 +259,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("source-read", write_claims)
     app.connect("source-read", name_site)
     app.connect("source-read", place_explorers)
+    app.connect("source-read", place_parts)
     app.connect("html-page-context", complete_pictures, priority=900)
     app.connect("html-page-context", mark_languages, priority=905)
     app.connect("html-page-context", mount_explorers, priority=910)
@@ -264,5 +267,6 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("html-page-context", simplify_page, priority=920)
     app.connect("build-finished", note_formulas)
     app.connect("build-finished", write_explorers)
+    app.connect("build-finished", write_playground)
     app.connect("build-finished", finish_site, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -124,15 +124,18 @@ def write_explorers(app: Sphinx, error: Exception | None) -> None:
 
 def joined(modules: dict[str, str], shared: str = "") -> str:
     """What explorers have in common, what else they share, their modules, and their host."""
-    parts = [source("common", common=False), shared, "const upconvExplorers = {};"]
+    parts = [source("common", common=False), _plain(shared), "const upconvExplorers = {};"]
     for name, text in modules.items():
-        module = re.sub(r"^export default .*$", "", text, flags=re.MULTILINE)
-        module = re.sub(r"^export (?=function|const)", "", module, flags=re.MULTILINE)
-        parts.append(
-            f"upconvExplorers.{name} = (() => {{\n{module}\nreturn {{ STATE, render }};\n}})();"
-        )
+        body = f"{_plain(text)}\nreturn {{ STATE, render }};"
+        parts.append(f"upconvExplorers.{name} = (() => {{\n{body}\n}})();")
     host = (Path(__file__).parent / "explorer_host.js").read_text(encoding="utf-8")
     return "\n".join([*parts, host])
+
+
+def _plain(module: str) -> str:
+    """A module's text as that of a script, which exports nothing."""
+    module = re.sub(r"^export default .*$", "", module, flags=re.MULTILINE)
+    return re.sub(r"^export (?=function|const)", "", module, flags=re.MULTILINE)
 
 
 def notebook_explorers(path: Path) -> dict[str, dict[str, object]]:

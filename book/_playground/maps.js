@@ -1,0 +1,98 @@
+// Maps: what every layer of a network makes of the picture above.
+
+// ---- arithmetic (tested against NumPy) -----------------------------------------------------------
+
+/** Rows and columns of a grid without gaps for so many maps, about twice as wide as high. */
+export function layout(count) {
+  let rows = 1;
+  const far = (r) => Math.abs(Math.log(count / (2 * r * r)));
+  for (let r = 2; r <= count; r += 1) if (count % r === 0 && far(r) < far(rows)) rows = r;
+  return [rows, count / rows];
+}
+
+// ---- the page ------------------------------------------------------------------------------------
+
+const STATE = {
+  network: choice("network", (model) => Object.fromEntries(Object.entries(model.get("networks")).map(([name, { label }]) => [name, label]))),
+  layer: choice("layer", (model) => model.get("layers")[model.get("network")]),
+  map: { ...whole("map", 1, 1024), text: (model) => String(model.get("map")) },
+};
+
+function render({ model, el }) {
+  const ui = frame({ model, el, title: "Feature maps", state: STATE, update, draw });
+  const [networks, layers] = [model.get("networks"), model.get("layers")];
+  let [started, found] = [false, null];
+  const [all, one] = [ui.view("ux-maps"), ui.view()];
+  const line = ui.line("ux-long", true);
+
+  const ask = newest(async () => {
+    const [network, layer] = [model.get("network"), model.get("layer")];
+    const pixels = board.pixels.slice();
+    const feeds = { image: { data: pixels, dims: [1, 3, board.side, board.side] } };
+    const { results } = await runtime.run(network, feeds, [layer]);
+    found = { network, layer, pixels, ...results[layer] };
+    ui.redraw();
+    el.dispatchEvent(new CustomEvent("mapped", { detail: found }));
+  });
+
+  hover(all.canvas, () => (found ? layout(found.dims[1]) : [0, 0]), ({ row, column }) => {
+    const which = row * layout(found.dims[1])[1] + column + 1;
+    if (which <= found.dims[1] && which !== model.get("map")) ui.change({ map: which });
+  });
+
+  function update() {
+    const known = layers[model.get("network")];
+    if (!(model.get("layer") in known)) model.set("layer", Object.keys(known)[0]);
+    if (started && !(found && found.network === model.get("network") && found.layer === model.get("layer"))) ask(true);
+  }
+
+  function draw() {
+    if (!found) {
+      line.textContent = "Choose a network and a layer: every map it makes of your picture is shown.";
+      all.caption.textContent = one.caption.textContent = "not started yet";
+      return "";
+    }
+    const [, count, height, width] = found.dims;
+    const called = layers[found.network][found.layer];
+    const [rows, columns] = layout(count);
+    const which = Math.min(model.get("map"), count) - 1;
+    const peaks = Array.from({ length: count }, (_, c) => found.data.subarray(c * height * width, (c + 1) * height * width).reduce((most, value) => Math.max(most, value), 0));
+    const value = (c, i) => 255 * Math.sqrt(found.data[c * height * width + i] / (peaks[c] || 1));
+    putPixels(all.canvas, columns * width, rows * height, (i) => {
+      const [row, column] = [Math.floor(i / (columns * width)), i % (columns * width)];
+      const c = Math.floor(row / height) * columns + Math.floor(column / width);
+      if (c >= count) return [0, 0, 0];
+      const tone = value(c, (row % height) * width + (column % width));
+      return c === which ? [tone, Math.max(tone, 60), Math.max(tone, 120)] : [tone, tone, tone];
+    });
+    all.canvas.style.aspectRatio = `${columns * width} / ${rows * height}`;
+    putPixels(one.canvas, width, height, (i) => Array(3).fill(value(which, i)));
+    const dead = peaks.filter((peak) => !peak).length;
+    all.caption.textContent = `${count} maps of ${width} × ${height}, each by its own brightest value`;
+    all.canvas.setAttribute("aria-label", `${count} feature maps of ${called}`);
+    one.caption.textContent = `map ${which + 1}, at most ${peaks[which].toFixed(2)}`;
+    one.canvas.setAttribute("aria-label", `feature map ${which + 1} of ${called}`);
+    line.textContent = `${networks[found.network].label}, after the ReLU of ${called}: one value for ${board.side / width} × ${board.side / height} pixels${dead ? `; ${dead} of ${count} maps are silent for this picture` : ""}.`;
+    return "";
+  }
+
+  board.addEventListener("change", () => started && ask(true));
+  const start = loader(ui, networks, model.get("runtime"), () => {
+    started = true;
+    ask(true);
+  });
+  return ui.begin(
+    start,
+    element("div", { className: "ux-row" }, ui.list("network"), ui.list("layer"), ui.reset),
+    ui.error,
+    element("div", { className: "ux-stage ux-mapped" }, all.node, one.node),
+    line,
+    explained(
+      ["the networks", "05_unet.html#is-it-like-fcn"],
+      ["the layers", "03_fcn.html#looking-inside"],
+      ["one map", "01_cnn_fourier.html#what-one-unit-sees"],
+    ),
+  );
+}
+
+export default { render };

@@ -1,0 +1,178 @@
+// Shared by the parts of the playground: the worker, and the button that loads networks.
+
+const HOME = new URL("./", document.currentScript.src);
+const READABLE = location.protocol !== "file:"; // whether scripts may read the site's files
+
+const BOARD_SIDE = 128;
+/** The picture that the reader draws on, shared with the part that shows maps. */
+const board = Object.assign(new EventTarget(), {
+  side: BOARD_SIDE,
+  pixels: new Float32Array(3 * BOARD_SIDE * BOARD_SIDE), // channels first, 0 to 1
+  truth: new Uint8Array(BOARD_SIDE * BOARD_SIDE), // 1: digit
+});
+
+/** Why networks cannot run here, for the reader; "" if they can. */
+function hindrance() {
+  if (!READABLE) return "Opened from disk, a page may not start the networks. Run make serve, or read the book on the web.";
+  if (typeof Worker !== "function" || typeof WebAssembly !== "object") return "This browser has no WebAssembly: the networks cannot run here.";
+  // A function that returns a vector of zeros: browsers without SIMD refuse it.
+  const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+  if (!WebAssembly.validate(new Uint8Array(simd))) return "This browser is too old for the networks: its WebAssembly has no SIMD.";
+  return "";
+}
+
+/** Asks the worker, which starts with the first question. */
+const runtime = (() => {
+  const waiting = new Map();
+  let worker = null;
+  let count = 0;
+  function ask(message, tell = () => {}) {
+    if (!worker) {
+      worker = new Worker(new URL("worker.js", HOME));
+      worker.onmessage = ({ data: { id, answer, error, file, size } }) => {
+        const { resolve, reject, tell: heard } = waiting.get(id);
+        if (file) return heard(file, size);
+        waiting.delete(id);
+        if (error) reject(new Error(error));
+        else resolve(answer);
+      };
+      worker.onerror = (event) => {
+        event.preventDefault();
+        for (const { reject } of waiting.values()) reject(new Error("the runtime is not in this copy of the book"));
+        waiting.clear();
+        worker = null;
+      };
+    }
+    return new Promise((resolve, reject) => {
+      waiting.set((count += 1), { resolve, reject, tell });
+      worker.postMessage({ id: count, ...message });
+    });
+  }
+  return {
+    load: (name, file, tell) => ask({ load: { name, file } }, tell),
+    /** Outputs {name: {data, dims}} of an input, and the milliseconds it took. */
+    run: (name, feeds, outputs) => ask({ run: { name, feeds, outputs } }),
+  };
+})();
+
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/**
+ * A button that loads networks, {name: {file, bytes}}, and the runtime of `own` bytes with them.
+ * `ready` is called once all are there. The row goes when it has done its work.
+ */
+function loader(ui, networks, own, ready) {
+  const sizes = Object.fromEntries(Object.values(networks).map(({ file, bytes }) => [file, bytes]));
+  const total = Object.values(sizes).reduce((sum, bytes) => sum + bytes, own);
+  const bar = element("progress", { max: total, value: 0, hidden: true });
+  bar.setAttribute("aria-label", "loading the networks");
+  const button = ui.button(`Start the networks (${megabytes(total)})`, begin);
+  const row = element("div", { className: "ux-row ux-loader" }, button, bar);
+  const trouble = hindrance();
+  if (trouble) {
+    button.disabled = true;
+    row.append(element("span", { className: "ux-error" }, trouble));
+  }
+  async function begin() {
+    button.disabled = true;
+    bar.hidden = false;
+    const come = {};
+    const tell = (file, size) => {
+      come[file] = size;
+      bar.value = Object.values(come).reduce((sum, bytes) => sum + bytes, 0);
+    };
+    try {
+      const found = await Promise.all(Object.entries(networks).map(([name, { file }]) => runtime.load(name, file, tell)));
+      row.remove();
+      ready(Object.fromEntries(Object.keys(networks).map((name, place) => [name, found[place]])));
+    } catch (error) {
+      button.disabled = false;
+      bar.hidden = true;
+      const memory = /memory|alloc/i.test(error.message) ? " Close other pages and try again." : "";
+      ui.complain(`The networks could not be started: ${error.message}.${memory}`);
+    }
+  }
+  return row;
+}
+
+/** Runs `work` on the newest request only: while it works, later ones replace each other. */
+function newest(work) {
+  let wanted = null;
+  let busy = false;
+  return async function ask(request) {
+    wanted = request;
+    if (busy) return;
+    busy = true;
+    try {
+      while (wanted !== null) {
+        const now = wanted;
+        wanted = null;
+        await work(now);
+      }
+    } finally {
+      busy = false;
+    }
+  };
+}
+
+/** Channels first, 0 to 1, of what a canvas or image shows at a size. */
+function pixelsOf(picture, width, height) {
+  const canvas = element("canvas", { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(picture, 0, 0, width, height);
+  const bytes = context.getImageData(0, 0, width, height).data;
+  const values = new Float32Array(3 * width * height);
+  for (let i = 0; i < width * height; i += 1)
+    for (let c = 0; c < 3; c += 1) values[c * width * height + i] = bytes[4 * i + c] / 255;
+  return values;
+}
+
+/** Put pixels on a canvas: `colour(i)` gives red, green, blue from 0 to 255 of pixel i. */
+function putPixels(canvas, width, height, colour) {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < width * height; i += 1) {
+    const [red, green, blue] = colour(i);
+    image.data.set([red, green, blue, 255], 4 * i);
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** The picture of a file that the reader opens, or drops on `place`; it stays in this page. */
+function opener(ui, place, take) {
+  const read = async (file) => {
+    if (!file) return;
+    try {
+      take(await createImageBitmap(file));
+    } catch {
+      ui.complain(`${file.name}: not a picture that this browser can read.`);
+    }
+  };
+  const file = element("input", { type: "file", accept: "image/*", hidden: true });
+  file.addEventListener("change", () => read(file.files[0]));
+  place.addEventListener("dragover", (event) => event.preventDefault());
+  place.addEventListener("drop", (event) => {
+    event.preventDefault();
+    read(event.dataTransfer.files[0]);
+  });
+  return element("span", {}, file, ui.button("Open a picture of yours …", () => file.click()));
+}
+
+/** An image of this site, once it is loaded. */
+async function imageOf(file) {
+  const image = new Image();
+  image.src = new URL(file, HOME).href;
+  await image.decode();
+  return image;
+}
+
+/** A line of links from the controls to the sections that explain them: [words, section]. */
+function explained(...links) {
+  const line = element("p", { className: "ux-line ux-why" }, "Explained: ");
+  links.forEach(([words, section], place) => {
+    if (place) line.append(" · ");
+    line.append(element("a", { href: new URL(`../../chapters/${section}`, HOME).href, textContent: words }));
+  });
+  return line;
+}
