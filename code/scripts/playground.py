@@ -2,8 +2,8 @@
 
     python code/scripts/playground.py [--only NAME ...] [--steps N]
 
-About an hour and a half on one CPU core. Networks that the file holds already are not trained again.
-The digits are MNIST's, over photographs; paintings are those of the gallery, from the data folder.
+About an hour and a half on one CPU core. Networks that the file holds already are not trained
+again. The digits are MNIST's, over photographs; paintings are the gallery's, from the data folder.
 """
 
 from __future__ import annotations
