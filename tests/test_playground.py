@@ -195,6 +195,23 @@ def test_the_page_says_how_the_networks_were_made():
             assert f"{run['energies']['test']['style']:.3f}" in worth
 
 
+def test_unet_traces_finest_and_fcn_8s_confuses_less():
+    """As the page says."""
+    fcn, unet = RUNS["fcn8s"]["scores"], RUNS["unet"]["scores"]
+    assert fcn["mean_iou"] > unet["mean_iou"]
+    assert fcn["mean_accuracy"] > unet["mean_accuracy"]
+    with Image.open(FOLDER / "scenes.jpg") as sheet, Image.open(FOLDER / "masks.png") as masks:
+        pixels, truth = np.asarray(sheet, np.float32) / 255, np.asarray(masks) > 0
+    found = {"fcn8s": [], "unet": []}
+    for name, errors in found.items():
+        network = Network(FOLDER / f"{name}.onnx")
+        for left in range(0, truth.shape[1], SIDE):
+            scene = pixels[:, left : left + SIDE].transpose(2, 0, 1)[None]
+            (logits,) = network.run(np.ascontiguousarray(scene), ["logits"])
+            errors.append(rim_error(logits[0].argmax(0) > 0, truth[:, left : left + SIDE]))
+    assert max(found["unet"]) < min(found["fcn8s"])
+
+
 def test_nothing_is_loaded_until_it_is_asked_for(page, served):
     heavy = [url for url in page.asked if url.endswith((".onnx", ".wasm", "worker.js"))]
     assert heavy == []
