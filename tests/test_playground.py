@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from axe_playwright_python.sync_playwright import Axe
 from conftest import SITE, Quiet
 from PIL import Image
 from playwright.sync_api import expect
@@ -187,12 +188,26 @@ def test_the_page_says_how_the_networks_were_made():
     (table,) = soup(PAGE).select("table")
     shown = [[cell.get_text() for cell in row.select("td")] for row in table.select("tbody tr")]
     assert len(shown) == len(RUNS) >= 7
-    for run, (_, _, _, size, worth) in zip(RUNS.values(), shown, strict=True):
+    for run, (_, worth, _, _, size) in zip(RUNS.values(), shown, strict=True):
         assert float(size.split()[0]) == pytest.approx(run["bytes"] / 1e6, abs=0.051)
         if run["kind"] == "segmenter":
             assert f"{run['scores']['mean_iou']:.2f}" in worth
         elif run["kind"] == "painter":
             assert f"{run['energies']['test']['style']:.3f}" in worth
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_row_under_the_pointer_is_still_read(visit, served, scheme):
+    page = visit(served + PAGE, scheme=scheme)
+    row = page.locator("table tbody tr").filter(has=page.locator("a"))
+    colour = "row => getComputedStyle(row).backgroundColor"
+    before = row.evaluate(colour)
+    row.hover()
+    page.wait_for_function(
+        f"before => ({colour})(document.querySelector('tr:hover')) !== before", arg=before
+    )
+    results = Axe().run(page, context="table")
+    assert results.violations_count == 0, results.generate_report()
 
 
 def test_unet_traces_finest_and_fcn_8s_confuses_less():

@@ -68,7 +68,7 @@ def place_parts(app: Sphinx, docname: str, source: list[str]) -> None:
 def _made() -> str:
     """How each network was trained and what it is worth, as its stored result says."""
     rows = [
-        "| network | trained on | minutes | file | on what it has not seen |",
+        "| network | on unseen data | trained on | minutes | file |",
         "|---|---|---|---|---|",
     ]
     for run in results.load("playground")["runs"]:
@@ -87,8 +87,8 @@ def _made() -> str:
                 "",
                 "[chapter 6](../chapters/06_dcgan.ipynb)",
             )
-        size = f"{run['bytes'] / 1e6:.1f} MB"
-        rows.append(f"| {LABELS[run['name']]} | {trained} | {minutes} | {size} | {worth} |")
+        size = f"{run['bytes'] / 1e6:.1f}&nbsp;MB"
+        rows.append(f"| {LABELS[run['name']]} | {worth} | {trained} | {minutes} | {size} |")
     return "\n".join(rows)
 
 
