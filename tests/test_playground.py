@@ -327,6 +327,29 @@ def test_maps_are_those_of_the_network(page):
     assert shown.startswith(f"{maps.shape[1]} maps of {maps.shape[3]} × {maps.shape[2]}")
 
 
+def test_the_map_under_the_pointer_is_shown(page):
+    part = start(page, "maps")
+    canvas, caption = part.locator("canvas").first, part.locator("figcaption").nth(1)
+    for layer in RUNS["fcn32s"]["layers"][1:5]:  # the first is shown at first
+        found = told(
+            page, "maps", "mapped", lambda layer=layer: choose(part, "layer", layer),
+            wanted=f"window.told.layer === '{layer}'",
+        )  # fmt: skip
+        _, count, tall, wide = found["dims"]
+        width, height = canvas.evaluate("canvas => [canvas.width, canvas.height]")
+        rows, columns = height // tall, width // wide
+        assert rows * columns == count
+        assert rows != columns
+        box = canvas.bounding_box()
+        for which in (0, columns - 1, count // 2 + 1, count - 1):
+            row, column = divmod(which, columns)
+            page.mouse.move(
+                box["x"] + (column + 0.5) * box["width"] / columns,
+                box["y"] + (row + 0.5) * box["height"] / rows,
+            )
+            expect(caption).to_contain_text(f"map {which + 1}, at most")
+
+
 def test_the_generator_draws_what_pytorch_draws(page):
     part = start(page, "latents")
     slider = part.get_by_label("direction 1", exact=True)

@@ -455,12 +455,12 @@ function paint(canvas, rows, columns, colour, frames, label = null) {
   }
 }
 
-/** The cell of a map of the given size under a pointer, or null. */
+/** The cell under a pointer in a map of square cells, as large as the canvas has room for; or null. */
 function cellAt(canvas, event, rows, columns) {
   const box = canvas.getBoundingClientRect();
-  const cells = Math.max(rows, columns);
-  const row = Math.floor(((event.clientY - box.top) / box.height) * cells);
-  const column = Math.floor(((event.clientX - box.left) / box.width) * cells);
+  const cell = Math.min(canvas.width / columns, canvas.height / rows);
+  const row = Math.floor(((event.clientY - box.top) / box.height) * (canvas.height / cell));
+  const column = Math.floor(((event.clientX - box.left) / box.width) * (canvas.width / cell));
   return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
 }
 
