@@ -97,6 +97,13 @@ def visit(chromium):
         context.close()
 
 
+def imported(page, text: str):
+    """The module of a text, as the page has imported it."""
+    return page.evaluate_handle(
+        "text => import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))", text
+    )
+
+
 def settle(page) -> None:
     """Wait until all is laid out, and fonts and every picture, lazy ones too, have been fetched."""
     page.wait_for_function(

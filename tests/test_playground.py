@@ -14,7 +14,7 @@ import onnx
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from conftest import SITE, Quiet
+from conftest import SITE, Quiet, imported
 from PIL import Image
 from playwright.sync_api import expect
 from scipy.ndimage import maximum_filter, minimum_filter
@@ -73,11 +73,9 @@ def in_torch(name: str) -> torch.nn.Module:
 
 def module(page, name: str):
     text = (SOURCE / f"{name}.js").read_text(encoding="utf-8")
-    text = text.split("// ---- the page")[0]  # the rest needs what the bundle shares
-    text = text.replace("const SIDE = board.side;", "")
-    return page.evaluate_handle(
-        "text => import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))", text
-    )
+    return imported(
+        page, text.split("// ---- the page")[0]
+    )  # the rest needs what the bundle shares
 
 
 def start(page, name: str):
@@ -467,6 +465,20 @@ def test_what_is_missing_is_said(visit, served, runtime):
     part = page.locator("#latents")
     part.get_by_role("button", name="Start the networks").click()
     expect(part.get_by_role("alert")).to_contain_text("bad_alloc. Close other pages and try again.")
+
+
+def test_a_network_that_fails_is_not_silent(visit, served, runtime):
+    page = visit("about:blank")
+    fails = """onmessage = ({ data: { id, load } }) =>
+                 postMessage(load ? { id, answer: {} } : { id, error: "no room" });"""
+    page.route(
+        "**/worker.js", lambda route: route.fulfill(body=fails, content_type="text/javascript")
+    )
+    page.goto(served + PAGE)
+    for name in ("segment", "maps", "latents", "painter"):
+        part = start(page, name)
+        expect(part.get_by_role("alert")).to_have_text("The network could not be run: no room.")
+    assert page.complaints == []
 
 
 def test_controls_lead_to_what_explains_them(page):

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import traitlets
+from conftest import imported
 
 from upconv import ops
 from upconv.widgets import (
@@ -29,10 +30,7 @@ from upconv.widgets.shape import boxes, some_networks
 
 def module(page, name: str):
     """Load an explorer's module into an empty page, as a notebook does: from memory."""
-    return page.evaluate_handle(
-        "text => import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))",
-        source(name),
-    )
+    return imported(page, source(name))
 
 
 @pytest.fixture
@@ -536,9 +534,7 @@ def test_state_can_be_stored_and_every_setting_changed_on_the_page(page, name):
     state = explorer.state()
     assert json.loads(json.dumps(state)) == state
     text = source(name).replace("export const STATE", "globalThis.STATE") + "\nexport const x = 1;"
-    page.evaluate(
-        "t => import(URL.createObjectURL(new Blob([t], { type: 'text/javascript' })))", text
-    )
+    imported(page, text)
     # What goes into an address comes out again, and what the page may set Python takes.
     result = page.evaluate(
         """state => Object.fromEntries(Object.entries(STATE).map(([name, kind]) => [name, {

@@ -41,7 +41,7 @@ def place_explorers(app: Sphinx, docname: str, source: list[str]) -> None:
 
     def place(match: re.Match) -> str:
         name, settings = match["name"], json.loads(match["settings"] or "{}")
-        return _mount_point(name, EXPLORERS[name](**settings).state())
+        return mount_point(name, EXPLORERS[name](**settings).state())
 
     source[0] = _EXPLORER_MARK.sub(place, source[0])
 
@@ -61,7 +61,7 @@ def mount_explorers(app, pagename, templatename, context, doctree) -> None:
             logger.warning("a widget that the page cannot show without a kernel", location=pagename)
             return match[0]
         explorer = explorers.pop(0) if len(explorers) > 1 else explorers[0]
-        return _mount_point(explorer["name"], explorer["state"])
+        return mount_point(explorer["name"], explorer["state"])
 
     view = r'<script type="application/vnd\.jupyter\.widget-view\+json">(?P<view>.*?)</script>'
     body = re.sub(view, mount, context["body"], flags=re.DOTALL)
@@ -105,10 +105,13 @@ def _as_file(app: Sphinx, pathto, match: re.Match, as_script: bool) -> str:
     return f'"{pathto(name, resource=True)}"'
 
 
-def _mount_point(name: str, state: dict[str, object]) -> str:
+def mount_point(
+    name: str, state: dict[str, object], kind: str = "explorer", attributes: str = ""
+) -> str:
+    """Where something comes to life, and what it starts with."""
     text = json.dumps(state).replace("</", "<\\/")
     return (
-        f'<div class="upconv-explorer" data-explorer="{name}">'
+        f'<div class="upconv-{kind}" data-explorer="{name}"{attributes}>'
         f'<script type="application/json">{text}</script></div>'
     )
 

@@ -6,14 +6,13 @@ page, and networks only when the reader asks for them.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 from PIL import Image
 from sphinx.application import Sphinx
-from upconv_explorers import joined
+from upconv_explorers import joined, mount_point
 
 from upconv import results
 from upconv.data import palette, photo
@@ -32,7 +31,6 @@ RUNTIME_FILES = (
 )
 PHOTOGRAPHS = ("temple", "rocket", "cat", "coffee", "astronaut")  # the first two: never seen
 LONG = 256  # pixels
-GRAIN = 10  # hundredths: the noise that painters have learned to paint over
 LABELS = {
     "fcn32s": "FCN-32s",
     "fcn16s": "FCN-16s",
@@ -49,29 +47,28 @@ _TABLE = "<!-- how the networks were made -->"
 
 def place_parts(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put a part of the playground in place of each mark."""
+    if not _MARK.search(source[0]):
+        return
+    stored = results.load("playground")
+    states = _states(app, stored)
 
     def place(match: re.Match) -> str:
-        if app.builder.name != "html":  # on paper and on e-readers: the way to it
-            link = f"[in the playground]({app.config.html_baseurl}{docname}.html#{match['name']})"
-            return f"On the website there is something to play with here: {link}."
-        state = json.dumps(_states(app)[match["name"]]).replace("</", "<\\/")
         name = match["name"]
-        return (
-            f'<div class="upconv-playground" id="{name}" data-explorer="{name}">'
-            f'<script type="application/json">{state}</script></div>'
-        )
+        if app.builder.name != "html":  # on paper and on e-readers: the way to it
+            link = f"[in the playground]({app.config.html_baseurl}{docname}.html#{name})"
+            return f"On the website there is something to play with here: {link}."
+        return mount_point(name, states[name], "playground", f' id="{name}"')
 
-    if _MARK.search(source[0]):
-        source[0] = _MARK.sub(place, source[0]).replace(_TABLE, _made())
+    source[0] = _MARK.sub(place, source[0]).replace(_TABLE, _made(stored["runs"]))
 
 
-def _made() -> str:
+def _made(runs: list[dict]) -> str:
     """How each network was trained and what it is worth, as its stored result says."""
     rows = [
         "| network | on unseen data | trained on | minutes | file |",
         "|---|---|---|---|---|",
     ]
-    for run in results.load("playground")["runs"]:
+    for run in runs:
         settings, minutes = run.get("settings", {}), f"{run.get('seconds', 0) / 60:.0f}"
         if run["kind"] == "segmenter":
             trained = f"{settings['steps']:,} steps of {settings['batch']} scenes"
@@ -112,9 +109,9 @@ def _called(layers: list[str]) -> dict[str, str]:
     return called
 
 
-def _states(app: Sphinx) -> dict[str, dict[str, object]]:
+def _states(app: Sphinx, stored: dict) -> dict[str, dict[str, object]]:
     """What each part starts with."""
-    runs = {run["name"]: run for run in results.load("playground")["runs"]}
+    runs = {run["name"]: run for run in stored["runs"]}
 
     def networks(kind: str) -> dict[str, dict[str, object]]:
         return {
@@ -127,7 +124,7 @@ def _states(app: Sphinx) -> dict[str, dict[str, object]]:
     own = runtime.stat().st_size if runtime.exists() else 0
     segmenters = networks("segmenter")
     layers = {name: _called(runs[name]["layers"]) for name in segmenters}
-    generators = networks("generator")
+    generators, painters = networks("generator"), networks("painter")
     for name, network in generators.items():
         network["side"] = runs[name]["size"]
     (directions,) = (runs[name]["directions"] for name in generators)
@@ -150,9 +147,9 @@ def _states(app: Sphinx) -> dict[str, dict[str, object]]:
             "network": first, "layer": next(iter(layers[first])), "map": 1,
         },
         "painter": {
-            "networks": networks("painter"), "runtime": own, "photographs": list(PHOTOGRAPHS),
-            "picture": PHOTOGRAPHS[0], "style": next(iter(networks("painter"))), "own": False,
-            "grain": GRAIN, "noise": 1,
+            "networks": painters, "runtime": own, "photographs": list(PHOTOGRAPHS),
+            "picture": PHOTOGRAPHS[0], "style": next(iter(painters)), "own": False,
+            "grain": round(100 * stored["settings"]["painters"]["noise"]), "noise": 1,
         },
     }  # fmt: skip
 
@@ -172,9 +169,7 @@ def write_playground(app: Sphinx, error: Exception | None) -> None:
     wanted = [SOURCE / "worker.js", *sorted(NETWORKS.glob("[!.]*"))]
     wanted += [runtime / name for name in RUNTIME_FILES if (runtime / name).exists()]
     for path in wanted:
-        there = home / path.name
-        if not there.exists() or there.stat().st_mtime < path.stat().st_mtime:
-            shutil.copy2(path, there)
+        shutil.copy2(path, home)
     for name in PHOTOGRAPHS:
         if not (home / f"{name}.jpg").exists():
             picture = Image.fromarray((255 * photo(name, LONG, gray=False)).astype("uint8"))

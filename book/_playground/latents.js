@@ -28,10 +28,10 @@ const GRID = 8;
 const SEEDS = 9999;
 const sliders = Array.from({ length: COUNT }, (_, i) => `d${i + 1}`);
 
-const tenths = (label) => ({ ...whole(label, -30, 30), text: null });
+const tenths = (label, name) => ({ ...whole(label, -30, 30), text: (model) => (model.get(name) / 10).toFixed(1).replace("-", "−") });
 const STATE = {
   seed: whole("noise number", 0, SEEDS),
-  ...Object.fromEntries(sliders.map((name, i) => [name, { ...tenths(`direction ${i + 1}`), text: (model) => (model.get(name) / 10).toFixed(1).replace("-", "−") }])),
+  ...Object.fromEntries(sliders.map((name, i) => [name, tenths(`direction ${i + 1}`, name)])),
   walk: { ...whole("from A to B", 0, 100), text: (model) => `${model.get("walk")} %` },
 };
 
@@ -61,7 +61,7 @@ function render({ model, el }) {
   }
   const tone = (value) => Math.max(0, Math.min(255, Math.round((value + 1) * 127.5)));
 
-  const ask = newest(async () => {
+  const ask = newest(ui, async () => {
     const noise = wanted();
     drawn = { noise, ...(await images([noise])) };
     ui.redraw();
@@ -111,7 +111,7 @@ function render({ model, el }) {
     const now = sliders.map((slider) => model.get(slider)).concat(model.get("seed")).join();
     walking = now === before && ends.every(Boolean);
     before = now;
-    if (started) ask(true);
+    if (started) ask();
   }
 
   function put({ canvas }, values, place = 0) {
@@ -119,8 +119,7 @@ function render({ model, el }) {
   }
 
   function draw() {
-    const can = [keep[0], keep[1], gridOf, random];
-    for (const button of can) button.disabled = !started;
+    for (const button of [...keep, gridOf, random]) button.disabled = !started;
     play.disabled = !ends.every(Boolean);
     one.caption.textContent = drawn ? `drawn in ${drawn.milliseconds.toFixed(1)} ms` : "not started yet";
     one.canvas.setAttribute("aria-label", drawn ? `a digit drawn at ${sliders.map((slider) => STATE[slider].text(model)).join(", ")}` : "nothing drawn yet");
@@ -135,9 +134,8 @@ function render({ model, el }) {
       all.caption.textContent = `64 at once, in ${Math.round(many.milliseconds)} ms: choose one`;
       all.canvas.setAttribute("aria-label", "64 digits of 64 random noises: a click takes one");
       putPixels(all.canvas, GRID * side, GRID * side, (i) => {
-        const [row, column] = [Math.floor(i / (GRID * side)), i % (GRID * side)];
-        const which = Math.floor(row / side) * GRID + Math.floor(column / side);
-        return Array(3).fill(tone(many.values[which * side * side + (row % side) * side + (column % side)]));
+        const [which, pixel] = inTiles(i, GRID, side, side);
+        return Array(3).fill(tone(many.values[which * side * side + pixel]));
       });
     }
     line.textContent = !started
@@ -150,7 +148,7 @@ function render({ model, el }) {
 
   const start = loader(ui, networks, model.get("runtime"), () => {
     started = true;
-    ask(true);
+    ask();
   });
   return ui.begin(
     start,

@@ -13,9 +13,9 @@ export function layout(count) {
 // ---- the page ------------------------------------------------------------------------------------
 
 const STATE = {
-  network: choice("network", (model) => Object.fromEntries(Object.entries(model.get("networks")).map(([name, { label }]) => [name, label]))),
+  network: networkChoice("network"),
   layer: choice("layer", (model) => model.get("layers")[model.get("network")]),
-  map: { ...whole("map", 1, 1024), text: (model) => String(model.get("map")) },
+  map: whole("map", 1, 1024),
 };
 
 function render({ model, el }) {
@@ -25,7 +25,7 @@ function render({ model, el }) {
   const [all, one] = [ui.view("ux-maps"), ui.view()];
   const line = ui.line("ux-long", true);
 
-  const ask = newest(async () => {
+  const ask = newest(ui, async () => {
     const [network, layer] = [model.get("network"), model.get("layer")];
     const pixels = board.pixels.slice();
     const feeds = { image: { data: pixels, dims: [1, 3, board.side, board.side] } };
@@ -37,13 +37,13 @@ function render({ model, el }) {
 
   hover(all.canvas, () => (found ? layout(found.dims[1]) : [0, 0]), ({ row, column }) => {
     const which = row * layout(found.dims[1])[1] + column + 1;
-    if (which <= found.dims[1] && which !== model.get("map")) ui.change({ map: which });
+    if (which !== model.get("map")) ui.change({ map: which });
   });
 
   function update() {
     const known = layers[model.get("network")];
     if (!(model.get("layer") in known)) model.set("layer", Object.keys(known)[0]);
-    if (started && !(found && found.network === model.get("network") && found.layer === model.get("layer"))) ask(true);
+    if (started && !(found && found.network === model.get("network") && found.layer === model.get("layer"))) ask();
   }
 
   function draw() {
@@ -59,10 +59,8 @@ function render({ model, el }) {
     const peaks = Array.from({ length: count }, (_, c) => found.data.subarray(c * height * width, (c + 1) * height * width).reduce((most, value) => Math.max(most, value), 0));
     const value = (c, i) => 255 * Math.sqrt(found.data[c * height * width + i] / (peaks[c] || 1));
     putPixels(all.canvas, columns * width, rows * height, (i) => {
-      const [row, column] = [Math.floor(i / (columns * width)), i % (columns * width)];
-      const c = Math.floor(row / height) * columns + Math.floor(column / width);
-      if (c >= count) return [0, 0, 0];
-      const tone = value(c, (row % height) * width + (column % width));
+      const [c, pixel] = inTiles(i, columns, width, height);
+      const tone = value(c, pixel);
       return c === which ? [tone, Math.max(tone, 60), Math.max(tone, 120)] : [tone, tone, tone];
     });
     all.canvas.style.aspectRatio = `${columns * width} / ${rows * height}`;
@@ -76,10 +74,10 @@ function render({ model, el }) {
     return "";
   }
 
-  board.addEventListener("change", () => started && ask(true));
+  board.addEventListener("change", () => started && ask());
   const start = loader(ui, networks, model.get("runtime"), () => {
     started = true;
-    ask(true);
+    ask();
   });
   return ui.begin(
     start,

@@ -20,32 +20,27 @@ const STATE = {
   })),
   grain: { ...whole("noise laid over it", 0, 30), text: (model) => (model.get("grain") / 100).toFixed(2) },
   noise: whole("noise number", 0, 9999),
-  style: choice("style", (model) => Object.fromEntries(Object.entries(model.get("networks")).map(([name, { label }]) => [name, label]))),
+  style: networkChoice("style"),
 };
 
 function render({ model, el }) {
   const ui = frame({ model, el, title: "Paint a picture", state: STATE, update, draw });
   const networks = model.get("networks");
   const pictures = new Map(); // name → {width, height, pixels}
-  let [started, painted, wished] = [false, null, ""];
+  let [started, painted] = [false, null];
   const [before, after] = [ui.view("ux-fit"), ui.view("ux-fit")];
   const line = ui.line("", true);
 
-  const ask = newest(async () => {
+  const ask = newest(ui, async () => {
     const [name, style] = [model.get("picture"), model.get("style")];
     const seen = pictures.get(name);
     if (!seen) return;
     line.textContent = `Painting in the style of ${networks[style].label} …`;
     const [grain, noise] = [model.get("grain"), model.get("noise")];
     const pixels = grainy(seen.pixels, grain / 100, noise);
-    const feeds = { image: { data: pixels.slice(), dims: [1, 3, seen.height, seen.width] } };
-    try {
-      const { results, milliseconds } = await runtime.run(style, feeds);
-      painted = { ...seen, name, style, grain, noise, milliseconds, pixels, values: results.painting.data };
-    } catch (error) {
-      ui.complain(`The picture could not be painted: ${error.message}.`);
-      return;
-    }
+    const feeds = { image: { data: pixels, dims: [1, 3, seen.height, seen.width] } };
+    const { results, milliseconds } = await runtime.run(style, feeds);
+    painted = { ...seen, name, style, grain, noise, milliseconds, pixels, values: results.painting.data };
     ui.redraw();
     el.dispatchEvent(new CustomEvent("painted", { detail: painted }));
   });
@@ -58,7 +53,6 @@ function render({ model, el }) {
 
   async function update() {
     const name = model.get("picture");
-    wished = name;
     if (!READABLE) return;
     if (!pictures.has(name)) {
       try {
@@ -66,15 +60,15 @@ function render({ model, el }) {
       } catch {
         return ui.complain(`The photograph ${name} could not be loaded.`);
       }
-      if (wished !== name || !el.isConnected) return;
+      if (model.get("picture") !== name || !el.isConnected) return;
       ui.redraw();
     }
-    if (started && !(painted && asked())) ask(true);
+    if (started && !(painted && asked())) ask();
   }
 
   const asked = () => ["style", "grain", "noise"].every((key) => painted[key] === model.get(key)) && painted.name === model.get("picture");
   const put = ({ canvas }, { width, height }, values) => {
-    putPixels(canvas, width, height, (i) => [0, 1, 2].map((c) => 255 * values[c * width * height + i]));
+    putImage(canvas, width, height, values);
     canvas.style.aspectRatio = `${width} / ${height}`;
   };
 
@@ -102,7 +96,7 @@ function render({ model, el }) {
   });
   const start = loader(ui, networks, model.get("runtime"), () => {
     started = true;
-    ask(true);
+    ask();
   });
   return ui.begin(
     element("div", { className: "ux-row" }, ui.list("picture"), ui.list("style"), ui.slider("grain"), again, open, ui.reset),

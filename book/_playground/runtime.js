@@ -82,9 +82,9 @@ function loader(ui, networks, own, ready) {
       bar.value = Object.values(come).reduce((sum, bytes) => sum + bytes, 0);
     };
     try {
-      const found = await Promise.all(Object.entries(networks).map(([name, { file }]) => runtime.load(name, file, tell)));
+      await Promise.all(Object.entries(networks).map(([name, { file }]) => runtime.load(name, file, tell)));
       row.remove();
-      ready(Object.fromEntries(Object.keys(networks).map((name, place) => [name, found[place]])));
+      ready();
     } catch (error) {
       button.disabled = false;
       bar.hidden = true;
@@ -95,36 +95,46 @@ function loader(ui, networks, own, ready) {
   return row;
 }
 
-/** Runs `work` on the newest request only: while it works, later ones replace each other. */
-function newest(work) {
-  let wanted = null;
+/** Runs `work` when asked; however often it is asked meanwhile, once more afterwards. */
+function newest(ui, work) {
+  let wanted = false;
   let busy = false;
-  return async function ask(request) {
-    wanted = request;
+  return async function ask() {
+    wanted = true;
     if (busy) return;
     busy = true;
-    try {
-      while (wanted !== null) {
-        const now = wanted;
-        wanted = null;
-        await work(now);
+    while (wanted) {
+      wanted = false;
+      try {
+        await work();
+      } catch (error) {
+        ui.complain(`The network could not be run: ${error.message}.`);
       }
-    } finally {
-      busy = false;
     }
+    busy = false;
   };
 }
 
-/** Channels first, 0 to 1, of what a canvas or image shows at a size. */
-function pixelsOf(picture, width, height) {
+/** A setting that chooses among the networks of a part. */
+const networkChoice = (label) =>
+  choice(label, (model) => Object.fromEntries(Object.entries(model.get("networks")).map(([name, network]) => [name, network.label])));
+
+/** Channels first, 0 to 1, of a picture at a size; `part`: left, top, width and height of what is wanted of it. */
+function pixelsOf(picture, width, height, part = []) {
   const canvas = element("canvas", { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(picture, 0, 0, width, height);
+  context.drawImage(picture, ...part, 0, 0, width, height);
   const bytes = context.getImageData(0, 0, width, height).data;
   const values = new Float32Array(3 * width * height);
   for (let i = 0; i < width * height; i += 1)
     for (let c = 0; c < 3; c += 1) values[c * width * height + i] = bytes[4 * i + c] / 255;
   return values;
+}
+
+/** Where pixel i of tiles of width × height, so many in a row, is: [which tile, which of its pixels]. */
+function inTiles(i, columns, width, height) {
+  const [row, column] = [Math.floor(i / (columns * width)), i % (columns * width)];
+  return [Math.floor(row / height) * columns + Math.floor(column / width), (row % height) * width + (column % width)];
 }
 
 /** Put pixels on a canvas: `colour(i)` gives red, green, blue from 0 to 255 of pixel i. */
@@ -137,6 +147,11 @@ function putPixels(canvas, width, height, colour) {
     image.data.set([red, green, blue, 255], 4 * i);
   }
   context.putImageData(image, 0, 0);
+}
+
+/** Put an image on a canvas, channels first, 0 to 1. */
+function putImage(canvas, width, height, values) {
+  putPixels(canvas, width, height, (i) => [0, 1, 2].map((c) => 255 * values[c * width * height + i]));
 }
 
 /** The picture of a file that the reader opens, or drops on `place`; it stays in this page. */

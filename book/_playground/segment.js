@@ -2,8 +2,6 @@
 
 // ---- arithmetic (tested against NumPy) -----------------------------------------------------------
 
-const SIDE = board.side;
-
 /** Class of the largest logit at each pixel, from (classes, pixels). */
 export function largest(logits, classes) {
   const pixels = logits.length / classes;
@@ -52,8 +50,12 @@ export function stroke(from, to, radius, side, put) {
 
 // ---- the page ------------------------------------------------------------------------------------
 
+const SIDE = board.side;
 const GROUNDS = { blackboard: [0.13, 0.17, 0.16], paper: [0.93, 0.91, 0.86] };
 const OWN = "own";
+
+/** Mean of the channels of a pixel of the board. */
+const lightness = (values, pixel) => (values[pixel] + values[SIDE * SIDE + pixel] + values[2 * SIDE * SIDE + pixel]) / 3;
 
 const STATE = {
   scene: choice("picture", (model) => ({
@@ -93,10 +95,10 @@ function render({ model, el }) {
     legend.append(key);
   });
 
-  const ask = newest(async () => {
+  const ask = newest(ui, async () => {
     const [pixels, truth, scene] = [board.pixels.slice(), board.truth.slice(), model.get("scene")];
+    const feeds = { image: { data: pixels, dims: [1, 3, SIDE, SIDE] } };
     for (const name of names) {
-      const feeds = { image: { data: pixels.slice(), dims: [1, 3, SIDE, SIDE] } };
       const { results, milliseconds } = await runtime.run(name, feeds, ["logits"]);
       const mask = largest(results.logits.data, colours.length);
       found[name] = { mask, milliseconds, error: boundaryError(mask, truth, SIDE), logits: results.logits.data };
@@ -106,15 +108,14 @@ function render({ model, el }) {
   });
 
   function changed() {
-    if (started) ask(true);
+    if (started) ask();
     board.dispatchEvent(new Event("change"));
     ui.redraw();
   }
 
   /** Ink that stands out from what is beneath. */
   function ink(pixel) {
-    const light = (ground[pixel] + ground[SIDE * SIDE + pixel] + ground[2 * SIDE * SIDE + pixel]) / 3;
-    return light < 0.5 ? [0.96, 0.94, 0.86] : [0.1, 0.13, 0.3];
+    return lightness(ground, pixel) < 0.5 ? [0.96, 0.94, 0.86] : [0.1, 0.13, 0.3];
   }
 
   function touch(cell, first) {
@@ -138,16 +139,10 @@ function render({ model, el }) {
     known.fill(0);
     if (GROUNDS[scene]) for (let c = 0; c < 3; c += 1) ground.fill(GROUNDS[scene][c], c * SIDE * SIDE, (c + 1) * SIDE * SIDE);
     else if (scene === OWN) {
-      const canvas = element("canvas", { width: SIDE, height: SIDE });
       const side = Math.min(own.width, own.height);
-      canvas.getContext("2d").drawImage(own, (own.width - side) / 2, (own.height - side) / 2, side, side, 0, 0, SIDE, SIDE);
-      ground.set(pixelsOf(canvas, SIDE, SIDE));
+      ground.set(pixelsOf(own, SIDE, SIDE, [(own.width - side) / 2, (own.height - side) / 2, side, side]));
     } else if (sheets) {
-      const [picture, mask] = sheets.map((sheet) => {
-        const canvas = element("canvas", { width: SIDE, height: SIDE });
-        canvas.getContext("2d").drawImage(sheet, -(Number(scene) - 1) * SIDE, 0);
-        return pixelsOf(canvas, SIDE, SIDE);
-      });
+      const [picture, mask] = sheets.map((sheet) => pixelsOf(sheet, SIDE, SIDE, [(Number(scene) - 1) * SIDE, 0, SIDE, SIDE]));
       ground.set(picture);
       for (let i = 0; i < SIDE * SIDE; i += 1) known[i] = mask[i] > 0 ? 1 : 0;
     }
@@ -164,8 +159,7 @@ function render({ model, el }) {
 
   function draw() {
     const { pixels } = board;
-    const byte = (c, i) => 255 * pixels[c * SIDE * SIDE + i];
-    putPixels(input.canvas, SIDE, SIDE, (i) => [byte(0, i), byte(1, i), byte(2, i)]);
+    putImage(input.canvas, SIDE, SIDE, pixels);
     hand.offer();
     if (hand.focused()) {
       const pen = input.canvas.getContext("2d");
@@ -179,16 +173,13 @@ function render({ model, el }) {
       const { node, canvas, caption } = views[name];
       const { label } = networks[name];
       if (!found[name]) {
-        putPixels(canvas, SIDE, SIDE, (i) => { const grey = 60 + 0.3 * (byte(0, i) + byte(1, i) + byte(2, i)) / 3; return [grey, grey, grey]; });
+        putPixels(canvas, SIDE, SIDE, (i) => Array(3).fill(60 + 76.5 * lightness(pixels, i)));
         caption.textContent = label;
         canvas.setAttribute("aria-label", `${label}: not started yet`);
         continue;
       }
       const { mask, error, milliseconds } = found[name];
-      putPixels(canvas, SIDE, SIDE, (i) => {
-        const grey = 0.45 * (byte(0, i) + byte(1, i) + byte(2, i)) / 3;
-        return mask[i] ? colours[mask[i]] : [grey, grey, grey];
-      });
+      putPixels(canvas, SIDE, SIDE, (i) => (mask[i] ? colours[mask[i]] : Array(3).fill(114.75 * lightness(pixels, i))));
       const seen = [...new Set(mask)].filter((c) => c).map((c) => c - 1);
       caption.textContent = `${label} · ${error === null || !drawn ? "" : `${Math.round(100 * error)} % of the rim wrong · `}${Math.round(milliseconds)} ms`;
       node.dataset.error = error ?? "";
@@ -205,7 +196,7 @@ function render({ model, el }) {
 
   const start = loader(ui, networks, model.get("runtime"), () => {
     started = true;
-    ask(true);
+    ask();
   });
   if (READABLE)
     Promise.all(["scenes.jpg", "masks.png"].map(imageOf)).then((images) => {

@@ -44,8 +44,8 @@ async function load({ name, file }, tell) {
       started = null;
     });
   }
-  const session = await sessions.get(name);
-  return { outputs: [...session.outputNames] };
+  await sessions.get(name);
+  return {};
 }
 
 async function run({ name, feeds, outputs }) {

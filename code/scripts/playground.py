@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from upconv import data, onnx, results, zoo
 from upconv.data.download import DataUnavailable, find
@@ -54,6 +54,7 @@ SETTINGS = Settings(
 STYLES = ("starry_night", "wave", "composition_vii")
 PAINTER = {"width": 16, "blocks": 5}
 PAINTING = TransformSettings(steps=4000)
+LANCZOS = Image.Resampling.LANCZOS
 
 
 def scenes(split: str, each: int) -> data.SegmentationSet:
@@ -118,7 +119,8 @@ def painter(name: str, steps: int | None) -> dict[str, Any]:
     for split in ("train", "test"):
         each = []
         for photograph in data.photographs(split):
-            shown = _small(photograph, 256)
+            shown = ImageOps.contain(Image.fromarray(photograph), (256, 256), LANCZOS)
+            shown = np.asarray(shown)
             painted, other = (transform(n, shown, precision="fp32") for n in (network, read))
             apart.append(np.abs(painted.astype(int) - other).mean() / 255)
             each.append(_energies(features, wanted, settings, shown, painted))
@@ -160,13 +162,6 @@ def write_scenes() -> None:
         sheet = Image.fromarray(np.hstack(list(stack.astype(np.uint8))))
         options = {"optimize": True} | ({"quality": 90} if name.endswith("jpg") else {})
         write_atomically(FOLDER / name, lambda path, s=sheet, o=options: s.save(path, **o))
-
-
-def _small(image: np.ndarray, side: int) -> np.ndarray:
-    height, width = image.shape[:2]
-    factor = side / max(height, width)
-    size = (round(width * factor), round(height * factor))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 
 
 WORK = {

@@ -96,9 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
     _add_data(train, list(dict.fromkeys((*SETS, *DRAWN, *PAINTED))))
     train.add_argument("--style", type=Path, help="of transform: the painting to learn from")
-    train.add_argument(
-        "--weight", type=float, default=15.0, help="of the style; the content's is 1 [15]"
-    )
+    train.add_argument("--weight", type=float, help="of the style; the content's is 1 [15]")
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
     train.add_argument(
         "--scale", choices=list(SCALES), default="cpu",
@@ -480,14 +478,11 @@ def _train_painter(options: argparse.Namespace) -> None:
 
     from upconv.training import TransformSettings, train_transform
 
-    settings = TransformSettings(
-        steps=options.steps,
-        batch=options.batch or TransformSettings.batch,
-        crop=options.crop,
-        learning_rate=TransformSettings.learning_rate if options.rate is None else options.rate,
-        style_weight=options.weight,
-        seed=options.seed,
-    )
+    given = {
+        "batch": options.batch, "learning_rate": options.rate, "style_weight": options.weight,
+    }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = TransformSettings(steps=options.steps, crop=options.crop, seed=options.seed, **given)
     layers = (*settings.content_layers, *settings.style_layers)
     features = zoo.features(options.features, layers, options.seed)
     torch.manual_seed(options.seed)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upconv.options import one_of
+from upconv.options import at_least_zero, one_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import mean_gram, style_energy_of, total_variation
 from upconv.training import checkpoints
@@ -53,9 +53,7 @@ class StyleSettings:
             got = f"{self.scales} for {self.size} pixels"
             raise ValueError(f"scales: got {got}, expected at least 16 pixels at the coarsest")
         for name in ("content_weight", "style_weight", "variation_weight"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
+            at_least_zero(name, getattr(self, name))
         if self.layer_weights:
             usable = all(math.isfinite(value) and value >= 0 for value in self.layer_weights)
             if not (usable and any(self.layer_weights)):

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from upconv.options import one_of
+from upconv.options import at_least_zero, one_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
 from upconv.training import checkpoints
@@ -56,15 +56,9 @@ class TransformSettings:
             if getattr(self, name) < low:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {low}")
         for name in (
-            "learning_rate",
-            "noise",
-            "content_weight",
-            "style_weight",
-            "variation_weight",
-        ):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
+            "learning_rate", "noise", "content_weight", "style_weight", "variation_weight",
+        ):  # fmt: skip
+            at_least_zero(name, getattr(self, name))
         for name in ("content_layers", "style_layers"):
             if not getattr(self, name):
                 raise ValueError(f"{name}: got none, expected one or more")
@@ -251,8 +245,7 @@ def transform(
         If it is not (H, W, 3) uint8 of 16 pixels a side or more, or the noise is negative.
     """
     check_picture("image", image)
-    if not (math.isfinite(noise) and noise >= 0):
-        raise ValueError(f"noise: got {noise}, expected a finite number of at least 0")
+    at_least_zero("noise", noise)
     where = pick_device(device)
     network = network.to(where, memory_format=torch.channels_last).eval()
     with casting(resolve_precision(precision, where), where):
