@@ -1,12 +1,11 @@
 // Maps: what every layer of a network makes of the picture above.
 
-// ---- arithmetic (tested against NumPy) -----------------------------------------------------------
+// ---- arithmetic ---------------------------------------------------------------------------------
 
-/** Rows and columns of a grid without gaps for so many maps, about twice as wide as high. */
+/** Rows and columns of the squarest grid without gaps for so many maps: not higher than wide. */
 export function layout(count) {
   let rows = 1;
-  const far = (r) => Math.abs(Math.log(count / (2 * r * r)));
-  for (let r = 2; r <= count; r += 1) if (count % r === 0 && far(r) < far(rows)) rows = r;
+  for (let r = 2; r * r <= count; r += 1) if (count % r === 0) rows = r;
   return [rows, count / rows];
 }
 
