@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
+from torchmetrics.image.fid import FrechetInceptionDistance
 
 from upconv import data
 from upconv.torch import Discriminator, Generator, SmallClassifier, describe
@@ -170,6 +171,42 @@ def test_frechet_distance_by_formula():
     assert frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
     with pytest.raises(ValueError, match="drawn: got"):
         frechet_distance(real, drawn[:, :3])
+
+
+class Same(torch.nn.Module):
+    """Hands features on: they have been computed already."""
+
+    num_features = 6
+
+    def forward(self, features):
+        return features
+
+
+def test_frechet_distance_is_torchmetrics():
+    rng = np.random.default_rng(1)
+    real, drawn = rng.normal(size=(90, 6)), rng.normal(0.3, 1.5, (40, 6))
+    metric = FrechetInceptionDistance(feature=Same()).set_dtype(torch.float64)
+    metric.update(torch.from_numpy(real), real=True)
+    metric.update(torch.from_numpy(drawn), real=False)
+    assert frechet_distance(real, drawn) == pytest.approx(metric.compute().item(), rel=1e-9)
+    # In single precision and far from 0 the covariance would drown in the mean.
+    far = [(part + 1000).astype(np.float32) for part in (real, drawn)]
+    assert frechet_distance(*far) == pytest.approx(frechet_distance(real, drawn), rel=1e-3)
+    assert frechet_distance(real[:, :1], drawn[:, :1]) == pytest.approx(
+        (real[:, 0].mean() - drawn[:, 0].mean()) ** 2
+        + (real[:, 0].std(ddof=1) - drawn[:, 0].std(ddof=1)) ** 2
+    )
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 1])
+def test_broken_features_have_no_frechet_distance(broken, place):
+    """The best of all scores must not go to a network that draws NaN."""
+    pair = list(np.random.default_rng(0).normal(size=(2, 30, 4)))
+    pair[place][3, 2] = broken
+    name = ("real", "drawn")[place]
+    with pytest.raises(ValueError, match=f"{name}: got 1 of 120 features .* expected finite"):
+        frechet_distance(*pair)
 
 
 @given(st.integers(0, 2**32 - 1))

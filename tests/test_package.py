@@ -29,7 +29,7 @@ ALLOWED = {
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "data", "files", "torch"},
     "zoo": {"options", "port", "data", "torch", "keras"},
-    "onnx": {"ops", "files"},
+    "onnx": {"ops", "files", "torch"},
     "cli": {"zoo", "ops", "data", "files", "torch", "training", "onnx"},
 }
 ALLOWED_FRAMEWORKS = {

@@ -22,6 +22,7 @@ from torch import nn
 
 from upconv.files import write_atomically
 from upconv.ops import unet_size
+from upconv.torch.modes import evaluating
 
 # What tiling and reading images have to know of a network.
 _TOLD = ("padded", "multiple", "rim", "depth", "channels", "latent", "size", "tile")
@@ -135,8 +136,8 @@ class Network(nn.Module):
 def difference(network: nn.Module, other: nn.Module) -> float:
     """Largest difference between what two networks say of the same input, over its scale."""
     given = _example(network)[0]
-    with torch.no_grad():
-        first, second = network.eval()(given), other(given)
+    with evaluating(network), torch.no_grad():
+        first, second = network(given), other(given)
     return float((first - second).abs().max() / first.abs().max().clamp(min=1))
 
 

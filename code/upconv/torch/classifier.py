@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from upconv.torch.encoders import he_initialise
+from upconv.torch.modes import evaluating
 
 
 class SmallClassifier(nn.Module):
@@ -38,10 +39,10 @@ class SmallClassifier(nn.Module):
         return self.score(self.features(image))
 
 
-@torch.inference_mode()
+@torch.no_grad()  # and not inference mode, whose tensors no network could be trained on
 def describe(network: SmallClassifier, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
     """Features (N, 64) and probabilities (N, classes) of images in [0, 1], on the CPU."""
-    network.eval()
     device = network.score.weight.device
-    features = torch.cat([network.features(part.to(device)) for part in images.split(batch)])
-    return features.cpu(), network.score(features).softmax(1).cpu()
+    with evaluating(network):
+        features = torch.cat([network.features(part.to(device)) for part in images.split(batch)])
+        return features.cpu(), network.score(features).softmax(1).cpu()

@@ -90,7 +90,7 @@ def vgg19_normalised(path) -> dict[str, torch.Tensor]:
     }
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def standardise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
     """Rescale an encoder of convolutions and ReLUs, in place: each channel to mean 0, variance 1.
 

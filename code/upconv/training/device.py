@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 import torch
+from torch import nn
+
+from upconv.options import one_of
+from upconv.torch.modes import evaluating
 
 # Bytes: blocks of less than a GiB are kept, and of what is unused as much as can be.
 KEPT = (2**30, 2**31 - 1)
+PRECISIONS = ("auto", "bf16", "fp32")
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -47,7 +53,17 @@ def limit_kept(largest: int, unused: int) -> bool:
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
-    """ "bf16" or "fp32"."""
+    """ "bf16" or "fp32"; for "auto" what the environment variable ``UPCONV_PRECISION`` says, or
+    else what is fast on the device.
+
+    Raises
+    ------
+    ValueError
+        If the variable names no precision.
+    """
+    if name == "auto":
+        name = os.environ.get("UPCONV_PRECISION", "auto")
+        one_of("UPCONV_PRECISION", name, PRECISIONS)
     if name != "auto":
         return name
     if device.type == "cuda":
@@ -62,6 +78,24 @@ def casting(precision: str, device: torch.device) -> Iterator[None]:
     """Autocast to bf16, or not."""
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         yield
+
+
+@contextmanager
+def inferring(
+    network: nn.Module, device: str = "auto", precision: str = "auto"
+) -> Iterator[torch.device]:
+    """The network ready to predict on a device, without gradients; afterwards in the mode it was.
+
+    What is made within PyTorch's inference mode can never be trained: so a network moves to its
+    device and layout outside of it, also where the caller is inside. Tensors made in the block are
+    such ones, and must leave it as arrays or as copies.
+    """
+    where = pick_device(device)
+    with torch.inference_mode(False):
+        network.to(where, memory_format=torch.channels_last)
+    autocast = casting(resolve_precision(precision, where), where)
+    with evaluating(network), torch.inference_mode(), autocast:
+        yield where
 
 
 @cache

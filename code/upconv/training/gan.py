@@ -16,7 +16,7 @@ from upconv.data import ImageSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import casting, pick_device, resolve_precision
+from upconv.training.device import PRECISIONS, casting, inferring, resolve_precision
 from upconv.training.loop import Diverged
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
@@ -41,7 +41,7 @@ class GanSettings:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
         if not 0 <= self.beta1 < 1:
             raise ValueError(f"beta1: got {self.beta1}, expected 0 to 1")
-        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+        one_of("precision", self.precision, PRECISIONS)
 
 
 @dataclass
@@ -203,7 +203,6 @@ def _note(history, step, losses, real, fake, real_logits, fake_logits) -> None:
     history.spread.append(spreads[0] / max(spreads[1], 1e-9))
 
 
-@torch.inference_mode()
 def draw(
     generator: nn.Module,
     noise: np.ndarray | Tensor,
@@ -213,11 +212,8 @@ def draw(
     batch: int = 256,
 ) -> np.ndarray:
     """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent)."""
-    where = pick_device(device)
-    precision = resolve_precision(precision, where)
-    generator = generator.to(where, memory_format=torch.channels_last).eval()
     noise = torch.as_tensor(np.asarray(noise), dtype=torch.float32)
-    with casting(precision, where):
+    with inferring(generator, device, precision) as where:
         drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
     images = ((torch.cat(drawn) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     images = images.permute(0, 2, 3, 1).numpy()

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.linalg import eigvals
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
-from torchmetrics.image.fid import FrechetInceptionDistance
 from tqdm.auto import tqdm
 
 from upconv.data import ImageSet
+from upconv.torch.modes import evaluating
 from upconv.training.batches import to_pixels
 from upconv.training.device import casting, pick_device, resolve_precision
 
@@ -75,17 +76,6 @@ def train_classifier(
     return float(right / held_out)
 
 
-class _Identity(nn.Module):
-    """Hands features on: they have been computed already."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.num_features = size
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return features
-
-
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     """Distance of two Gaussians with the means and covariances of two sets of features.
 
@@ -98,16 +88,25 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If there are fewer than two of either, or D differs.
+        If there are fewer than two of either, D differs, or a feature is infinite or NaN.
     """
     if min(len(real), len(drawn)) < 2 or real.shape[1] != drawn.shape[1]:
         got = f"{real.shape} and {drawn.shape}"
         raise ValueError(f"drawn: got {got}, expected at least two each, of equal length")
-    metric = FrechetInceptionDistance(feature=_Identity(real.shape[1])).set_dtype(torch.float64)
-    for features, is_real in ((real, True), (drawn, False)):
-        metric.update(torch.as_tensor(features, dtype=torch.float64), real=is_real)
+    means, covariances = [], []
+    for name, features in (("real", real), ("drawn", drawn)):
+        features = np.asarray(features, np.float64)
+        if broken := np.count_nonzero(~np.isfinite(features)):
+            got = f"{broken} of {features.size} features that are infinite or NaN"
+            raise ValueError(f"{name}: got {got}, expected finite features")
+        means.append(features.mean(0))
+        covariances.append(np.atleast_2d(np.cov(features, rowvar=False)))
+    # The trace of a root is the sum of the roots of the eigenvalues. Those of a product of two
+    # covariances are real and not negative, but for rounding.
+    root = np.sqrt(eigvals(covariances[0] @ covariances[1]).astype(complex)).real.sum()
+    apart = ((means[0] - means[1]) ** 2).sum()
     # Of equal sets it is zero up to rounding, and may come out below.
-    return max(0.0, float(metric.compute()))
+    return max(0.0, float(apart + sum(map(np.trace, covariances)) - 2 * root))
 
 
 class Neighbourhood(NamedTuple):
@@ -188,7 +187,6 @@ class Units(NamedTuple):
     dead: float
 
 
-@torch.inference_mode()
 def dead_units(network: nn.Module, images: torch.Tensor) -> dict[str, Units]:
     """Silent and dead units before each ReLU, LeakyReLU or tanh of a network, over some images.
 
@@ -212,7 +210,8 @@ def dead_units(network: nn.Module, images: torch.Tensor) -> dict[str, Units]:
 
     hook = act.register_forward_pre_hook(look)
     try:
-        network.eval()(images)
+        with evaluating(network), torch.inference_mode():
+            network(images)
     finally:
         hook.remove()
     return found

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from upconv.data.sets import SegmentationSet
 from upconv.ops import unet_size
 from upconv.training.batches import to_pixels
-from upconv.training.device import casting, pick_device, resolve_precision
+from upconv.training.device import inferring
 from upconv.training.metrics import Scores, SegmentationScores
 from upconv.training.objects import (
     Agreement,
@@ -26,7 +26,6 @@ from upconv.training.objects import (
 )
 
 
-@torch.inference_mode()
 def predict(
     network: nn.Module, images: np.ndarray, *, device: str = "auto", precision: str = "auto"
 ) -> np.ndarray:
@@ -35,12 +34,12 @@ def predict(
     A network without padding predicts tile by tile.
     """
     if getattr(network, "padded", True):
-        return _logits(network, images, device, precision).argmax(1).to(torch.uint8).cpu().numpy()
+        with inferring(network, device, precision) as where:
+            return _logits(network, images, where).argmax(1).to(torch.uint8).cpu().numpy()
     options = {"device": device, "precision": precision}
     return np.stack([predict_tiles(network, image, **options) for image in images])
 
 
-@torch.inference_mode()
 def probabilities(
     network: nn.Module,
     images: np.ndarray,
@@ -73,20 +72,16 @@ def probabilities(
 
 def _softmax(network, images, device, precision) -> np.ndarray:
     if getattr(network, "padded", True):
-        return _logits(network, images, device, precision).float().softmax(1).cpu().numpy()
+        with inferring(network, device, precision) as where:
+            return _logits(network, images, where).float().softmax(1).cpu().numpy()
     options = {"device": device, "precision": precision, "softmax": True}
     return np.stack([predict_tiles(network, image, **options) for image in images])
 
 
-def _logits(network, images, device, precision) -> torch.Tensor:
-    where = pick_device(device)
-    network = network.to(where, memory_format=torch.channels_last).eval()
-    pixels = to_pixels(np.array(images), getattr(network, "channels", 3)).to(where)
-    with casting(resolve_precision(precision, where), where):
-        return network(pixels)
+def _logits(network, images, where) -> torch.Tensor:
+    return network(to_pixels(np.array(images), getattr(network, "channels", 3)).to(where))
 
 
-@torch.inference_mode()
 def predict_tiles(
     network: nn.Module,
     image: np.ndarray,
@@ -128,7 +123,7 @@ def predict_tiles(
     corners = [(top, left) for top in range(0, height, tile) for left in range(0, width, tile)]
     result = None if softmax else np.empty((height, width), np.uint8)
     bar = tqdm(total=len(corners), disable=None if progress else True, unit="tile", file=sys.stderr)
-    with bar:
+    with bar, inferring(network, device, precision) as where:
         for start in range(0, len(corners), batch):
             some = corners[start : start + batch]
             windows = [
@@ -139,7 +134,7 @@ def predict_tiles(
                 for top, left in some
             ]
             views = np.stack([image[window] for window in windows])
-            logits = _logits(network, views, device, precision)
+            logits = _logits(network, views, where)
             logits = logits[..., cut : cut + tile, cut : cut + tile]
             if softmax:
                 found = logits.float().softmax(1).cpu().numpy()

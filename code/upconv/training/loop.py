@@ -15,7 +15,7 @@ from upconv.data.sets import VOID, SegmentationSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
-from upconv.training.device import casting, resolve_precision
+from upconv.training.device import PRECISIONS, casting, resolve_precision
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
 
@@ -63,7 +63,7 @@ class Settings:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 0")
         one_of("schedule", self.schedule, ("cosine", "constant"))
-        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+        one_of("precision", self.precision, PRECISIONS)
         one_of("optimizer", self.optimizer, ("adamw", "sgd"))
 
     @property

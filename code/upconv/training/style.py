@@ -16,7 +16,7 @@ from upconv.options import at_least_zero, one_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import mean_gram, style_energy_of, total_variation
 from upconv.training import checkpoints
-from upconv.training.device import announce, casting, pick_device, resolve_precision
+from upconv.training.device import PRECISIONS, announce, casting, pick_device, resolve_precision
 from upconv.training.loop import Diverged
 
 
@@ -66,7 +66,7 @@ class StyleSettings:
             raise ValueError("style_layers: got none and no content_layers, expected one or more")
         one_of("start", self.start, ("content", "noise"))
         one_of("optimizer", self.optimizer, ("lbfgs", "adam"))
-        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+        one_of("precision", self.precision, PRECISIONS)
 
     def sides(self) -> list[int]:
         """Longer side at each scale, coarse to fine."""

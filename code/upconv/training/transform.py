@@ -17,7 +17,14 @@ from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import announce, casting, pick_device, resolve_precision
+from upconv.training.device import (
+    PRECISIONS,
+    announce,
+    casting,
+    inferring,
+    pick_device,
+    resolve_precision,
+)
 from upconv.training.loop import Diverged
 from upconv.training.optimizers import lay_flat
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
@@ -67,7 +74,7 @@ class TransformSettings:
                 f"windows: got {self.windows}, expected at most {self.crop // 16} "
                 f"for a crop of {self.crop}"
             )
-        one_of("precision", self.precision, ("auto", "bf16", "fp32"))
+        one_of("precision", self.precision, PRECISIONS)
 
 
 @dataclass
@@ -227,7 +234,6 @@ def cuts(photographs: Sequence[np.ndarray], settings: TransformSettings, step: i
     return to_pixels(np.stack(found))
 
 
-@torch.inference_mode()
 def transform(
     network: nn.Module,
     image: np.ndarray,
@@ -246,9 +252,7 @@ def transform(
     """
     check_picture("image", image)
     at_least_zero("noise", noise)
-    where = pick_device(device)
-    network = network.to(where, memory_format=torch.channels_last).eval()
-    with casting(resolve_precision(precision, where), where):
+    with inferring(network, device, precision) as where:
         pixels = to_pixels(np.array(image[None])).to(where)
-        painted = network(grainy(pixels, noise, seed))
-    return (painted[0].float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        painted = network(grainy(pixels, noise, seed))[0].float().clamp(0, 1)
+        return (painted * 255).round().byte().permute(1, 2, 0).cpu().numpy()
