@@ -300,6 +300,25 @@ def test_scores_are_torchmetrics_where_it_has_them():
     assert found.mean_accuracy == pytest.approx(MulticlassAccuracy(**options)(*pair).item())
 
 
+@pytest.mark.parametrize(
+    ("prediction", "mask", "complaint"),
+    [
+        ([[0, 2]], [[0, 1]], "prediction: got class numbers 0 to 2, expected 0 to 1"),
+        ([[0, 1]], [[0, 77]], "mask: got class numbers 0 to 77, expected 0 to 1"),
+        ([[0, -1]], [[0, 1]], "prediction: got class numbers -1 to 0, expected 0 to 1"),
+        ([[0], [1]], [[0, 1]], r"prediction: got \(2, 1\), expected \(1, 2\)"),
+    ],
+)
+def test_classes_that_are_not_there_are_refused_and_change_nothing(prediction, mask, complaint):
+    scores = SegmentationScores(2)
+    scores.add(np.array([[0, 1]]), np.array([[0, 1]]))
+    with pytest.raises(ValueError, match=complaint):
+        scores.add(np.array(prediction), np.array(mask))
+    scores.add(np.array([[7, 1]]), np.array([[data.VOID, 1]]))  # what is void may be anything
+    scores.add(np.array([[1]]), np.array([[data.VOID]]))
+    assert scores.scores().pixel_accuracy == 1
+
+
 def test_boundary_iou_by_hand():
     """A square of 20 in 100 pixels, moved by one: rims of width 3 (2 % of the diagonal)."""
     mask, said = np.zeros((100, 100), np.uint8), np.zeros((100, 100), np.uint8)

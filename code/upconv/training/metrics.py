@@ -6,9 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
 from scipy.ndimage import binary_erosion
-from torchmetrics.classification import MulticlassConfusionMatrix
 
 from upconv.data.sets import VOID
 
@@ -55,16 +53,27 @@ class SegmentationScores:
 
     def __init__(self, classes: int, boundary: float = 0.02) -> None:
         self.classes, self.boundary = classes, boundary
-        self.matrix = MulticlassConfusionMatrix(classes, ignore_index=VOID)
+        self.matrix = np.zeros((classes, classes), np.int64)  # true class, class taken for it
         self.common = np.zeros(classes)
         self.either = np.zeros(classes)
 
     def add(self, prediction: np.ndarray, mask: np.ndarray) -> None:
-        """One image: class numbers (H, W); what is ``VOID`` in the mask is left out."""
-        self.matrix.update(
-            torch.from_numpy(prediction.astype(np.int64)), torch.from_numpy(mask.astype(np.int64))
-        )
+        """One image: class numbers (H, W); what is ``VOID`` in the mask is left out.
+
+        Raises
+        ------
+        ValueError
+            If the two differ in shape, or name a class that is not there.
+        """
+        if prediction.shape != mask.shape:
+            raise ValueError(f"prediction: got {prediction.shape}, expected {mask.shape}")
         valid = mask != VOID
+        for name, numbers in (("prediction", prediction[valid]), ("mask", mask[valid])):
+            if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.classes:
+                got = f"class numbers {numbers.min()} to {numbers.max()}"
+                raise ValueError(f"{name}: got {got}, expected 0 to {self.classes - 1}")
+        pairs = self.classes * mask[valid].astype(np.int64) + prediction[valid]
+        self.matrix += np.bincount(pairs, minlength=self.classes**2).reshape(self.matrix.shape)
         distance = max(1, round(self.boundary * math.hypot(*mask.shape)))
         for number in np.union1d(np.unique(mask[valid]), np.unique(prediction[valid])):
             said, true = ((labels == number) & valid for labels in (prediction, mask))
@@ -74,7 +83,7 @@ class SegmentationScores:
 
     def scores(self) -> Scores:
         """Of all images added so far."""
-        matrix = self.matrix.compute().numpy().astype(float)
+        matrix = self.matrix.astype(float)
         hits, true, said = np.diag(matrix), matrix.sum(1), matrix.sum(0)
         with np.errstate(invalid="ignore", divide="ignore"):
             iou = hits / (true + said - hits)
