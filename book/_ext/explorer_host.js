@@ -48,6 +48,7 @@ function upconvMount(id) {
   const { STATE, render } = upconvExplorers[el.dataset.explorer];
   const { model, readAddress } = upconvModel(JSON.parse(el.firstElementChild.textContent), STATE, id);
   render({ model, el }); // before the address is read: reset goes back to the book's settings
+  if (location.hash) dispatchEvent(new Event("upconv:whole")); // see page.js
   if (readAddress()) addEventListener("load", () => el.scrollIntoView());
   addEventListener("hashchange", readAddress);
 }

@@ -15,6 +15,7 @@
     } else {
       makeScrollable(document);
       window.bootstrap?.ScrollSpy.getOrCreateInstance(document.body);
+      document.documentElement.dataset.laidOut = ""; // for those who wait for it
     }
   };
 
@@ -27,9 +28,24 @@
     }
   };
 
+  // A place in the page is where it says only once all that stands before it has its height:
+  // sections are laid out, and explorers drawn.
+  const whole = () => {
+    waiting.splice(0).forEach(show);
+    dispatchEvent(new Event("upconv:whole"));
+  };
+  if (location.hash) whole();
+  document.addEventListener("click", ({ target }) => {
+    const link = target.closest?.("a[href]");
+    const here = [location.origin, location.pathname, location.search].join();
+    if (link?.hash && [link.origin, link.pathname, link.search].join() === here) whole();
+  }, true);
+
   document.body.removeAttribute("data-bs-spy"); // Bootstrap would start it on load
-  if (location.hash) waiting.splice(0).forEach(show);
   addEventListener("beforeprint", () => waiting.splice(0).forEach(show));
   addEventListener("load", () => idle(next));
   addEventListener("resize", () => idle(() => makeScrollable(document)));
+  // What is wide turns out late: when fonts have come, and when a folded part is opened.
+  document.fonts.ready.then(() => idle(() => makeScrollable(document)));
+  document.addEventListener("toggle", ({ target }) => makeScrollable(target), true);
 }

@@ -153,9 +153,11 @@ const table = (label, least, most, ranges) => ({
 
 /**
  * Controls bound to the state, a place for complaints, reset, redrawing.
- * `update` is called when the state has changed, and computes; `draw` only draws.
+ * When the state has changed, `arrange` makes the parts that it asks for, `update` computes, and
+ * `draw` only draws. Until the explorer is seen, there is `arrange` alone: it gives the explorer the
+ * height that it will have.
  */
-function frame({ model, el, title, state, update, draw }) {
+function frame({ model, el, title, state, arrange = () => {}, update = () => {}, draw = () => {} }) {
   const names = Object.keys(state);
   const start = Object.fromEntries(names.map((name) => [name, structuredClone(model.get(name))]));
   const controls = []; // each brings one control in line with the state
@@ -171,6 +173,7 @@ function frame({ model, el, title, state, update, draw }) {
     if (busy) return;
     problem = "";
     for (const control of controls) control();
+    arrange();
     update();
     ready = true;
     redraw();
@@ -308,8 +311,9 @@ function frame({ model, el, title, state, update, draw }) {
       const theme = new MutationObserver(redraw);
       for (const node of [document.documentElement, document.body])
         theme.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light"] });
-      // What is far below is drawn when the reader comes near, or prints.
+      // What is far below is drawn when the reader comes near, prints, or jumps to another place.
       for (const control of controls) control();
+      arrange();
       const first = () => {
         near.disconnect();
         if (width || !el.isConnected) return;
@@ -320,9 +324,9 @@ function frame({ model, el, title, state, update, draw }) {
       };
       const near = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && first(), { rootMargin: "100%" });
       near.observe(el);
-      addEventListener("beforeprint", first, { once: true });
+      for (const event of ["beforeprint", "upconv:whole"]) addEventListener(event, first);
       return () => {
-        removeEventListener("beforeprint", first);
+        for (const event of ["beforeprint", "upconv:whole"]) removeEventListener(event, first);
         near.disconnect();
         watcher.disconnect();
         theme.disconnect();

@@ -95,7 +95,7 @@ export const STATE = {
 
 function render({ model, el }) {
   let output = null;
-  const ui = frame({ model, el, title: "Convolution explorer", state: STATE, update, draw });
+  const ui = frame({ model, el, title: "Convolution explorer", state: STATE, arrange, update, draw });
   const same = (a, b) => a.flat().every((w, i) => Math.abs(w - b.flat()[i]) < 1e-9);
   const preset = () => {
     const kernel = model.get("kernel");
@@ -134,8 +134,11 @@ function render({ model, el }) {
 
   const options = () => Object.fromEntries(["stride", "padding", "dilation", "flip"].map((name) => [name, model.get(name)]));
 
-  function update() {
+  function arrange() {
     weights.show(lying(model.get("kernel"), model.get("flip")));
+  }
+
+  function update() {
     output = convolve(image(), model.get("kernel"), options());
   }
 

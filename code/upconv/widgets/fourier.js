@@ -155,7 +155,7 @@ export const STATE = {
 const KERNEL = 33; // pixels of the kernel that are shown, around its middle
 
 function render({ model, el }) {
-  const ui = frame({ model, el, title: "Fourier explorer", state: STATE, update, draw });
+  const ui = frame({ model, el, title: "Fourier explorer", state: STATE, arrange, update, draw });
   const cache = new Map(); // picture's data → {n, values, spectrum, peak}
   let now = null; // what is shown: {n, values, spectrum, logs, peak}, mask, output, kernel, kept
 
@@ -224,6 +224,25 @@ function render({ model, el }) {
     return { n, values, spectrum: found, logs, peak };
   }
 
+  function arrange() {
+    const flat = model.get("view") === "signal";
+    const painted = model.get("kind") === "painted";
+    for (const { node } of [photo, spectral, result, kernel]) node.hidden = flat;
+    for (const { node } of [wave, bars, tap]) node.hidden = !flat;
+    stage.className = `ux-stage ${flat ? "ux-three" : "ux-four"}`;
+    pictureField.hidden = open.hidden = flat;
+    signalField.hidden = !flat;
+    paintRow.hidden = flat || !painted;
+    setRow.hidden = !paintRow.hidden;
+    widthField.style.visibility = model.get("kind") === "band" ? "visible" : "hidden";
+    hand.offer();
+    hint.textContent = flat && painted
+      ? "Painting is for pictures; the signal shows its low frequencies."
+      : model.get("edge") === "ideal" || painted
+        ? "A sharp edge in frequency is a kernel that swings far out in space: look for ringing beside edges."
+        : "A soft edge in frequency is a kernel without swings: blur, but no ringing.";
+  }
+
   function update() {
     const flat = model.get("view") === "signal";
     const key = flat ? `signal ${model.get("signal")}` : model.get("pictures")[model.get("picture")];
@@ -267,26 +286,11 @@ function render({ model, el }) {
   };
 
   function draw() {
-    const flat = model.get("view") === "signal";
-    const painted = model.get("kind") === "painted";
-    for (const { node } of [photo, spectral, result, kernel]) node.hidden = flat;
-    for (const { node } of [wave, bars, tap]) node.hidden = !flat;
-    stage.className = `ux-stage ${flat ? "ux-three" : "ux-four"}`;
-    pictureField.hidden = open.hidden = flat;
-    signalField.hidden = !flat;
-    paintRow.hidden = flat || !painted;
-    setRow.hidden = !paintRow.hidden;
-    widthField.style.visibility = model.get("kind") === "band" ? "visible" : "hidden";
-    hand.offer();
     if (!now) return;
+    const flat = model.get("view") === "signal";
     (flat ? drawSignal : drawPicture)();
     const percent = (x) => `${(100 * x).toFixed(x > 0.0995 ? 0 : 1)} %`;
     keptLine.innerHTML = `Kept: <b>${percent(now.kept.coefficients)}</b> of the coefficients, <b>${percent(now.kept.energy)}</b> of the energy (without the mean).`;
-    hint.textContent = flat && painted
-      ? "Painting is for pictures; the signal shows its low frequencies."
-      : model.get("edge") === "ideal" || painted
-        ? "A sharp edge in frequency is a kernel that swings far out in space: look for ringing beside edges."
-        : "A soft edge in frequency is a kernel without swings: blur, but no ringing.";
   }
 
   function drawPicture() {

@@ -27,7 +27,7 @@ const NAMES = Object.keys(STATE);
 
 function render({ model, el }) {
   const sheet = new Image();
-  const ui = frame({ model, el, title: "Latent explorer", state: STATE, update: () => {}, draw });
+  const ui = frame({ model, el, title: "Latent explorer", state: STATE, draw });
   const view = ui.view();
   const strips = NAMES.map((name) => {
     const strip = ui.view("ux-strip");

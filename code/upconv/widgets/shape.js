@@ -59,8 +59,7 @@ function svg(tag, attributes, ...children) {
 }
 
 function render({ model, el }) {
-  let [row, fit] = [[], null];
-  const ui = frame({ model, el, title: "Shape explorer", state: STATE, update, draw });
+  const ui = frame({ model, el, title: "Shape explorer", state: STATE, arrange });
   const scroller = element("div", { className: "ux-scroll", tabIndex: 0 });
   scroller.setAttribute("role", "region");
   scroller.setAttribute("aria-label", "the network's maps, in order");
@@ -68,13 +67,10 @@ function render({ model, el }) {
   const legend = element("p", { className: "ux-line ux-legend" });
   const network = () => model.get("networks")[model.get("network")];
 
-  function update() {
+  function arrange() {
     const size = model.get("size");
-    fit = fitting(network(), size);
-    row = boxes(network(), model.get("mend") ? (fit ?? size) : size);
-  }
-
-  function draw() {
+    const fit = fitting(network(), size);
+    const row = boxes(network(), model.get("mend") ? (fit ?? size) : size);
     const [step, high, base] = [30, 130, 190];
     const most = Math.max(...row.map((box) => box.size), 1);
     const tall = (size) => Math.max(Math.sqrt(size / most) * high, 3);
@@ -110,7 +106,6 @@ function render({ model, el }) {
     answer.innerHTML = troubles.length
       ? `<span class="ux-bad">Sizes stop matching.</span> First at ${troubles[0].name}: ${troubles[0].trouble}.${troubles.length > 1 ? ` In all ${troubles.length} places, the last at ${troubles.at(-1).name}: ${troubles.at(-1).trouble}.` : ""}`
       : `<b>Everything matches:</b> ${row[0].size} × ${row[0].size} in, ${last.size} × ${last.size} out.`;
-    const size = model.get("size");
     const missing = fit === null ? 0 : fit - size;
     const before = Math.floor(missing / 2);
     const { same } = network();

@@ -19,7 +19,7 @@ export const STATE = {
 
 function render({ model, el }) {
   const sheet = new Image();
-  const ui = frame({ model, el, title: "Style explorer", state: STATE, update: () => {}, draw });
+  const ui = frame({ model, el, title: "Style explorer", state: STATE, draw });
   const view = ui.view();
   const strips = [["weight", WEIGHTS, "ux-weights"], ["layer", LAYERS, "ux-layers"]].map(([name, count, kind]) => {
     const strip = { name, count, ...ui.view(`ux-strip ${kind}`) };

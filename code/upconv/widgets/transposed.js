@@ -91,7 +91,7 @@ export const STATE = {
 
 function render({ model, el }) {
   let output = null;
-  const ui = frame({ model, el, title: "Transposed convolution explorer", state: STATE, update, draw });
+  const ui = frame({ model, el, title: "Transposed convolution explorer", state: STATE, arrange, update, draw });
   const weights = kernelEditor(ui, "kernel", (i, j, value) => {
     const kernel = structuredClone(model.get("kernel"));
     kernel[i][j] = value;
@@ -115,9 +115,12 @@ function render({ model, el }) {
     outputPadding: model.get("output_padding"),
   });
 
+  function arrange() {
+    weights.show(model.get("kernel"));
+  }
+
   function update() {
     const [input, kernel] = [model.get("input"), model.get("kernel")];
-    weights.show(kernel);
     const compute = { stamps: scatter, zeros: gather, matrix: byMatrix }[model.get("view")];
     output = model.get("output_padding") < model.get("stride") ? compute(input, kernel, options()) : null;
   }
