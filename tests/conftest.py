@@ -16,8 +16,12 @@ from pathlib import Path
 import pytest
 from browser import require_browser
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+# How long a test waits for an event, in seconds: only what never comes is a failure, so this is
+# for machines that have much else to do.
+PATIENCE = 180
+expect.set_options(timeout=1000 * PATIENCE)
 SITE = Path(__file__).parents[1] / "_build" / "html"
 
 # The same examples everywhere and no deadline: what passes here passes there.
@@ -62,13 +66,31 @@ def served():
     server.shutdown()
 
 
+class Patient:
+    """A browser whose pages wait for an event as long as a busy machine needs."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+
+    def new_context(self, **options):
+        context = self.browser.new_context(**options)
+        context.set_default_timeout(1000 * PATIENCE)
+        return context
+
+    def new_page(self, **options) -> Page:
+        """A page in a context of its own, which goes when the page is closed."""
+        page = self.browser.new_page(**options)
+        page.set_default_timeout(1000 * PATIENCE)
+        return page
+
+
 @pytest.fixture(scope="session")
 def chromium():
     # Started as root, as in most containers, Chromium refuses its own sandbox.
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=require_browser(), args=options)
-        yield browser
+        yield Patient(browser)
         browser.close()
 
 
@@ -107,8 +129,8 @@ def imported(page, text: str):
 def settle(page) -> None:
     """Wait until all is laid out, and fonts and every picture, lazy ones too, have been fetched."""
     page.wait_for_function(
-        """() => [...document.querySelectorAll(".bd-article > section > section")]
-               .every(section => section.style.contentVisibility === "visible")"""
+        "() => 'laidOut' in document.documentElement.dataset ||"
+        " !document.querySelector('.bd-article')"
     )
     page.evaluate("() => document.fonts.ready.then(() => true)")
     page.evaluate(

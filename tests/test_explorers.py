@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import SITE
+from conftest import SITE, settle
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -139,7 +139,7 @@ def test_impossible_setting_is_said_in_place(explorers):
 def test_window_moves_by_itself_and_stops(explorers):
     box = find(explorers, "convolution")
     box.get_by_role("button", name="Play").click()
-    expect(box).to_contain_text("Output (0, 2)", timeout=5000)
+    expect(box).to_contain_text("Output (0, 2)")
     box.get_by_role("button", name="Stop").click()
     expect(box.get_by_role("button", name="Play")).to_be_visible()
     before = box.inner_text()
@@ -445,7 +445,7 @@ def test_nothing_moves_while_the_page_loads(chromium, served):
             .observe({ type: "layout-shift", buffered: true });"""
     )
     page.goto(served + PAGE)
-    page.wait_for_timeout(1500)
+    settle(page)
     shifts = page.evaluate("shifts")
     page.close()
     assert sum(value for value, _ in shifts) < 0.02, shifts
@@ -493,7 +493,8 @@ def test_explorers_follow_the_theme(visit, served):
     seen = {}
     for theme in ("light", "dark"):
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-        page.wait_for_timeout(100)
+        drawn = "([canvas, before]) => canvas.toDataURL() !== before"
+        page.wait_for_function(drawn, arg=[chart.element_handle(), seen.get("light")])
         seen[theme] = chart.evaluate("canvas => canvas.toDataURL()")
     assert seen["light"] != seen["dark"]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import PATIENCE
 from PIL import Image
 
 from upconv import cli, data, results
@@ -88,7 +89,7 @@ def check(number):
 def test_a_hundred_kills_tear_no_file_and_leave_no_rubbish(tmp_path, name, setup):
     path = str(tmp_path / name)
     code = KILLER.format(setup=setup.format(path=path), kills=KILLS, path=path)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     # The file, and at most what the last of the killed had begun.
     assert done.stdout.split()[0] == "survived" and int(done.stdout.split()[1]) <= 2
@@ -210,7 +211,7 @@ def server():
             kind = running.answers.pop(0) if running.answers else "whole"
             running.requests += 1
             if kind == "stalled":
-                running.stop.wait(20)
+                running.stop.wait()
                 return
             self.send_response(200)
             self.send_header("Content-Length", str(len(CONTENT)))
@@ -258,10 +259,9 @@ def test_a_spoilt_file_in_the_cache_is_fetched_anew(server, cache):
 def test_a_server_that_stalls_is_given_up(server, cache, monkeypatch):
     monkeypatch.setattr(downloads, "TIMEOUT", 0.5)
     server.answers = ["stalled"] * 9
-    start = time.perf_counter()
     with pytest.raises(data.DataUnavailable, match="timed out") as caught:
         fetch(server)
-    assert time.perf_counter() - start < 10
+    assert server.requests < 9 and not server.stop.is_set()  # the server stalls still
     assert str(cache / "file.bin") in str(caught.value) and files(cache) == []
 
 
@@ -273,7 +273,9 @@ def test_two_processes_download_once(server, cache):
     )
     command = [sys.executable, "-c", code, server.address, RIGHT]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert {child.communicate(timeout=60)[0].strip() for child in both} == {str(cache / "file.bin")}
+    assert {child.communicate(timeout=PATIENCE)[0].strip() for child in both} == {
+        str(cache / "file.bin")
+    }
     assert server.requests == 1 and (cache / "file.bin").read_bytes() == CONTENT
 
 

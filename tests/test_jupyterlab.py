@@ -11,6 +11,7 @@ import urllib.request
 
 import nbformat
 import pytest
+from conftest import PATIENCE
 from playwright.sync_api import TimeoutError, expect
 
 # What a reader does with each, and what Python is then asked.
@@ -55,16 +56,16 @@ def lab(tmp_path_factory):
             yield wait_for_address(server, folder / "log.txt"), folder / "work"
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=PATIENCE)
 
 
 def wait_for_address(server: subprocess.Popen, log) -> str:
-    for _ in range(240):
+    for _ in range(4 * PATIENCE):
         found = re.search(r"http://(?:localhost|127\.0\.0\.1):(\d+)/lab", log.read_text())
         if found:
             address = f"http://127.0.0.1:{found[1]}/"
             try:
-                urllib.request.urlopen(address + "api", timeout=5)
+                urllib.request.urlopen(address + "api", timeout=PATIENCE)
                 return address
             except OSError:
                 pass
@@ -90,12 +91,12 @@ def notebook(lab, chromium):
     )
     page = chromium.new_page(viewport={"width": 1200, "height": 6000})
     page.goto(f"{address}lab/tree/explorers.ipynb")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     last = page.locator(".jp-CodeCell").nth(2 * len(CASES))
     done = last.locator(".jp-InputPrompt").get_by_text(re.compile(r"\[\d+\]"))
     # Without a kernel that is connected, JupyterLab forgets what it is told to run.
     for _ in range(5):
-        page.wait_for_function(CONNECTED, timeout=60_000)
+        page.wait_for_function(CONNECTED)
         page.locator(".jp-CodeCell .cm-content").first.click()
         page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
         try:
@@ -106,7 +107,7 @@ def notebook(lab, chromium):
     expect(done).to_be_visible()
     expect(last.locator(".jp-OutputArea-output")).to_be_visible()
     # JupyterLab may draw an output a second time just after the first.
-    for _ in range(40):
+    for _ in range(4 * PATIENCE):
         page.wait_for_timeout(250)
         if page.locator("section.ux").count() == len(CASES):
             break
@@ -122,8 +123,8 @@ def ask(page, cell: int) -> str:
     before = prompt.inner_text()
     code.locator(".cm-content").first.click()
     page.keyboard.press("Control+Enter")
-    expect(prompt).not_to_have_text(before, timeout=20_000)
-    expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=20_000)
+    expect(prompt).not_to_have_text(before)
+    expect(prompt).to_have_text(re.compile(r"\[\d+\]"))
     return code.locator(".jp-OutputArea-output").inner_text().strip()
 
 
@@ -140,7 +141,7 @@ def test_python_reads_what_the_reader_sets(notebook, name):
         field = box.get_by_label(label, exact=True).first
         field.fill(str(value))
         field.press("Enter")
-    for _ in range(40):  # messages to the kernel take their time
+    for _ in range(4 * PATIENCE):  # messages to the kernel take their time
         answer = ask(notebook, cell + 1)
         if answer == expected:
             break

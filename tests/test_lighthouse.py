@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser import require_browser
+from conftest import PATIENCE
 from test_site import PAGES
 
 LIMITS = {"performance": 0.95, "accessibility": 1, "best-practices": 0.95, "seo": 0.95}
@@ -54,7 +55,7 @@ def audit(command: str, address: str, slowdown: float) -> dict:
         env=os.environ | {"CHROME_PATH": require_browser()},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=4 * PATIENCE,
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)

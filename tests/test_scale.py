@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import PATIENCE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
@@ -50,7 +51,7 @@ def run(tmp_path_factory):
 
 def call(folder, *arguments, fails=False):
     process = begin(folder, *arguments, stderr=subprocess.PIPE)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=4 * PATIENCE)
     result = subprocess.CompletedProcess(process.args, process.returncode, out, err)
     assert (result.returncode != 0) == fails, result.stderr
     return result
@@ -201,7 +202,7 @@ def test_processes_started_by_others(tmp_path):
     command = ["-m", "upconv.cli", *train, "--nodes", "2", "--out", "second"]
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     machines = [begin(tmp_path, *command, NODE_RANK=str(number), **meeting) for number in range(2)]
-    said = [machine.communicate(timeout=300)[0] for machine in machines]
+    said = [machine.communicate(timeout=4 * PATIENCE)[0] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0]
     assert "".join(said).count("weights.safetensors") == 1
     weights = [load_file(tmp_path / out / "weights.safetensors") for out in ("first", "second")]

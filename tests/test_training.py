@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import PATIENCE
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
 from upconv import data
@@ -455,25 +457,32 @@ def test_fused_steps_are_plain_steps_however_the_gradient_lies(kind, lies):
 
 
 def test_the_next_batch_is_made_while_the_network_works(scenes):
-    """On the way to its end, the loop waits for less than a twentieth of the time it would take."""
-    pause = 0.02
+    """The network of a step works until the images of the next one have been asked for."""
+    settings = replace(SETTINGS, steps=5)
+    asked = threading.Semaphore(0)
 
-    class Slow(data.SegmentationSet):
+    class Counted(data.SegmentationSet):
         def __getitem__(self, index):
-            time.sleep(pause)
+            asked.release()
             return super().__getitem__(index)
 
-    slow = Slow("slow", scenes.classes, scenes.images, scenes.masks)
-    settings = replace(SETTINGS, steps=30)
-    history = train(network(), slow, settings, progress=False, each_step=lambda *_: time.sleep(0.2))
-    made = settings.steps * settings.batch * pause
-    assert history.waited < 0.2 * made
-    assert history.waited < 0.05 * history.seconds
-    plain = network()
+    def a_batch_was_asked_for():
+        return all(asked.acquire(timeout=PATIENCE) for _ in range(settings.batch))
+
+    def work(step, loss):
+        if step == 0:  # its own batch, which nothing could make earlier
+            ahead.append(a_batch_was_asked_for())
+        if step + 1 < settings.steps:
+            ahead.append(a_batch_was_asked_for())
+
+    counted = Counted("counted", scenes.classes, scenes.images, scenes.masks)
+    ahead, watched, plain = [], network(), network()
+    history = train(watched, counted, settings, progress=False, each_step=work)
+    assert ahead == [True] * settings.steps
+    assert not asked.acquire(blocking=False)  # no batch is made twice, and none after the last
+    assert 0 < history.waited < history.seconds
     train(plain, scenes, settings, progress=False)
-    again = network()
-    train(again, slow, settings, progress=False)
-    assert_same(plain, again)
+    assert_same(watched, plain)
 
 
 def test_what_is_switched_on_is_said_once(scenes, capsys):
