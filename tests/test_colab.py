@@ -1,23 +1,49 @@
 """Each chapter as on Colab: alone in an empty folder, no checkout, the frameworks already there.
 
-What stays unlike Colab: its own versions of the frameworks, its GPU and its notebook page. The
-weekly workflow ``colab`` runs the chapters in Colab's image.
+The environment has those packages that Colab has, too, in the versions installed here. What stays
+unlike Colab: its own versions, its GPU and its notebook page. The weekly workflow ``colab`` runs
+the chapters in Colab's image.
 """
 
 import json
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
 from pathlib import Path
 
 import nbformat
 import pytest
+from lending import lend
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+# What the chapters import and a notebook runs on, of Colab's published list of February 2026
+# (googlecolab/backend-info, pip-freeze.gpu.txt, commit 4647a1d): torchmetrics is not on it.
+PACKAGES = {
+    "anywidget": "0.9.21",
+    "filelock": "3.24.3",
+    "ipykernel": "6.17.1",
+    "ipython": "7.34.0",
+    "ipywidgets": "7.7.1",
+    "keras": "3.10.0",
+    "matplotlib": "3.10.0",
+    "numpy": "2.0.2",
+    "pillow": "11.3.0",
+    "pip": "24.1.2",
+    "pooch": "1.9.0",
+    "safetensors": "0.7.0",
+    "scikit-image": "0.25.2",
+    "scikit-learn": "1.6.1",
+    "scipy": "1.16.3",
+    "setuptools": "75.2.0",
+    "tensorflow": "2.19.0",
+    "torch": "2.10.0",
+    "tqdm": "4.67.3",
+    "traitlets": "5.7.1",
+    "wheel": "0.46.3",
+}
 VERSIONS = (
     "import json, importlib.metadata as m;"
     "print(json.dumps({d.name: d.version for d in m.distributions()}))"
@@ -26,15 +52,14 @@ VERSIONS = (
 
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory):
-    """An environment with all that is installed here but upconv, and its environment variables."""
+    """An environment with what Colab has, and its environment variables."""
     folder = tmp_path_factory.mktemp("colab")
     venv.create(folder / "env", with_pip=True)
     python = folder / "env" / "bin" / "python"
     inside = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
     ).strip()
-    # Adding the folder alone leaves out what makes the checkout importable.
-    Path(inside, "here.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    lend([*PACKAGES, "tensorflow-cpu"], Path(inside))
     kernel = folder / "share" / "jupyter" / "kernels" / "colab"
     kernel.mkdir(parents=True)
     command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]

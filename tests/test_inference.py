@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from upconv import data, onnx
+from upconv import data, onnx, results, zoo
 from upconv import torch as in_torch
 from upconv.torch.modes import evaluating
 from upconv.training import (
@@ -209,8 +209,19 @@ def test_a_training_that_is_watched_goes_on_as_one_that_is_not(loop, precision, 
         look = LOOKS[name][2] if watched else lambda network: None
         LOOPS[loop](network, lambda *_, network=network, look=look: look(network))
         ends.append(network.state_dict())
+        assert not any(module.training for module in network.modules())
     for key in ends[0]:
         assert torch.equal(ends[0][key], ends[1][key]), key
+
+
+def test_a_network_of_a_file_is_ready_to_be_used():
+    generator = zoo.restore_generator(results.FOLDER / "dcgan_mnist.safetensors")
+    assert not any(module.training for module in generator.modules())
+    noise = np.random.default_rng(0).standard_normal((2, 100))
+    with torch.no_grad():
+        plain = generator(torch.from_numpy(noise).float())[:, 0].numpy()
+    drawn = draw(generator, noise, precision="fp32")
+    assert np.abs(np.round((plain + 1) * 127.5) - drawn).max() <= 1
 
 
 def test_the_environment_decides_what_precision_auto_is(monkeypatch):

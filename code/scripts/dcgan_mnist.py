@@ -93,7 +93,6 @@ def main() -> None:
         def look(step: int, generator=generator, rows=rows) -> None:
             if step in TIMELINE:
                 rows.append(data.grid(draw(generator, noise[:16]), 16))
-                generator.train()
 
         settings = replace(SETTINGS, seed=seed)
         history = train_gan(

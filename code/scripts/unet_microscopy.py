@@ -65,7 +65,6 @@ def run(task: str, seed: int) -> tuple[dict[str, Any], UNet]:
     def look(step: int, loss: float) -> None:
         if step in STRIP:
             frames.append(probabilities(network, test.images[:1])[0, 1][CORNER])
-            network.train()
 
     follow = look if task == "isbi2012" and seed == 0 else None
     history = train(network, training, settings, progress=False, each_step=follow)

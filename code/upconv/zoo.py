@@ -170,7 +170,7 @@ def save(
 
 
 def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str, ...], str]:
-    """The network of a file of weights, the names of its classes, and its own name.
+    """The network of a file of weights, in evaluation mode, its classes' names, and its own.
 
     Raises
     ------
@@ -192,8 +192,8 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
 
 
 def _made(make: Callable[[], Any], path: Any, found: dict, framework: str) -> Any:
-    """The network that a file describes; one larger than it holds is refused before memory is
-    taken."""
+    """The network that a file describes, to be used; one larger than the file holds is refused
+    before memory is taken."""
     if framework == "torch":
         import torch
 
@@ -202,6 +202,7 @@ def _made(make: Callable[[], Any], path: Any, found: dict, framework: str) -> An
         held = sum(value.size for value in found.values())
         if described > held:
             raise ValueError(f"{path}: describes {described:,} weights, but holds {held:,}")
+        return make().eval()
     return make()
 
 

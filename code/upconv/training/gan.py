@@ -117,6 +117,8 @@ def train_gan(
 ) -> GanHistory:
     """Train both networks, in place: one step of each in turn, Adam for both.
 
+    In the end they are in evaluation mode.
+
     The same seed gives the same weights to the bit on one machine with one number of threads,
     also when the run was broken off anywhere and resumed. A ``team`` shares each batch, as of
     :func:`upconv.training.train`; what the history notes besides losses is of its first process.
@@ -188,8 +190,9 @@ def train_gan(
                 bar.set_postfix(D=f"{values[0]:.3f}", G=f"{values[1]:.3f}")
             if each_step:
                 each_step(step)
-    team.leave(trained_g, generator)
-    team.leave(trained_d, discriminator)
+    for trained, network in ((trained_g, generator), (trained_d, discriminator)):
+        team.leave(trained, network)
+        network.eval()
     return history
 
 

@@ -111,6 +111,8 @@ def train(
 ) -> History:
     """Train a network that maps images (N, C, H, W) to logits (N, classes, h, w), in place.
 
+    In the end it is in evaluation mode.
+
     Cross-entropy on all labelled pixels, weighted if the set has weights; gradient clipping. The
     network's ``channels`` says whether it takes grey images (1) or colours (3, also if it says
     nothing). Logits smaller than the image are compared with the middle of the mask.
@@ -192,6 +194,7 @@ def train(
             if each_step:
                 each_step(step, value)
     team.leave(trained, network)
+    network.eval()
     return history
 
 
