@@ -54,7 +54,7 @@ VERSIONS = (
 def colab(tmp_path_factory):
     """An environment with what Colab has, and its environment variables."""
     folder = tmp_path_factory.mktemp("colab")
-    venv.create(folder / "env", with_pip=True)
+    venv.create(folder / "env")
     python = folder / "env" / "bin" / "python"
     inside = subprocess.check_output(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True

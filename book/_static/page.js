@@ -14,8 +14,8 @@
       idle(next);
     } else {
       makeScrollable(document);
-      window.bootstrap?.ScrollSpy.getOrCreateInstance(document.body);
       document.documentElement.dataset.laidOut = ""; // for those who wait for it
+      window.bootstrap?.ScrollSpy.getOrCreateInstance(document.body);
     }
   };
 
