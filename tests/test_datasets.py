@@ -12,6 +12,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from pace import python_slowness
 from PIL import Image
 
 from upconv import data
@@ -102,9 +103,9 @@ def test_impossible_scenes_are_refused(options, name):
 @pytest.mark.timing
 def test_hundreds_of_scenes_a_second():
     data.digit_scenes(10)
-    start = time.perf_counter()
+    start = time.process_time()
     data.digit_scenes(400)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2 * python_slowness()
 
 
 # ---- downloads, from a server of the test ---------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from conftest import SITE, Quiet, imported
+from pace import slowness
 from PIL import Image
 from playwright.sync_api import expect
 from scipy.ndimage import maximum_filter, minimum_filter
@@ -383,10 +384,11 @@ def test_the_generator_draws_twenty_times_a_second(page):
              part.addEventListener("drawn", () => (window.frames += 1));
            }"""
     )
+    slower = slowness(page)
     part.get_by_role("button", name="Walk from A to B").click()
     page.wait_for_timeout(3000)
     part.get_by_role("button", name="Stop").click()
-    assert page.evaluate("() => window.frames") >= 60
+    assert page.evaluate("() => window.frames") >= 60 / max(slower, slowness(page))
 
 
 def test_painting_is_pytorchs(page):
@@ -418,11 +420,12 @@ def test_painting_is_pytorchs(page):
 @pytest.mark.timing
 def test_a_picture_is_painted_within_two_seconds(page):
     part = start(page, "painter")
-    choose(part, "picture", "rocket")
-    page.wait_for_timeout(3000)
+    slower = slowness(page)
+    told(page, "painter", "painted", lambda: choose(part, "picture", "rocket"))
     caption = part.locator("figcaption").nth(1)
     expect(caption).to_contain_text("painted in")
-    assert float(re.search(r"([\d.]+) s", caption.inner_text())[1]) <= 2
+    seconds = float(re.search(r"([\d.]+) s", caption.inner_text())[1])
+    assert seconds <= 2 * max(slower, slowness(page))
 
 
 def test_a_picture_of_the_readers_own(page, tmp_path):
