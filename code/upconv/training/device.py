@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 
 from upconv.options import one_of
 from upconv.torch.modes import evaluating
+from upconv.torch.winograd import Convolutions, dense
 
 # Bytes: blocks of less than a GiB are kept, and of what is unused as much as can be.
 KEPT = (2**30, 2**31 - 1)
@@ -73,10 +74,38 @@ def resolve_precision(name: str, device: torch.device) -> str:
     return "bf16" if fast and "AVX512" in capable else "fp32"
 
 
+def short_of_multiplications(precision: str, device: torch.device) -> bool:
+    """Whether 3 × 3 convolutions go faster by :mod:`upconv.torch.winograd`, channels first.
+
+    So it is in float32 on processors with AVX2 alone: there, PyTorch's convolutions run forward at
+    the rate of its matrix products, but backward with channels last at half of it, and they know
+    no way with fewer multiplications.
+    """
+    alone = torch.backends.cpu.get_cpu_capability() == "AVX2"
+    return alone and precision == "fp32" and device.type == "cpu"
+
+
+def layout(network: nn.Module, precision: str, device: torch.device) -> torch.memory_format:
+    """How a network's weights lie in memory where it is fastest: channels last, but for such as
+    consist of 3 × 3 convolutions on processors that are :func:`short_of_multiplications`."""
+    found = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    if short_of_multiplications(precision, device) and any(
+        dense(layer.weight, layer.stride, layer.dilation, layer.groups) for layer in found
+    ):
+        return torch.contiguous_format
+    return torch.channels_last
+
+
+def described(layout: torch.memory_format) -> str:
+    """A layout in words."""
+    return "channels last" if layout == torch.channels_last else "channels first"
+
+
 @contextmanager
 def casting(precision: str, device: torch.device) -> Iterator[None]:
-    """Autocast to bf16, or not."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+    """Autocast to bf16, or not; convolutions the way that is fastest."""
+    faster = Convolutions() if short_of_multiplications(precision, device) else nullcontext()
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"), faster:
         yield
 
 
@@ -91,9 +120,10 @@ def inferring(
     such ones, and must leave it as arrays or as copies.
     """
     where = pick_device(device)
+    resolved = resolve_precision(precision, where)
     with torch.inference_mode(False):
-        network.to(where, memory_format=torch.channels_last)
-    autocast = casting(resolve_precision(precision, where), where)
+        network.to(where, memory_format=layout(network, resolved, where))
+    autocast = casting(resolved, where)
     with evaluating(network), torch.inference_mode(), autocast:
         yield where
 

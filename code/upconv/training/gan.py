@@ -133,8 +133,8 @@ def train_gan(
     team = team or Team(device)
     where, share = team.device, team.share(settings.batch)
     precision = resolve_precision(settings.precision, where)
-    trained_g, call_g = team.join(generator)
-    trained_d, call_d = team.join(discriminator)
+    trained_g, call_g = team.join(generator, precision)
+    trained_d, call_d = team.join(discriminator, precision)
     parts = {"generator": trained_g.train(), "discriminator": trained_d.train()}
     adams = {
         name: lay_flat(
@@ -156,7 +156,7 @@ def train_gan(
         team=team,
     )
     if progress:
-        team.announce(precision)
+        team.announce(generator, precision)
     with Ahead(
         lambda step: make_images(data, settings, step, share), settings.steps, history
     ) as batches:

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from upconv.data import ImageSet
 from upconv.torch.modes import evaluating
 from upconv.training.batches import to_pixels
-from upconv.training.device import casting, pick_device, resolve_precision
+from upconv.training.device import casting, layout, pick_device, resolve_precision
 
 
 def train_classifier(
@@ -48,7 +48,7 @@ def train_classifier(
         raise ValueError(f"data: got {data.name} without labels, expected a labelled set")
     where = pick_device(device)
     precision = resolve_precision("auto", where)
-    network = network.to(where, memory_format=torch.channels_last).train()
+    network = network.to(where, memory_format=layout(network, precision, where)).train()
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
     rng = np.random.default_rng(seed)

@@ -146,7 +146,7 @@ def train(
     where, share = team.device, team.share(settings.batch)
     precision = resolve_precision(settings.precision, where)
     _freeze(network, settings)
-    trained, call = team.join(network)
+    trained, call = team.join(network, precision)
     trained.train()
     optimizer, base_rates = _optimizer(trained, settings, team.sharded)
     history = History()
@@ -165,7 +165,7 @@ def train(
         team=team,
     )
     if progress:
-        team.announce(precision)
+        team.announce(network, precision)
     with Ahead(
         lambda step: make_batch(data, settings, step, channels, share), settings.steps, history
     ) as batches:

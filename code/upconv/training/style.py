@@ -16,7 +16,15 @@ from upconv.options import at_least_zero, one_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import mean_gram, style_energy_of, total_variation
 from upconv.training import checkpoints
-from upconv.training.device import PRECISIONS, announce, casting, pick_device, resolve_precision
+from upconv.training.device import (
+    PRECISIONS,
+    announce,
+    casting,
+    described,
+    layout,
+    pick_device,
+    resolve_precision,
+)
 from upconv.training.loop import Diverged
 
 
@@ -233,9 +241,10 @@ def stylize(
             raise ValueError(f"scales: got {got}, expected at least {2 * stride} for {name}")
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
-    network = network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    lies = layout(network, precision, where)
+    network = network.to(where, memory_format=lies).eval().requires_grad_(False)
     if progress:
-        announce(f"{where}: {precision}, channels last, the style seen once")
+        announce(f"{where}: {precision}, {described(lies)}, the style seen once")
     whole = StyleHistory()
     canvas, before, done = None, None, 0
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):

@@ -21,7 +21,9 @@ from upconv.training.device import (
     PRECISIONS,
     announce,
     casting,
+    described,
     inferring,
+    layout,
     pick_device,
     resolve_precision,
 )
@@ -136,8 +138,9 @@ def train_transform(
         check_picture("photographs", image)
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
-    network = network.to(where, memory_format=torch.channels_last).train()
-    features = features.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    lies = layout(network, precision, where)
+    network = network.to(where, memory_format=lies).train()
+    features = features.to(where, memory_format=lies).eval().requires_grad_(False)
     optimizer = lay_flat(torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True))
     names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
     with casting(precision, where):
@@ -154,7 +157,7 @@ def train_transform(
         progress=progress,
     )
     if progress:
-        announce(f"{where}: {precision}, channels last, the style seen once")
+        announce(f"{where}: {precision}, {described(lies)}, the style seen once")
     with Ahead(lambda step: cuts(photographs, settings, step), settings.steps, history) as batches:
         for step, bar in run:
             images = batches(step).to(where, non_blocking=True)
