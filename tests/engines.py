@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
+from typing import ClassVar
 
 from browser import FIREFOX, WEBKIT, find
 from pace import wait_until
@@ -147,7 +148,7 @@ class Firefox(Engine):
 class WebKit(Engine):
     """GTK's WebKit and its test browser, on a screen of their own."""
 
-    PATHS = {
+    PATHS: ClassVar = {
         "SetTimeouts": ("POST", "timeouts"),
         "GetWindowRect": ("GET", "window/rect"),
         "SetWindowRect": ("POST", "window/rect"),
