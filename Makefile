@@ -34,13 +34,11 @@ QUICK := $(addprefix tests/test_,package workflows)
 .PHONY: book check test lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
-define FIND_PYTHON
-for python in $(PYTHONS); do \
-	if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null; then break; fi; \
+FIND_PYTHON = for python in $(PYTHONS); do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null && break; \
 	python=; \
-done; \
-test -n "$$python" || { echo "make: found no Python 3.11, 3.12 or 3.13 among: $(PYTHONS); name one: make PYTHON=/path/to/python" >&2; exit 1; }
-endef
+	done; test "$$python" || { echo "make: found no Python 3.11, 3.12 or 3.13 among: $(PYTHONS);" \
+	"name one: make PYTHON=/path/to/python" >&2; exit 1; }
 
 $(READY): requirements.lock requirements-torch.txt pyproject.toml
 	@$(FIND_PYTHON); echo "Installing into $(VENV) (some minutes the first time) …"; \
