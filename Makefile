@@ -1,5 +1,6 @@
 # The only commands a person needs:
 #   make book       build the website and say where to open it
+#   make check      check the code quickly, while writing
 #   make test       check everything: code, chapters cell by cell, the site in a browser
 #   make lab        work on the chapters in JupyterLab
 #   make serve      build and serve the website on this machine
@@ -9,10 +10,12 @@
 # For those who maintain it: make format, make formulas, make stamp, make lock,
 # make fuzz, make clean.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first of these that is Python 3.11, 3.12 or 3.13; PYTHON=/path/to/python is taken instead.
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
 PORT ?= 8000
 VENV := .venv
-BIN := $(VENV)/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
 READY := $(VENV)/.ready
 SITE := _build/html
 RUNTIME := build/playground/.ready
@@ -21,15 +24,28 @@ RUNTIME := build/playground/.ready
 export OMP_NUM_THREADS ?= 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
+# PyTorch's build for this machine is chosen by pip's configuration, or by uv (UV_TORCH_BACKEND=auto).
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)/python,$(PIP))
+
+# What `make check` runs: the tests that are quick, and need no browser, site or network.
+QUICK := $(addprefix tests/test_,package workflows)
+
+.PHONY: book check test lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit("make: got Python %d.%d, expected 3.11: run make PYTHON=/path/to/python3.11" % v)'
-	@echo "Installing into $(VENV) (some minutes the first time) …"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+FIND_PYTHON = for python in $(PYTHONS); do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null && break; \
+	python=; \
+	done; test "$$python" || { echo "make: found no Python 3.11, 3.12 or 3.13 among: $(PYTHONS);" \
+	"name one: make PYTHON=/path/to/python" >&2; exit 1; }
+
+$(READY): requirements.lock requirements-torch.txt pyproject.toml
+	@$(FIND_PYTHON); echo "Installing into $(VENV) (some minutes the first time) …"; \
+	"$$python" -m venv --clear $(VENV)
+	@$(PIP) --no-deps --requirement requirements.lock
+	@$(INSTALL_TORCH) --requirement requirements-torch.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # What runs the networks of the playground; without Node.js the page says that it cannot.
@@ -42,6 +58,12 @@ $(RUNTIME): book/_playground/package-lock.json
 book: $(READY) $(RUNTIME)
 	@$(BIN)/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
 	@echo "The book is ready. Open file://$(CURDIR)/$(SITE)/index.html or run: make serve"
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile -m "not timing" $(QUICK:=.py)
 
 test: book
 	$(BIN)/ruff check
@@ -84,11 +106,16 @@ formulas: $(READY)
 stamp: $(READY)
 	$(BIN)/python code/scripts/stamp.py
 
-# Resolve anew, in a fresh environment, and pin every package.
+# Resolve anew, with hashes, for every system and Python at once: all but PyTorch.
 lock:
-	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/pip install --quiet --requirement requirements.in
-	build/lock/bin/python code/scripts/write_lock.py > requirements.lock
+	@$(FIND_PYTHON); rm -rf build/lock; "$$python" -m venv build/lock
+	@build/lock/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo 'torch; sys_platform == "never"' > build/lock/without-torch.txt
+	@build/lock/$(SCRIPTS)/uv pip compile requirements.in --output-file build/lock/requirements.lock --quiet \
+		--universal --python-version 3.11.2 --generate-hashes --overrides build/lock/without-torch.txt \
+		--no-emit-package torch --no-emit-package upconv --no-emit-index-url --no-annotate --no-header
+	@(echo "# Written by \`make lock\` from requirements.in: every package, exactly, for every system."; \
+		cat build/lock/requirements.lock) > requirements.lock
 
 # Ten thousand hostile inputs, others every day; FUZZ=100000 SEED=7 for more and the same again.
 fuzz: $(READY)

@@ -1,8 +1,10 @@
 """The module as a package: what importing loads, who imports whom, what installing changes."""
 
 import ast
+import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,15 +24,16 @@ ALLOWED = {
     "files": set(),
     "statistics": set(),
     "options": set(),
+    "packages": set(),
     "figures": {"ops", "data", "statistics"},
     "widgets": {"ops", "data", "results"},
-    "torch": {"ops", "data", "options"},
-    "keras": {"ops", "options"},
+    "torch": {"ops", "data", "options", "packages"},
+    "keras": {"ops", "options", "packages"},
     "port": {"files"},  # the only one to see both frameworks
-    "training": {"ops", "options", "data", "files", "torch"},
-    "zoo": {"options", "port", "data", "torch", "keras"},
-    "onnx": {"ops", "files", "torch"},
-    "cli": {"zoo", "ops", "data", "files", "torch", "training", "onnx"},
+    "training": {"ops", "options", "packages", "data", "files", "torch"},
+    "zoo": {"options", "packages", "port", "data", "torch", "keras"},
+    "onnx": {"ops", "packages", "files", "torch"},
+    "cli": {"zoo", "ops", "packages", "data", "files", "torch", "training", "onnx"},
 }
 ALLOWED_FRAMEWORKS = {
     "torch": {"torch"},
@@ -73,6 +76,98 @@ def test_rooms_import_only_what_they_may(path):
     assert frameworks <= ALLOWED_FRAMEWORKS.get(room, set())
     rooms = {name.split(".")[1] for name in imported if name.startswith("upconv.")}
     assert rooms <= ALLOWED.get(room, set()) | {room}
+
+
+def run_without(framework, code, *arguments):
+    """Python where a framework is not installed: importing it fails as it does there."""
+    block = f"import sys; sys.modules[{framework!r}] = None\n"
+    command = [sys.executable, "-c", block + code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "framework, part",
+    [
+        ("torch", "upconv.torch"),
+        ("torch", "upconv.training"),
+        ("torch", "upconv.onnx"),
+        ("tensorflow", "upconv.keras"),
+        ("keras", "upconv.keras"),
+    ],
+)
+def test_importing_without_the_framework_says_which_to_install(framework, part):
+    done = run_without(framework, f"import {part}")
+    called = {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras"}[framework]
+    group = {"torch": "torch"}.get(framework, "tensorflow")
+    expected = f"{part} needs {called}, which is not installed: pip install 'upconv[{group}]'"
+    assert done.stderr.splitlines()[-1] == f"upconv.packages.MissingFramework: {expected}"
+    assert "During handling" not in done.stderr
+
+
+def test_a_framework_that_is_there_and_broken_keeps_its_error():
+    from upconv.packages import needed
+
+    for name in ("torch.nothing_of_this_name", "nothing_of_this_name"):
+        with pytest.raises(ModuleNotFoundError, match=name) as caught, needed("upconv.torch"):
+            importlib.import_module(name)
+        assert type(caught.value) is ModuleNotFoundError
+
+
+TRAIN = ["train", "--steps", "1", "--out", "run"]
+# Commands that need PyTorch, in each of their forms.
+WITH_TORCH = [
+    [*TRAIN, "unet"],
+    [*TRAIN, "dcgan"],
+    [*TRAIN, "transform", "--style", "a.png", "--data", "folder", "--images", "pictures"],
+    ["evaluate", "--weights", "unet"],
+    ["predict", "--weights", "unet", "--out", "out", "a.png"],
+    ["predict", "--weights", "transform", "--out", "out", "a.png"],
+    ["predict", "--onnx", "unet", "--out", "out", "a.png"],
+    ["sample", "--weights", "dcgan", "--out", "b.png"],
+    ["sample", "--onnx", "dcgan", "--out", "b.png"],
+    ["export", "unet", "--weights", "unet", "--out", "b.onnx"],
+    ["stylize", "a.png", "a.png", "--out", "b.png"],
+]
+WITHOUT_TORCH = [["versions"], ["data"]]
+CALL = "from upconv.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """What the commands above read; the files of weights name their network and hold nothing."""
+    from PIL import Image
+
+    from upconv.port import save_weights
+
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (32, 32)).save("a.png")
+    Path("pictures").mkdir()
+    Image.new("RGB", (32, 32)).save("pictures/a.png")
+    for name in ("unet", "dcgan", "transform"):
+        save_weights(name, {}, {"network": name, "classes": '["a", "b"]', "options": "{}"})
+
+
+@pytest.mark.parametrize("arguments", WITH_TORCH, ids=" ".join)
+def test_commands_without_pytorch_say_so_in_one_line(files, arguments):
+    before = sorted(Path().iterdir())
+    done = run_without("torch", CALL, *arguments)
+    assert done.returncode == 2, done.stderr
+    needs = r"upconv: upconv\.\w+ needs PyTorch, which is not installed: "
+    assert re.fullmatch(needs + r"pip install 'upconv\[torch\]'\n", done.stderr)
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", WITHOUT_TORCH, ids=" ".join)
+def test_other_commands_do_without_pytorch(files, arguments):
+    done = run_without("torch", CALL, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_command_is_tried_without_pytorch():
+    from upconv.cli import make_parser
+
+    known = make_parser()._subparsers._group_actions[0].choices
+    assert {arguments[0] for arguments in WITH_TORCH + WITHOUT_TORCH} == set(known)
 
 
 def test_installing_beside_the_frameworks_changes_nothing():

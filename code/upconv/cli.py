@@ -73,8 +73,10 @@ def _out_of_memory(error: Exception) -> bool:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors that are the data's or the user's; anything else is ours and keeps its traceback."""
     from upconv.data import BadData, DataUnavailable
+    from upconv.packages import MissingFramework
 
     found: list[type[Exception]] = [UsageError, BadData, DataUnavailable, ValueError, OSError]
+    found.append(MissingFramework)
     if "upconv.training" in sys.modules:
         from upconv.training import BadCheckpoint, Diverged
 

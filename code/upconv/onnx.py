@@ -17,12 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from upconv.files import write_atomically
 from upconv.ops import unet_size
-from upconv.torch.modes import evaluating
+from upconv.packages import needed
+
+with needed("upconv.onnx"):
+    import torch
+    from torch import nn
+
+    from upconv.torch.modes import evaluating
 
 # What tiling and reading images have to know of a network.
 _TOLD = ("padded", "multiple", "rim", "depth", "channels", "latent", "size", "tile")

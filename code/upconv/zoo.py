@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from upconv.options import one_of
+from upconv.packages import needed
 
 # Name → class in upconv.torch (and upconv.keras), and the arguments that make it what it is.
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -126,7 +127,8 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
         If the weights are not here and cannot be fetched.
     """
     one_of("features", name, list(FEATURES))
-    import torch
+    with needed("upconv.zoo"):
+        import torch
 
     from upconv import data
     from upconv import torch as room
@@ -195,7 +197,8 @@ def _made(make: Callable[[], Any], path: Any, found: dict, framework: str) -> An
     """The network that a file describes, to be used; one larger than the file holds is refused
     before memory is taken."""
     if framework == "torch":
-        import torch
+        with needed("upconv.zoo"):
+            import torch
 
         with torch.device("meta"):
             described = sum(part.numel() for part in make().parameters())

@@ -1,5 +1,11 @@
 """The networks of the course in Keras on TensorFlow: (N, H, W, C), logits out."""
 
+from upconv.packages import needed
+
+with needed("upconv.keras"):
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.dcgan import Discriminator, Generator
 from upconv.keras.encoders import ENCODERS, VGG19, VGG16Classifier, squeezenet, vgg16

@@ -1,5 +1,10 @@
 """The networks of the course in PyTorch: (N, C, H, W), logits out."""
 
+from upconv.packages import needed
+
+with needed("upconv.torch"):
+    import torch  # noqa: F401
+
 from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.torch.classifier import SmallClassifier, describe
 from upconv.torch.dcgan import Discriminator, Generator

@@ -1,5 +1,10 @@
 """Training networks that segment or draw, and measuring them."""
 
+from upconv.packages import needed
+
+with needed("upconv.training"):
+    import torch  # noqa: F401
+
 from upconv.training.batches import make_batch
 from upconv.training.checkpoints import BadCheckpoint
 from upconv.training.gan import (
