@@ -22,10 +22,11 @@ ALLOWED = {
     "files": set(),
     "statistics": set(),
     "options": set(),
+    "frameworks": set(),
     "figures": {"ops", "data", "statistics"},
     "widgets": {"ops", "data", "results"},
     "torch": {"ops", "data", "options"},
-    "keras": {"ops", "options"},
+    "keras": {"ops", "options", "frameworks"},
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "data", "files", "torch"},
     "zoo": {"options", "port", "data", "torch", "keras"},

@@ -1,5 +1,10 @@
 """The networks of the course in Keras on TensorFlow: (N, H, W, C), logits out."""
 
+# ruff: noqa: E402 - the order matters
+from upconv.frameworks import before_tensorflow
+
+before_tensorflow()
+
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.dcgan import Discriminator, Generator
 from upconv.keras.encoders import ENCODERS, VGG19, VGG16Classifier, squeezenet, vgg16
