@@ -18,6 +18,11 @@ from browser import require_browser
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from upconv.frameworks import before_tensorflow
+
+# Several tests import TensorFlow themselves.
+before_tensorflow()
+
 # How long a test waits for an event, in seconds: only what never comes is a failure, so this is
 # for machines that have much else to do.
 PATIENCE = 180
