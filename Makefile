@@ -1,13 +1,14 @@
 # The only commands a person needs:
 #   make book       build the website and say where to open it
 #   make test       check everything: code, chapters cell by cell, the site in a browser
+#   make browsers   install the browsers that these tests need (Debian and Ubuntu, as root)
 #   make lab        work on the chapters in JupyterLab
 #   make serve      build and serve the website on this machine
 #   make notebooks  run the chapters and store their outputs
 #   make download   the whole book as PDF and EPUB, in _build/
 # For those who write: make new-chapter NAME=file_name TITLE="Title of the page".
 # For those who maintain it: make format, make formulas, make stamp, make lock,
-# make fuzz, make clean.
+# make fuzz, make nightly, make clean.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8000
@@ -21,7 +22,7 @@ RUNTIME := build/playground/.ready
 export OMP_NUM_THREADS ?= 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: book test lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
+.PHONY: book test nightly browsers lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.lock pyproject.toml
@@ -47,8 +48,17 @@ test: book
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@$(BIN)/python tests/browser.py
-	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing" --nbval --nbval-current-env tests chapters
+	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing and not nightly" --nbval --nbval-current-env tests chapters
 	$(BIN)/pytest -m timing tests
+
+# What is too long for every push.
+nightly: book
+	@$(BIN)/python tests/browser.py
+	$(BIN)/pytest -m nightly tests
+
+# The browsers of the site's tests. The only command that installs anything outside this folder.
+browsers: $(READY)
+	@$(BIN)/python tests/browser.py --install
 
 lab: $(READY)
 	$(BIN)/jupyter lab chapters
