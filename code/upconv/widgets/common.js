@@ -76,6 +76,8 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
   .ux-long { min-height: 4.35em; }
   .ux-mid { min-height: 2.9em; }
 }
+@media (max-width: 400px) { .ux-longer { min-height: 5.8em; } }
+@media (max-width: 340px) { .ux-longer { min-height: 7.25em; } }
 /* Where the reader has chosen the colors, a legend keeps its own, and only the open tab its line. */
 @media (forced-colors: active) {
   .ux-legend span::before { forced-color-adjust: none; }
