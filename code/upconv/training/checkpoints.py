@@ -34,14 +34,14 @@ def save(
     Parameters
     ----------
     parts
-        Name → whatever has ``state_dict``.
+        Name → whatever has ``state_dict``; of a scaler of losses that is off, nothing is written.
     settings, history
         Dataclasses of numbers, words, and lists of these.
     """
     team = team or Team()
     if not (team.first or team.sharded):  # what is shared out, all put together
         return
-    state = {name: team.state(part) for name, part in parts.items()}
+    state = {name: team.state(part) for name, part in parts.items() if not _off(part)}
     if not team.first:
         return
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
@@ -71,6 +71,9 @@ def load(
             got = f"got {name} = {saved.get(name)}, expected {value} as now asked for"
             raise BadCheckpoint(f"{path}: {got}")
     for name, part in parts.items():
+        # In another precision, or before there was fp16, the run had no scaler: it starts afresh.
+        if _off(part) or (isinstance(part, torch.amp.GradScaler) and name not in state):
+            continue
         try:
             (team or Team()).restore(part, state[name])
         except KeyError as error:
@@ -81,6 +84,10 @@ def load(
     for name, value in state["history"].items():
         setattr(history, name, value)
     return state["step"]
+
+
+def _off(part: Any) -> bool:
+    return isinstance(part, torch.amp.GradScaler) and not part.is_enabled()
 
 
 def steps(

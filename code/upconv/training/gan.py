@@ -16,7 +16,7 @@ from upconv.data import ImageSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import PRECISIONS, casting, inferring, resolve_precision
+from upconv.training.device import PRECISIONS, casting, inferring, loss_scaler, resolve_precision
 from upconv.training.loop import Diverged
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
@@ -145,8 +145,9 @@ def train_gan(
         for name, network in parts.items()
     }
     history = GanHistory()
+    scaler = loss_scaler(precision, where)
     run = checkpoints.steps(
-        parts | {f"adam_{name}": adam for name, adam in adams.items()},
+        parts | {f"adam_{name}": adam for name, adam in adams.items()} | {"scaler": scaler},
         settings,
         history,
         checkpoint=checkpoint,
@@ -169,8 +170,8 @@ def train_gan(
                 real_logits, fake_logits = call_d(real), call_d(fake.detach())
             loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
             adams["discriminator"].zero_grad(set_to_none=True)
-            loss_d.backward()
-            adams["discriminator"].step()
+            scaler.scale(loss_d).backward()
+            scaler.step(adams["discriminator"])
             # The generator is judged by the discriminator as it is now, whose own gradient is not
             # used.
             trained_d.requires_grad_(False)
@@ -178,8 +179,9 @@ def train_gan(
                 judged = trained_d(fake)
             loss_g = generator_loss(judged.float())
             adams["generator"].zero_grad(set_to_none=True)
-            loss_g.backward()
-            adams["generator"].step()
+            scaler.scale(loss_g).backward()
+            scaler.step(adams["generator"])
+            scaler.update()
             trained_d.requires_grad_(True)
             values = team.mean(loss_d).item(), team.mean(loss_g).item()
             if not all(map(math.isfinite, values)):

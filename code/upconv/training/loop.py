@@ -15,7 +15,7 @@ from upconv.data.sets import VOID, SegmentationSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
-from upconv.training.device import PRECISIONS, casting, resolve_precision
+from upconv.training.device import PRECISIONS, casting, loss_scaler, resolve_precision
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
 
@@ -28,10 +28,12 @@ class Diverged(RuntimeError):
 class Settings:
     """How to train.
 
-    ``precision`` is "bf16" (autocast), "fp32", or "auto": bf16 where the processor has
-    instructions for it. ``crop`` is the side of the random square crops, or (height, width).
-    ``schedule`` is "cosine" (after a linear warm-up over 5 % of the steps) or "constant".
-    ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net paper).
+    ``precision`` is "bf16" (autocast), "fp16" (autocast and a scaled loss, on GPUs), "fp32", or
+    "auto": bf16 where the device has instructions for it, else fp16 on GPUs that have these. In
+    fp16, steps whose gradients overflow are left out. ``crop`` is the side of the random square
+    crops, or (height, width). ``schedule`` is "cosine" (after a linear warm-up over 5 % of the
+    steps) or "constant". ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net
+    paper).
     """
 
     steps: int = 1000
@@ -154,8 +156,9 @@ def train(
     if settings.class_weights is not None:
         class_weights = torch.tensor(settings.class_weights, device=where)
     channels = getattr(network, "channels", 3)
+    scaler = loss_scaler(precision, where)
     run = checkpoints.steps(
-        {"network": trained, "optimizer": optimizer},
+        {"network": trained, "optimizer": optimizer, "scaler": scaler},
         settings,
         history,
         checkpoint=checkpoint,
@@ -180,13 +183,15 @@ def train(
                 logits = call(images)
             loss = pixel_loss(logits.float(), batch, class_weights, team)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(trained.parameters(), settings.clip)
             value = team.mean(loss).item()
             if not math.isfinite(value):
                 hint = "lower learning_rate, or set precision to fp32"
                 raise Diverged(f"step {step}: the loss is {value}; {hint}")
-            optimizer.step()
+            scaler.step(optimizer)
+            scaler.update()
             if step % settings.log_every == 0 or step == settings.steps - 1:
                 history.steps.append(step)
                 history.losses.append(value)

@@ -24,6 +24,7 @@ from upconv.training.device import (
     described,
     inferring,
     layout,
+    loss_scaler,
     pick_device,
     resolve_precision,
 )
@@ -147,8 +148,9 @@ def train_transform(
         painting = to_tensor(style, settings.style_size).to(where)
         style_energy = StyleEnergy(features, painting, settings.style_layers)
     history = TransformHistory()
+    scaler = loss_scaler(precision, where)
     run = checkpoints.steps(
-        {"network": network, "optimizer": optimizer},
+        {"network": network, "optimizer": optimizer, "scaler": scaler},
         settings,
         history,
         checkpoint=checkpoint,
@@ -177,12 +179,13 @@ def train_transform(
                 variation = total_variation(painted.float()).mean()
                 total = total + settings.variation_weight * variation
             optimizer.zero_grad(set_to_none=True)
-            total.backward()
+            scaler.scale(total).backward()
             value = total.item()
             if not math.isfinite(value):
                 hint = "lower learning_rate or style_weight, or set precision to fp32"
                 raise Diverged(f"step {step}: the energy is {value}; {hint}")
-            optimizer.step()
+            scaler.step(optimizer)
+            scaler.update()
             if step % settings.log_every == 0 or step == settings.steps - 1:
                 history.steps.append(step)
                 history.content.append(content.item())
