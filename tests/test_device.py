@@ -25,7 +25,9 @@ from upconv.training import (
     train_gan,
     train_transform,
 )
+from upconv.training.batches import Ahead, Batch
 from upconv.training.device import casting, loss_scaler, resolve_precision
+from upconv.training.loop import Losses
 from upconv.training.style import Canvas, to_tensor
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -79,11 +81,11 @@ def test_tensorflow_takes_of_a_gpus_memory_what_it_needs():
     # It is the name that TensorFlow reads.
     folder = Path(importlib.util.find_spec("tensorflow").origin).parent
     assert any(
-        reads(path, b"TF_FORCE_GPU_ALLOW_GROWTH") for path in folder.glob("libtensorflow*.so.2")
+        holds(path, b"TF_FORCE_GPU_ALLOW_GROWTH") for path in folder.glob("libtensorflow*.so.2")
     )
 
 
-def reads(path: Path, text: bytes) -> bool:
+def holds(path: Path, text: bytes) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(text) >= 0
 
@@ -378,3 +380,125 @@ def test_a_classifier_is_trained_in_fp16_as_in_float32(half):
     assert 0 < distance(learnt(), full) < 0.25 * distance(full, begun)
     half("generation", 2.0**60)  # no gradient that does not overflow
     assert distance(learnt(), begun) == 0
+
+
+# ---- no waiting ---------------------------------------------------------------------------------
+
+LAZY = ["loop", "gan", "transform"]
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Read losses as on a GPU, here, too; to this list goes for how many steps each time."""
+    counts, plain = [], Losses.read
+
+    def read(self):
+        if self._unread:
+            counts.append(len(self._unread))
+        return plain(self)
+
+    monkeypatch.setattr("upconv.training.loop.AT_ONCE", ())
+    monkeypatch.setattr(Losses, "read", read)
+    return counts
+
+
+def test_losses_are_read_where_they_are_asked_for(reads):
+    losses = Losses(GPU, "the loss is", "wait")
+    for step in range(5):
+        losses.add(step, torch.tensor(float(step)), torch.tensor(0.5))
+    assert reads == []
+    assert losses.read() == losses.read() == [4, 0.5]
+    losses.add(5, torch.tensor(7.0))
+    assert losses.read() == [7]
+    assert reads == [5, 1]
+    losses.add(6, torch.tensor(1.0))
+    losses.add(7, torch.tensor(float("nan")))
+    losses.add(8, torch.tensor(1.0))
+    with pytest.raises(Diverged, match=r"^step 7: the loss is nan; wait"):
+        losses.read()
+
+
+def test_a_processor_reads_each_loss_at_once():
+    losses = Losses(CPU, "the losses are", "wait")
+    with pytest.raises(Diverged, match=r"^step 0: the losses are \(1.0, inf\); wait"):
+        losses.add(0, torch.tensor(1.0), torch.tensor(float("inf")))
+
+
+def seldom(loop, monkeypatch, **options):
+    """A run that notes its losses in the first and last step only."""
+    kinds = {"loop": "Settings", "gan": "GanSettings", "transform": "TransformSettings"}
+    plain = globals()[kinds[loop]]
+    monkeypatch.setitem(globals(), kinds[loop], lambda **chosen: plain(**chosen | {"log_every": 9}))
+    found = run(loop, "fp32", **options)
+    monkeypatch.setitem(globals(), kinds[loop], plain)
+    return found
+
+
+@pytest.mark.parametrize("loop", LAZY)
+def test_a_gpu_is_not_waited_for_at_each_step(loop, monkeypatch, reads, tmp_path):
+    """Only where losses are noted, before a checkpoint is written, and for who looks on."""
+    waited = set()
+
+    def noting(plain):
+        # The seed of a step is its number, where that of the run is 0.
+        return lambda tensor: waited.add(torch.initial_seed()) or plain(tensor)
+
+    for name in ("item", "tolist"):
+        monkeypatch.setattr(torch.Tensor, name, noting(getattr(torch.Tensor, name)))
+    networks, losses = seldom(loop, monkeypatch)
+    assert reads == [1, STEPS - 1]
+    assert waited == {0, STEPS - 1}
+    reads.clear()
+    seldom(loop, monkeypatch, checkpoint=tmp_path / "state.pt", save_every=4)
+    assert reads == [1, 3, 2]
+    reads.clear()
+    seen = []
+    seldom(loop, monkeypatch, each_step=lambda step, *loss: seen.append(loss))
+    assert len(seen) == STEPS
+    if loop != "gan":  # which does not tell
+        assert reads == [1] * STEPS
+        assert all(np.isfinite(loss) for (loss,) in seen)
+    monkeypatch.setattr("upconv.training.loop.AT_ONCE", ("cpu",))
+    again, same = seldom(loop, monkeypatch)
+    assert losses == same
+    for a, b in zip(weights(again), weights(networks), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("loop", LAZY)
+def test_no_checkpoint_is_written_of_what_is_no_number(loop, monkeypatch, reads, tmp_path):
+    module = importlib.import_module(f"upconv.training.{loop}")
+    name = {"loop": "make_batch", "gan": "make_images", "transform": "cuts"}[loop]
+    plain = getattr(module, name)
+
+    def make(*arguments):
+        batch = plain(*arguments)
+        worth = float("nan") if arguments[2] == 2 else 1  # of the step
+        if isinstance(batch, Batch):
+            return batch._replace(images=worth * batch.images)
+        return worth * batch
+
+    monkeypatch.setattr(module, name, make)
+    with pytest.raises(Diverged, match=r"^step 2: "):
+        seldom(loop, monkeypatch, checkpoint=tmp_path / "state.pt", save_every=2)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert state["step"] == 2
+
+
+def test_batches_for_a_gpu_lie_where_it_fetches_them_itself(monkeypatch):
+    pinned = []
+    monkeypatch.setattr(
+        torch.Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self.clone()
+    )
+    one, two = torch.ones(2), torch.zeros(3)
+    history = type("History", (), {"waited": 0.0})()
+    made = [one, Batch(one, two, None), Batch(one, two, two)]
+    for device, expected in ((CPU, []), (GPU, [(2,), (2,), (3,), (2,), (3,), (3,)])):
+        pinned.clear()
+        with Ahead(made.__getitem__, 3, history, device) as batches:
+            found = [batches(step) for step in range(3)]
+        assert pinned == [torch.Size(shape) for shape in expected]
+        assert torch.equal(found[0], one)
+        assert isinstance(found[1], Batch)
+        assert found[1].weights is None
+        assert torch.equal(found[2].masks, two)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,7 @@ def steps(
     save_every: int,
     progress: bool,
     team: Team | None = None,
+    before_saving: Callable[[], Any] | None = None,
 ) -> Iterator[tuple[int, tqdm]]:
     """The steps of a run that are still to do, each with the progress bar.
 
@@ -117,6 +118,8 @@ def steps(
         With ``seconds``.
     checkpoint, resume, save_every, team
         As of :func:`upconv.training.train`.
+    before_saving
+        Called before the state is saved: what it raises ends the run, and nothing is written.
 
     Raises
     ------
@@ -140,4 +143,6 @@ def steps(
         yield step, bar
         history.seconds = before + time.perf_counter() - began
         if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
+            if before_saving:
+                before_saving()
             save(path, parts, settings, history, step + 1, team)

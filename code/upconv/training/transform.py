@@ -28,7 +28,7 @@ from upconv.training.device import (
     pick_device,
     resolve_precision,
 )
-from upconv.training.loop import Diverged
+from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
@@ -149,6 +149,8 @@ def train_transform(
         style_energy = StyleEnergy(features, painting, settings.style_layers)
     history = TransformHistory()
     scaler = loss_scaler(precision, where)
+    hint = "lower learning_rate or style_weight, or set precision to fp32"
+    losses = Losses(where, "the energy is", hint)
     run = checkpoints.steps(
         {"network": network, "optimizer": optimizer, "scaler": scaler},
         settings,
@@ -157,10 +159,13 @@ def train_transform(
         resume=resume,
         save_every=save_every,
         progress=progress,
+        before_saving=losses.read,
     )
     if progress:
         announce(f"{where}: {precision}, {described(lies)}, the style seen once")
-    with Ahead(lambda step: cuts(photographs, settings, step), settings.steps, history) as batches:
+    with Ahead(
+        lambda step: cuts(photographs, settings, step), settings.steps, history, where
+    ) as batches:
         for step, bar in run:
             images = batches(step).to(where, non_blocking=True)
             for group in optimizer.param_groups:  # half a cosine, down to nothing
@@ -180,19 +185,17 @@ def train_transform(
                 total = total + settings.variation_weight * variation
             optimizer.zero_grad(set_to_none=True)
             scaler.scale(total).backward()
-            value = total.item()
-            if not math.isfinite(value):
-                hint = "lower learning_rate or style_weight, or set precision to fp32"
-                raise Diverged(f"step {step}: the energy is {value}; {hint}")
+            losses.add(step, total)
             scaler.step(optimizer)
             scaler.update()
             if step % settings.log_every == 0 or step == settings.steps - 1:
+                losses.read()
                 history.steps.append(step)
                 history.content.append(content.item())
                 history.style.append(painted_style.item())
                 bar.set_postfix(content=f"{content:.3f}", style=f"{painted_style:.3f}")
             if each_step:
-                each_step(step, value)
+                each_step(step, *losses.read())
     network.eval()
     return history
 
