@@ -18,7 +18,8 @@ from upconv.torch.winograd import Convolutions, dense
 
 # Bytes: blocks of less than a GiB are kept, and of what is unused as much as can be.
 KEPT = (2**30, 2**31 - 1)
-PRECISIONS = ("auto", "bf16", "fp32")
+PRECISIONS = ("auto", "bf16", "fp16", "fp32")
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -54,21 +55,35 @@ def limit_kept(largest: int, unused: int) -> bool:
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
-    """ "bf16" or "fp32"; for "auto" what the environment variable ``UPCONV_PRECISION`` says, or
-    else what is fast on the device.
+    """ "bf16", "fp16" or "fp32"; for "auto" what the environment variable ``UPCONV_PRECISION``
+    says, or else what is fast on the device.
+
+    GPUs have instructions for bf16 from compute capability 8 on (A100), and for fp16 from 7 on
+    (V100, T4). PyTorch counts bf16 as supported on older ones, too: it emulates it there, slower
+    than float32.
 
     Raises
     ------
     ValueError
-        If the variable names no precision.
+        If the variable names no precision, or the device has no instructions for it. Processors
+        do bf16 without: then it is slow, but rounds as it does elsewhere.
     """
+    asked = "precision"
     if name == "auto":
-        name = os.environ.get("UPCONV_PRECISION", "auto")
-        one_of("UPCONV_PRECISION", name, PRECISIONS)
+        asked, name = "UPCONV_PRECISION", os.environ.get("UPCONV_PRECISION", "auto")
+    one_of(asked, name, PRECISIONS)
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        if name == "bf16" and capability < (8, 0):
+            got = f"'bf16' on a GPU of compute capability {'.'.join(map(str, capability))}"
+            raise ValueError(f"{asked}: got {got}, expected auto, fp16 or fp32")
+        fastest = "bf16" if capability >= (8, 0) else "fp16" if capability >= (7, 0) else "fp32"
+        return fastest if name == "auto" else name
+    if name == "fp16":
+        expected = "auto, bf16 or fp32: fp16 needs a GPU"
+        raise ValueError(f"{asked}: got 'fp16' on {device.type}, expected {expected}")
     if name != "auto":
         return name
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     capable = torch.backends.cpu.get_cpu_capability()
     fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return "bf16" if fast and "AVX512" in capable else "fp32"
@@ -103,10 +118,29 @@ def described(layout: torch.memory_format) -> str:
 
 @contextmanager
 def casting(precision: str, device: torch.device) -> Iterator[None]:
-    """Autocast to bf16, or not; convolutions the way that is fastest."""
+    """Autocast to bf16, to fp16, or not; convolutions the way that is fastest."""
     faster = Convolutions() if short_of_multiplications(precision, device) else nullcontext()
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"), faster:
+    half = HALF.get(precision, torch.bfloat16)
+    with torch.autocast(device.type, half, enabled=precision in HALF), faster:
         yield
+
+
+@contextmanager
+def wide_range(device: torch.device) -> Iterator[None]:
+    """Within fp16, float32: for what overflows, such as sums over all places of an image."""
+    kind = device.type
+    fp16 = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    with torch.autocast(kind, enabled=False) if fp16 else nullcontext():
+        yield
+
+
+def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
+    """What keeps small gradients from becoming 0 in fp16; in other precisions it does nothing.
+
+    The loss is multiplied by a scale, the gradients divided by it before the step. Where they
+    overflow, the step is left out and the scale halved.
+    """
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
 @contextmanager

@@ -121,7 +121,7 @@ class Several(Team):
         if self.sharded and isinstance(part, nn.Module):
             like = part.state_dict()
             state = {name: _cut_like(value, like.get(name)) for name, value in state.items()}
-        elif self.sharded:
+        elif self.sharded and isinstance(part, torch.optim.Optimizer):
             like = [weight for group in part.param_groups for weight in group["params"]]
             moments = {
                 number: {name: _cut_like(value, like[number]) for name, value in found.items()}
