@@ -69,8 +69,9 @@ test: book
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@$(BIN)/python tests/browser.py
-	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing and not nightly" --nbval --nbval-current-env tests chapters
-	$(BIN)/pytest -m timing tests
+	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing and not nightly" --nbval --nbval-current-env \
+		--durations 25 --durations-min 5 tests chapters
+	$(BIN)/pytest -m "timing and not nightly" --durations 10 --durations-min 5 tests
 
 # What is too long for every push.
 nightly: book
