@@ -2,13 +2,14 @@
 #   make book       build the website and say where to open it
 #   make check      check the code quickly, while writing
 #   make test       check everything: code, chapters cell by cell, the site in a browser
+#   make browsers   install the browsers that these tests need (Debian and Ubuntu, as root)
 #   make lab        work on the chapters in JupyterLab
 #   make serve      build and serve the website on this machine
 #   make notebooks  run the chapters and store their outputs
 #   make download   the whole book as PDF and EPUB, in _build/
 # For those who write: make new-chapter NAME=file_name TITLE="Title of the page".
 # For those who maintain it: make format, make formulas, make stamp, make lock,
-# make fuzz, make clean.
+# make fuzz, make nightly, make clean.
 
 # The first of these that is Python 3.11, 3.12 or 3.13; PYTHON=/path/to/python is taken instead.
 PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
@@ -31,7 +32,7 @@ INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)
 # What `make check` runs: what is quick, and needs no browser, site, network or training.
 QUICK := augment claims lock ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
 
-.PHONY: book check test lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
+.PHONY: book check test nightly browsers lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 FIND_PYTHON = for python in $(PYTHONS); do \
@@ -68,8 +69,17 @@ test: book
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@$(BIN)/python tests/browser.py
-	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing" --nbval --nbval-current-env tests chapters
+	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing and not nightly" --nbval --nbval-current-env tests chapters
 	$(BIN)/pytest -m timing tests
+
+# What is too long for every push.
+nightly: book
+	@$(BIN)/python tests/browser.py
+	$(BIN)/pytest -m nightly tests
+
+# The browsers of the site's tests. The only command that installs anything outside this folder.
+browsers: $(READY)
+	@$(BIN)/python tests/browser.py --install
 
 lab: $(READY)
 	$(BIN)/jupyter lab chapters

@@ -3,8 +3,9 @@
     python benchmarks/speed.py [--only NAME] [--json | --store]
 
 Both do the same work in one process, in turns: so many steps of the recipe (``recipes.py``), then
-as many of ours, again and again; medians are taken. Ours is what ``upconv train``, ``predict``,
-``sample`` and ``stylize`` run. On as many threads as PyTorch takes; on a GPU where there is one.
+as many of ours, again and again; medians are taken, without the first steps of each turn. Ours is
+what ``upconv train``, ``predict``, ``sample`` and ``stylize`` run. On as many threads as PyTorch
+takes; on a GPU where there is one.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import recipes
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from tables import HERE, origin, store
+from torch import nn
 
 from upconv import data, results, zoo
 from upconv.torch import FCN, Discriminator, Generator, UNet
@@ -38,11 +40,21 @@ from upconv.training import (
     train,
     train_gan,
 )
-from upconv.training.device import KEPT, limit_kept, pick_device
+from upconv.training.device import (
+    KEPT,
+    casting,
+    described,
+    layout,
+    limit_kept,
+    pick_device,
+    resolve_precision,
+)
 from upconv.training.style import to_tensor
 
 STORED, MARK = HERE / "speed.json", "<!-- speed -->"
 Timed = Callable[[int], list[float]]  # seconds of each of so many steps
+# Until memory freed by one step serves the next, the system fills new pages with zeros.
+WARM = 3
 
 
 def kept(memory: bool) -> None:
@@ -90,7 +102,7 @@ def between(run: Callable[[int, Callable[..., None]], Any]) -> Timed:
 
 
 def segmenting(
-    folder: Path, plain: torch.nn.Module, ours: torch.nn.Module, size: int, batch: int,
+    folder: Path, plain: nn.Module, ours: nn.Module, size: int, batch: int,
     optimizer: torch.optim.Optimizer,
 ) -> dict[str, tuple[Timed, Timed]]:  # fmt: skip
     files = [sorted((folder / name).iterdir()) for name in ("images", "masks")]
@@ -199,44 +211,57 @@ def measure(name: str, folder: Path, turns: int) -> dict[str, dict[str, float]]:
     table = {}
     for kind, pair in make(folder).items():
         times: list[list[float]] = [[], []]
-        for turn in range(turns + 1):
+        for _ in range(turns):
             for ours, (timed, found) in enumerate(zip(pair, times, strict=True)):
                 kept(memory=bool(ours))
-                if turn == 0:  # warms up
-                    timed(1)
-                else:
-                    found += timed(steps)
+                found += timed(WARM + steps)[WARM:]
         recipe, ours = (batch / statistics.median(found) for found in times)
         table[kind] = {"recipe": recipe, "ours": ours, "times faster": ours / recipe}
     return table
 
 
+def kind() -> str:
+    """Of which kind the processor is: what decides which way of computing is fastest."""
+    where = pick_device()
+    if where.type == "cuda":
+        return torch.cuda.get_device_name()
+    bf16 = resolve_precision("auto", where) == "bf16"
+    return torch.backends.cpu.get_cpu_capability() + (" with bf16" if bf16 else "")
+
+
 def rates(size: int = 64, channels: int = 256, batch: int = 4) -> dict[str, float]:
     """Billions of operations a second of one 3 × 3 convolution, as the recipe and as ours has it.
 
-    What the machine gives: no network of such layers can gain more than the ratio by precision.
+    What the machine gives: no network of such layers can gain more than the ratio.
     """
     where = pick_device()
+    precision = resolve_precision("auto", where)
+    image = torch.rand(batch, channels, size, size, device=where)
+    layer = nn.Conv2d(channels, channels, 3, padding=1).to(where)
+    lies = layout(layer, precision, where)
+    ways = {
+        "float32, channels first": (torch.contiguous_format, nullcontext()),
+        f"ours ({precision}, {described(lies)})": (lies, casting(precision, where)),
+    }
     found = {}
-    for name, number, layout in (
-        ("float32, channels first", torch.float32, torch.contiguous_format),
-        ("bf16, channels last", torch.bfloat16, torch.channels_last),
-    ):
-        image = torch.rand(batch, channels, size, size, device=where, dtype=number)
-        weight = torch.rand(channels, channels, 3, 3, device=where, dtype=number)
-        image, weight = (layer.to(memory_format=layout) for layer in (image, weight))
+    for name, (format, way) in ways.items():
+        given, network = (part.to(memory_format=format) for part in (image, layer))
 
-        @torch.no_grad()
-        def once(image: torch.Tensor = image, weight: torch.Tensor = weight) -> None:
-            F.conv2d(image, weight, padding=1).sum().item()
+        def once(given: torch.Tensor = given, network: nn.Module = network) -> None:
+            network(given).sum().item()
 
-        operations = 2 * 9 * channels**2 * batch * size**2
-        found[name] = operations / min(each(once)(9)) / 1e9
+        with torch.no_grad(), way:
+            operations = 2 * 9 * channels**2 * batch * size**2
+            found[name] = operations / min(each(once)(9)) / 1e9
     return found
 
 
 def report(stored: dict[str, Any]) -> str:
-    """The stored figures as Markdown."""
+    """The stored figures as Markdown: a table for each kind of processor."""
+    return "\n\n".join(f"**{kind}**\n\n{_report(part)}" for kind, part in stored.items())
+
+
+def _report(stored: dict[str, Any]) -> str:
     lines = ["| work | | recipe | ours | times faster |", "|---|---|--:|--:|--:|"]
     for name, kinds in stored["table"].items():
         for kind, row in kinds.items():
@@ -246,14 +271,14 @@ def report(stored: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
     rates = {name: f"{rate:.0f}" for name, rate in stored["rates"].items()}
     said = "; ".join(f"{rate} in {name}" for name, rate in rates.items())
-    ratio = stored["rates"]["bf16, channels last"] / stored["rates"]["float32, channels first"]
+    recipe, ours = stored["rates"].values()
     lines += [
         "",
         f"Images per second. {made['device']}, {made['threads']} threads; {versions}; "
         + origin(made),
         "",
         f"One 3 × 3 convolution of 256 channels does, in billions of operations a second: {said}. "
-        f"So this machine gives {ratio:.1f} times for precision and layout.",
+        f"So this machine gives {ours / recipe:.1f} times for the convolutions.",
     ]
     return "\n".join(lines)
 
@@ -279,7 +304,8 @@ def main() -> None:
     if options.json:
         print(json.dumps(table))
     if options.store:
-        stored = {"provenance": made, "rates": rates(), "table": table}
+        stored = json.loads(STORED.read_text(encoding="utf-8"))
+        stored[kind()] = {"provenance": made, "rates": rates(), "table": table}
         store(STORED, MARK, stored, report(stored))
 
 

@@ -1,6 +1,9 @@
-"""The browser of the site's tests: found, or installed, or said how to get.
+"""The browsers of the site's tests: found, or said how to get.
 
-Run as a script (``make test`` does), it makes sure that there is one and prints its path.
+    python tests/browser.py            what there is; an error without Chromium or Chrome
+    python tests/browser.py --install  install what is missing (Debian and Ubuntu, as root)
+
+``make test`` runs the first, ``make browsers`` the second.
 """
 
 from __future__ import annotations
@@ -11,35 +14,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
-APPLICATIONS = (
+CHROMIUM = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+    "chrome",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-# The system's package managers, asked in this order when we may: commands to run.
-PACKAGE_MANAGERS = {
-    "apt-get": (
-        ["apt-get", "update", "-qq"],
-        [
-            "apt-get",
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            "chromium",
-            "fonts-liberation",
-            "fonts-noto-cjk",  # for the glossary
-        ],
-    ),
-    "dnf": (["dnf", "install", "-y", "-q", "chromium"],),
-    "apk": (["apk", "add", "--quiet", "chromium"],),
-    "pacman": (["pacman", "-Sy", "--noconfirm", "chromium"],),
+FIREFOX = ("firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox")
+WEBKIT = ("WebKitWebDriver",)
+SCREEN = ("Xvfb",)  # WebKit has no headless mode
+# What each needs: one command of each group, and Debian's packages that bring them.
+ENGINES = {
+    "Chromium": ((CHROMIUM,), ("chromium", "fonts-liberation", "fonts-noto-cjk")),
+    "Firefox": ((FIREFOX,), ("firefox-esr",)),
+    "WebKit": ((WEBKIT, SCREEN), ("webkit2gtk-driver", "xvfb")),
 }
-HELP = (
-    "The site's tests need Chromium or Chrome, and none was found or could be installed.\n"
-    "Install one (Debian: apt install chromium; macOS: brew install --cask chromium), or name\n"
-    "one in the environment variable UPCONV_BROWSER, or run: .venv/bin/playwright install chromium"
-)
+
+
+def find(commands: tuple[str, ...]) -> str | None:
+    """Path of the first of these commands that is there, or None."""
+    return next((path for path in map(shutil.which, commands) if path), None)
 
 
 def find_browser() -> str | None:
@@ -48,12 +45,8 @@ def find_browser() -> str | None:
         if not shutil.which(named):
             raise SystemExit(f"UPCONV_BROWSER: got {named!r}, expected the path of a browser")
         return named
-    for command in COMMANDS:
-        if path := shutil.which(command):
-            return path
-    for application in APPLICATIONS:
-        if Path(application).exists():
-            return application
+    if path := find(CHROMIUM):
+        return path
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -61,32 +54,47 @@ def find_browser() -> str | None:
     return own if Path(own).exists() else None
 
 
-def install_browser() -> None:
-    """Try the system's package manager when root, then Playwright's own download."""
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        for manager, commands in PACKAGE_MANAGERS.items():
-            if shutil.which(manager):
-                environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-                if all(_run(command, environment) for command in commands) and find_browser():
-                    return
-    _run([sys.executable, "-m", "playwright", "install", "chromium"], dict(os.environ))
+def missing() -> list[str]:
+    """The engines that are not there."""
+    there = {name: all(map(find, groups)) for name, (groups, _) in ENGINES.items()}
+    there["Chromium"] = find_browser() is not None
+    return [name for name, found in there.items() if not found]
 
 
-def _run(command: list[str], environment: dict[str, str]) -> bool:
-    print("Running:", " ".join(command), file=sys.stderr)
-    return subprocess.run(command, env=environment, stdout=sys.stderr).returncode == 0
+def how_to_get(engines: list[str]) -> str:
+    """One line for those that miss them."""
+    packages = " ".join(package for name in engines for package in ENGINES[name][1])
+    return f"run `make browsers` (Debian: apt-get install {packages})"
 
 
 def require_browser() -> str:
-    """Path of a browser, installing one if need be; ends the run with advice otherwise."""
-    path = find_browser()
-    if path is None:
-        install_browser()
-        path = find_browser()
-    if path is None:
-        raise SystemExit(HELP)
-    return path
+    """Path of Chromium or Chrome; without, the run ends with advice."""
+    if path := find_browser():
+        return path
+    raise SystemExit(
+        f"The site's tests need Chromium or Chrome: {how_to_get(['Chromium'])},"
+        " or name one in the environment variable UPCONV_BROWSER."
+    )
+
+
+def install(engines: list[str]) -> None:
+    """Install Debian's packages of these engines."""
+    if not engines:
+        return
+    packages = [package for name in engines for package in ENGINES[name][1]]
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        raise SystemExit(f"make browsers needs Debian or Ubuntu, and root: {' '.join(packages)}")
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    options = ["-y", "-qq", "--no-install-recommends"]
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", *options, *packages]):
+        subprocess.run(command, env=environment, check=True)
 
 
 if __name__ == "__main__":
-    print("Browser:", require_browser())
+    if sys.argv[1:] == ["--install"]:
+        install(missing())
+    elif sys.argv[1:]:
+        raise SystemExit(f"got {' '.join(sys.argv[1:])!r}, expected nothing or --install")
+    print("Chromium:", require_browser())
+    if lacking := missing():
+        print(f"Not there, so not tested: {', '.join(lacking)}; {how_to_get(lacking)}")

@@ -11,12 +11,18 @@ import gzip
 import http.server
 import io
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from browser import require_browser
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from upconv.frameworks import before_tensorflow
+
+# Several tests import TensorFlow themselves.
+before_tensorflow()
 
 # How long a test waits for an event, in seconds: only what never comes is a failure, so this is
 # for machines that have much else to do.
@@ -43,11 +49,15 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 
+    def text(self, path: Path) -> bytes:
+        """What is sent of a file with text."""
+        return path.read_bytes()
+
     def send_head(self):
         path = Path(self.translate_path(self.path))
         if path.suffix not in {".html", ".css", ".js", ".svg"} or not path.is_file():
             return super().send_head()
-        data = gzip.compress(path.read_bytes(), 6)
+        data = gzip.compress(self.text(path), 6)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Encoding", "gzip")
@@ -56,14 +66,20 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         return io.BytesIO(data)
 
 
-@pytest.fixture(scope="session")
-def served():
+@contextmanager
+def serving(kind: type[Quiet]):
     """Address of the site on a server of this machine."""
-    handler = functools.partial(Quiet, directory=str(SITE))
+    handler = functools.partial(kind, directory=str(SITE))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def served():
+    with serving(Quiet) as address:
+        yield address
 
 
 class Patient:

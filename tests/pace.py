@@ -34,3 +34,12 @@ def python_slowness() -> float:
         sum(number * number for number in range(200_000))
         times.append(1000 * (time.process_time() - start))
     return max(1.0, sorted(times)[4] / IN_PYTHON)
+
+
+def wait_until(condition, patience: float = 180):
+    """What a condition gives once it gives anything; what never comes is a failure."""
+    end = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < end, f"not within {patience} seconds"
+        time.sleep(0.05)
+    return found

@@ -25,10 +25,11 @@ ALLOWED = {
     "statistics": set(),
     "options": set(),
     "packages": set(),
+    "frameworks": set(),
     "figures": {"ops", "data", "statistics"},
     "widgets": {"ops", "data", "results"},
     "torch": {"ops", "data", "options", "packages"},
-    "keras": {"ops", "options", "packages"},
+    "keras": {"ops", "options", "packages", "frameworks"},
     "port": {"files"},  # the only one to see both frameworks
     "training": {"ops", "options", "packages", "data", "files", "torch"},
     "zoo": {"options", "packages", "port", "data", "torch", "keras"},

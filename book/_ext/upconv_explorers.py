@@ -19,12 +19,13 @@ from upconv.widgets import EXPLORERS, MIME_TYPE, source
 
 logger = logging.getLogger(__name__)
 
+NOSCRIPT = "Here is something to play with. It needs JavaScript, which this browser does not run."
 _PICTURE = re.compile(r'"data:image/jpeg;base64,(?P<data>[^"]+)"')
 _SCRIPT = "_static/explorers.js"
 _EXPLORER_MARK = re.compile(r"<!-- explorer (?P<name>\w+) ?(?P<settings>\{.*?\})? -->")
 _MOUNT_POINT = re.compile(
     r'(?P<tag><div class="upconv-explorer" data-explorer="(?P<name>\w+)")>'
-    r'(?P<rest><script type="application/json">.*?</script></div>)',
+    r'(?P<rest><script type="application/json">.*?</script>.*?</div>)',
     flags=re.DOTALL,
 )
 
@@ -112,7 +113,8 @@ def mount_point(
     text = json.dumps(state).replace("</", "<\\/")
     return (
         f'<div class="upconv-{kind}" data-explorer="{name}"{attributes}>'
-        f'<script type="application/json">{text}</script></div>'
+        f'<script type="application/json">{text}</script>'
+        f"<noscript><p>{NOSCRIPT}</p></noscript></div>"
     )
 
 

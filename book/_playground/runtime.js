@@ -159,7 +159,7 @@ function opener(ui, place, take) {
   const read = async (file) => {
     if (!file) return;
     try {
-      take(await createImageBitmap(file));
+      take(await pictureIn(file));
     } catch {
       ui.complain(`${file.name}: not a picture that this browser can read.`);
     }

@@ -34,7 +34,12 @@
     waiting.splice(0).forEach(show);
     dispatchEvent(new Event("upconv:whole"));
   };
-  if (location.hash) whole();
+  if (location.hash) {
+    whole();
+    // Firefox goes there early and does not come back to it once the page has its height.
+    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    addEventListener("load", () => place?.scrollIntoView());
+  }
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.("a[href]");
     const here = [location.origin, location.pathname, location.search].join();

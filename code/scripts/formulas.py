@@ -36,13 +36,22 @@ console.log(JSON.stringify(set));
 """
 
 
+def as_rows(mathml: str) -> str:
+    """Lines over a term drawn by the style sheet: each browser has its own idea of <menclose>."""
+    return re.sub(
+        r'<menclose notation="top" (class="tml-overline")>(.*?)</menclose>',
+        r"<mrow \1>\2</mrow>",
+        mathml,
+    )
+
+
 def main() -> None:
     found = FOUND.read_text(encoding="utf-8")
     TOOLS.mkdir(parents=True, exist_ok=True)
     quiet = ["--no-audit", "--no-fund", "--silent", "--prefix", str(TOOLS)]
     subprocess.check_call(["npm", "install", *quiet, *PACKAGES])
     done = subprocess.check_output(["node", "-e", SET], input=found, text=True, cwd=TOOLS)
-    formulas = json.loads(done)
+    formulas = {tex: as_rows(mathml) for tex, mathml in json.loads(done).items()}
     text = json.dumps(formulas, ensure_ascii=False, indent=0, sort_keys=True) + "\n"
     target = ROOT / "book" / "_ext" / "formulas.json"
     write_atomically(target, lambda path: path.write_text(text, encoding="utf-8"))

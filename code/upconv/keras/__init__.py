@@ -1,7 +1,10 @@
 """The networks of the course in Keras on TensorFlow: (N, H, W, C), logits out."""
 
+# ruff: noqa: E402 - the order matters
+from upconv.frameworks import before_tensorflow
 from upconv.packages import needed
 
+before_tensorflow()
 with needed("upconv.keras"):
     import keras  # noqa: F401
     import tensorflow  # noqa: F401

@@ -33,10 +33,17 @@ class Ahead(Generic[Made]):
         Of the run: after the last there is no next.
     history
         Its ``waited`` grows by the seconds for which a batch is waited for.
+    device
+        What the batches are for. A GPU fetches them itself, while others work, from memory that
+        the system may not move.
     """
 
-    def __init__(self, make: Callable[[int], Made], steps: int, history: Any) -> None:
-        self._make, self._steps, self._history = make, steps, history
+    def __init__(
+        self, make: Callable[[int], Made], steps: int, history: Any, device: torch.device
+    ) -> None:
+        pin = device.type == "cuda"
+        self._make = (lambda step: _pinned(make(step))) if pin else make
+        self._steps, self._history = steps, history
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._next: dict[int, Future[Made]] = {}
 
@@ -54,6 +61,12 @@ class Ahead(Generic[Made]):
         if step + 1 < self._steps:
             self._next[step + 1] = self._thread.submit(self._make, step + 1)
         return batch
+
+
+def _pinned(made: Any) -> Any:
+    if isinstance(made, tuple):
+        return type(made)(*map(_pinned, made))
+    return None if made is None else made.pin_memory()
 
 
 class Batch(NamedTuple):

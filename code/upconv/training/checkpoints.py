@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,14 @@ def save(
     Parameters
     ----------
     parts
-        Name → whatever has ``state_dict``.
+        Name → whatever has ``state_dict``; of a scaler of losses that is off, nothing is written.
     settings, history
         Dataclasses of numbers, words, and lists of these.
     """
     team = team or Team()
     if not (team.first or team.sharded):  # what is shared out, all put together
         return
-    state = {name: team.state(part) for name, part in parts.items()}
+    state = {name: team.state(part) for name, part in parts.items() if not _off(part)}
     if not team.first:
         return
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
@@ -71,6 +71,9 @@ def load(
             got = f"got {name} = {saved.get(name)}, expected {value} as now asked for"
             raise BadCheckpoint(f"{path}: {got}")
     for name, part in parts.items():
+        # In another precision, or before there was fp16, the run had no scaler: it starts afresh.
+        if _off(part) or (isinstance(part, torch.amp.GradScaler) and name not in state):
+            continue
         try:
             (team or Team()).restore(part, state[name])
         except KeyError as error:
@@ -83,6 +86,10 @@ def load(
     return state["step"]
 
 
+def _off(part: Any) -> bool:
+    return isinstance(part, torch.amp.GradScaler) and not part.is_enabled()
+
+
 def steps(
     parts: dict[str, Any],
     settings: Any,
@@ -93,6 +100,7 @@ def steps(
     save_every: int,
     progress: bool,
     team: Team | None = None,
+    before_saving: Callable[[], Any] | None = None,
 ) -> Iterator[tuple[int, tqdm]]:
     """The steps of a run that are still to do, each with the progress bar.
 
@@ -110,6 +118,8 @@ def steps(
         With ``seconds``.
     checkpoint, resume, save_every, team
         As of :func:`upconv.training.train`.
+    before_saving
+        Called before the state is saved: what it raises ends the run, and nothing is written.
 
     Raises
     ------
@@ -133,4 +143,6 @@ def steps(
         yield step, bar
         history.seconds = before + time.perf_counter() - began
         if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
+            if before_saving:
+                before_saving()
             save(path, parts, settings, history, step + 1, team)

@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 
 import torch
@@ -14,10 +14,12 @@ from torch import nn
 
 from upconv.options import one_of
 from upconv.torch.modes import evaluating
+from upconv.torch.winograd import Convolutions, dense
 
 # Bytes: blocks of less than a GiB are kept, and of what is unused as much as can be.
 KEPT = (2**30, 2**31 - 1)
-PRECISIONS = ("auto", "bf16", "fp32")
+PRECISIONS = ("auto", "bf16", "fp16", "fp32")
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -53,31 +55,92 @@ def limit_kept(largest: int, unused: int) -> bool:
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
-    """ "bf16" or "fp32"; for "auto" what the environment variable ``UPCONV_PRECISION`` says, or
-    else what is fast on the device.
+    """ "bf16", "fp16" or "fp32"; for "auto" what the environment variable ``UPCONV_PRECISION``
+    says, or else what is fast on the device.
+
+    GPUs have instructions for bf16 from compute capability 8 on (A100), and for fp16 from 7 on
+    (V100, T4). PyTorch counts bf16 as supported on older ones, too: it emulates it there, slower
+    than float32.
 
     Raises
     ------
     ValueError
-        If the variable names no precision.
+        If the variable names no precision, or the device has no instructions for it. Processors
+        do bf16 without: then it is slow, but rounds as it does elsewhere.
     """
+    asked = "precision"
     if name == "auto":
-        name = os.environ.get("UPCONV_PRECISION", "auto")
-        one_of("UPCONV_PRECISION", name, PRECISIONS)
+        asked, name = "UPCONV_PRECISION", os.environ.get("UPCONV_PRECISION", "auto")
+    one_of(asked, name, PRECISIONS)
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        if name == "bf16" and capability < (8, 0):
+            got = f"'bf16' on a GPU of compute capability {'.'.join(map(str, capability))}"
+            raise ValueError(f"{asked}: got {got}, expected auto, fp16 or fp32")
+        fastest = "bf16" if capability >= (8, 0) else "fp16" if capability >= (7, 0) else "fp32"
+        return fastest if name == "auto" else name
+    if name == "fp16":
+        expected = "auto, bf16 or fp32: fp16 needs a GPU"
+        raise ValueError(f"{asked}: got 'fp16' on {device.type}, expected {expected}")
     if name != "auto":
         return name
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     capable = torch.backends.cpu.get_cpu_capability()
     fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return "bf16" if fast and "AVX512" in capable else "fp32"
 
 
+def short_of_multiplications(precision: str, device: torch.device) -> bool:
+    """Whether 3 × 3 convolutions go faster by :mod:`upconv.torch.winograd`, channels first.
+
+    So it is in float32 on processors with AVX2 alone: there, PyTorch's convolutions run forward at
+    the rate of its matrix products, but backward with channels last at half of it, and they know
+    no way with fewer multiplications.
+    """
+    alone = torch.backends.cpu.get_cpu_capability() == "AVX2"
+    return alone and precision == "fp32" and device.type == "cpu"
+
+
+def layout(network: nn.Module, precision: str, device: torch.device) -> torch.memory_format:
+    """How a network's weights lie in memory where it is fastest: channels last, but for such as
+    consist of 3 × 3 convolutions on processors that are :func:`short_of_multiplications`."""
+    found = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    if short_of_multiplications(precision, device) and any(
+        dense(layer.weight, layer.stride, layer.dilation, layer.groups) for layer in found
+    ):
+        return torch.contiguous_format
+    return torch.channels_last
+
+
+def described(layout: torch.memory_format) -> str:
+    """A layout in words."""
+    return "channels last" if layout == torch.channels_last else "channels first"
+
+
 @contextmanager
 def casting(precision: str, device: torch.device) -> Iterator[None]:
-    """Autocast to bf16, or not."""
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+    """Autocast to bf16, to fp16, or not; convolutions the way that is fastest."""
+    faster = Convolutions() if short_of_multiplications(precision, device) else nullcontext()
+    half = HALF.get(precision, torch.bfloat16)
+    with torch.autocast(device.type, half, enabled=precision in HALF), faster:
         yield
+
+
+@contextmanager
+def wide_range(device: torch.device) -> Iterator[None]:
+    """Within fp16, float32: for what overflows, such as sums over all places of an image."""
+    kind = device.type
+    fp16 = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    with torch.autocast(kind, enabled=False) if fp16 else nullcontext():
+        yield
+
+
+def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
+    """What keeps small gradients from becoming 0 in fp16; in other precisions it does nothing.
+
+    The loss is multiplied by a scale, the gradients divided by it before the step. Where they
+    overflow, the step is left out and the scale halved.
+    """
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
 @contextmanager
@@ -91,9 +154,10 @@ def inferring(
     such ones, and must leave it as arrays or as copies.
     """
     where = pick_device(device)
+    resolved = resolve_precision(precision, where)
     with torch.inference_mode(False):
-        network.to(where, memory_format=torch.channels_last)
-    autocast = casting(resolve_precision(precision, where), where)
+        network.to(where, memory_format=layout(network, resolved, where))
+    autocast = casting(resolved, where)
     with evaluating(network), torch.inference_mode(), autocast:
         yield where
 

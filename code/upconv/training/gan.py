@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,8 @@ from upconv.data import ImageSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import PRECISIONS, casting, inferring, resolve_precision
-from upconv.training.loop import Diverged
+from upconv.training.device import PRECISIONS, casting, inferring, loss_scaler, resolve_precision
+from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
 
@@ -133,8 +132,8 @@ def train_gan(
     team = team or Team(device)
     where, share = team.device, team.share(settings.batch)
     precision = resolve_precision(settings.precision, where)
-    trained_g, call_g = team.join(generator)
-    trained_d, call_d = team.join(discriminator)
+    trained_g, call_g = team.join(generator, precision)
+    trained_d, call_d = team.join(discriminator, precision)
     parts = {"generator": trained_g.train(), "discriminator": trained_d.train()}
     adams = {
         name: lay_flat(
@@ -145,8 +144,10 @@ def train_gan(
         for name, network in parts.items()
     }
     history = GanHistory()
+    scaler = loss_scaler(precision, where)
+    losses = Losses(where, "the losses are", "lower learning_rate, or set precision to fp32")
     run = checkpoints.steps(
-        parts | {f"adam_{name}": adam for name, adam in adams.items()},
+        parts | {f"adam_{name}": adam for name, adam in adams.items()} | {"scaler": scaler},
         settings,
         history,
         checkpoint=checkpoint,
@@ -154,11 +155,12 @@ def train_gan(
         save_every=save_every,
         progress=progress,
         team=team,
+        before_saving=losses.read,
     )
     if progress:
-        team.announce(precision)
+        team.announce(generator, precision)
     with Ahead(
-        lambda step: make_images(data, settings, step, share), settings.steps, history
+        lambda step: make_images(data, settings, step, share), settings.steps, history, where
     ) as batches:
         for step, bar in run:
             real = batches(step).to(where, non_blocking=True)
@@ -169,8 +171,8 @@ def train_gan(
                 real_logits, fake_logits = call_d(real), call_d(fake.detach())
             loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
             adams["discriminator"].zero_grad(set_to_none=True)
-            loss_d.backward()
-            adams["discriminator"].step()
+            scaler.scale(loss_d).backward()
+            scaler.step(adams["discriminator"])
             # The generator is judged by the discriminator as it is now, whose own gradient is not
             # used.
             trained_d.requires_grad_(False)
@@ -178,14 +180,13 @@ def train_gan(
                 judged = trained_d(fake)
             loss_g = generator_loss(judged.float())
             adams["generator"].zero_grad(set_to_none=True)
-            loss_g.backward()
-            adams["generator"].step()
+            scaler.scale(loss_g).backward()
+            scaler.step(adams["generator"])
+            scaler.update()
             trained_d.requires_grad_(True)
-            values = team.mean(loss_d).item(), team.mean(loss_g).item()
-            if not all(map(math.isfinite, values)):
-                hint = "lower learning_rate, or set precision to fp32"
-                raise Diverged(f"step {step}: the losses are {values}; {hint}")
+            losses.add(step, team.mean(loss_d), team.mean(loss_g))
             if step % settings.log_every == 0 or step == settings.steps - 1:
+                values = losses.read()
                 _note(history, step, values, real, fake, real_logits, fake_logits)
                 bar.set_postfix(D=f"{values[0]:.3f}", G=f"{values[1]:.3f}")
             if each_step:

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from upconv.data import ImageSet
 from upconv.torch.modes import evaluating
 from upconv.training.batches import to_pixels
-from upconv.training.device import casting, pick_device, resolve_precision
+from upconv.training.device import casting, layout, loss_scaler, pick_device, resolve_precision
 
 
 def train_classifier(
@@ -48,8 +48,9 @@ def train_classifier(
         raise ValueError(f"data: got {data.name} without labels, expected a labelled set")
     where = pick_device(device)
     precision = resolve_precision("auto", where)
-    network = network.to(where, memory_format=torch.channels_last).train()
+    network = network.to(where, memory_format=layout(network, precision, where)).train()
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, fused=True)
+    scaler = loss_scaler(precision, where)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
     rng = np.random.default_rng(seed)
     held_out = max(1, len(data) // 10)
@@ -63,8 +64,9 @@ def train_classifier(
             logits = network(pixels.to(where))
         loss = F.cross_entropy(logits.float(), torch.as_tensor(data.labels[places], device=where))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
         schedule.step()
     network.eval()
     with torch.inference_mode():

@@ -15,7 +15,7 @@ from upconv.data.sets import VOID, SegmentationSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
-from upconv.training.device import PRECISIONS, casting, resolve_precision
+from upconv.training.device import PRECISIONS, casting, loss_scaler, resolve_precision
 from upconv.training.optimizers import lay_flat
 from upconv.training.team import Team
 
@@ -24,14 +24,63 @@ class Diverged(RuntimeError):
     """The loss is no number any more."""
 
 
+# Kinds of devices from which a number is read without waiting for other work.
+AT_ONCE = ("cpu",)
+
+
+class Losses:
+    """The losses of steps, read from a GPU only when they are asked for.
+
+    To read one is to wait for all the GPU has to do, and then it waits for its next work.
+
+    Parameters
+    ----------
+    device
+        Where they are computed. Where it costs nothing, each is read at once.
+    what, hint
+        How the complaint begins if one is no number, and what may help.
+    """
+
+    def __init__(self, device: torch.device, what: str, hint: str) -> None:
+        self._at_once, self._what, self._hint = device.type in AT_ONCE, what, hint
+        self._unread: dict[int, Tensor] = {}
+        self._last: list[float] = []
+
+    def add(self, step: int, *losses: Tensor) -> None:
+        """Keep the losses of a step."""
+        self._unread[step] = torch.stack([loss.detach() for loss in losses])
+        if self._at_once:
+            self.read()
+
+    def read(self) -> list[float]:
+        """The losses of the last step, after a look at all that have not been read.
+
+        Raises
+        ------
+        Diverged
+            If one is no number any more.
+        """
+        if self._unread:
+            found = torch.stack([*self._unread.values()]).tolist()
+            for step, values in zip(self._unread, found, strict=True):
+                if not all(map(math.isfinite, values)):
+                    got = values[0] if len(values) == 1 else tuple(values)
+                    raise Diverged(f"step {step}: {self._what} {got}; {self._hint}")
+            self._last = values
+            self._unread.clear()
+        return self._last
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to train.
 
-    ``precision`` is "bf16" (autocast), "fp32", or "auto": bf16 where the processor has
-    instructions for it. ``crop`` is the side of the random square crops, or (height, width).
-    ``schedule`` is "cosine" (after a linear warm-up over 5 % of the steps) or "constant".
-    ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net paper).
+    ``precision`` is "bf16" (autocast), "fp16" (autocast and a scaled loss, on GPUs), "fp32", or
+    "auto": bf16 where the device has instructions for it, else fp16 on GPUs that have these. In
+    fp16, steps whose gradients overflow are left out. ``crop`` is the side of the random square
+    crops, or (height, width). ``schedule`` is "cosine" (after a linear warm-up over 5 % of the
+    steps) or "constant". ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net
+    paper).
     """
 
     steps: int = 1000
@@ -131,7 +180,8 @@ def train(
         ``device``. ``settings.batch`` is what all of them see in a step. The network that was
         given changes when all is done, not at each step.
     each_step
-        Called with the step and its loss.
+        Called with the step and its loss. A GPU waits for it at each step; without, losses are
+        read every ``log_every`` steps and before a checkpoint is written.
 
     Raises
     ------
@@ -146,7 +196,7 @@ def train(
     where, share = team.device, team.share(settings.batch)
     precision = resolve_precision(settings.precision, where)
     _freeze(network, settings)
-    trained, call = team.join(network)
+    trained, call = team.join(network, precision)
     trained.train()
     optimizer, base_rates = _optimizer(trained, settings, team.sharded)
     history = History()
@@ -154,8 +204,10 @@ def train(
     if settings.class_weights is not None:
         class_weights = torch.tensor(settings.class_weights, device=where)
     channels = getattr(network, "channels", 3)
+    scaler = loss_scaler(precision, where)
+    losses = Losses(where, "the loss is", "lower learning_rate, or set precision to fp32")
     run = checkpoints.steps(
-        {"network": trained, "optimizer": optimizer},
+        {"network": trained, "optimizer": optimizer, "scaler": scaler},
         settings,
         history,
         checkpoint=checkpoint,
@@ -163,11 +215,15 @@ def train(
         save_every=save_every,
         progress=progress,
         team=team,
+        before_saving=losses.read,
     )
     if progress:
-        team.announce(precision)
+        team.announce(network, precision)
     with Ahead(
-        lambda step: make_batch(data, settings, step, channels, share), settings.steps, history
+        lambda step: make_batch(data, settings, step, channels, share),
+        settings.steps,
+        history,
+        where,
     ) as batches:
         for step, bar in run:
             batch = batches(step)
@@ -180,19 +236,18 @@ def train(
                 logits = call(images)
             loss = pixel_loss(logits.float(), batch, class_weights, team)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(trained.parameters(), settings.clip)
-            value = team.mean(loss).item()
-            if not math.isfinite(value):
-                hint = "lower learning_rate, or set precision to fp32"
-                raise Diverged(f"step {step}: the loss is {value}; {hint}")
-            optimizer.step()
+            losses.add(step, team.mean(loss))
+            scaler.step(optimizer)
+            scaler.update()
             if step % settings.log_every == 0 or step == settings.steps - 1:
                 history.steps.append(step)
-                history.losses.append(value)
-                bar.set_postfix(loss=f"{value:.3f}")
+                history.losses += losses.read()
+                bar.set_postfix(loss=f"{history.losses[-1]:.3f}")
             if each_step:
-                each_step(step, value)
+                each_step(step, *losses.read())
     team.leave(trained, network)
     network.eval()
     return history
@@ -206,7 +261,9 @@ def pixel_loss(
     In a team: such that its mean over the processes is that of the whole batch.
     """
     masks, weights = (
-        None if layer is None else middle(layer.to(logits.device), logits.shape[-2:])
+        None
+        if layer is None
+        else middle(layer.to(logits.device, non_blocking=True), logits.shape[-2:])
         for layer in batch[1:]
     )
     if weights is None and (team is None or team.size == 1):

@@ -16,7 +16,17 @@ from upconv.options import at_least_zero, one_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import mean_gram, style_energy_of, total_variation
 from upconv.training import checkpoints
-from upconv.training.device import PRECISIONS, announce, casting, pick_device, resolve_precision
+from upconv.training.device import (
+    PRECISIONS,
+    announce,
+    casting,
+    described,
+    layout,
+    loss_scaler,
+    pick_device,
+    resolve_precision,
+    wide_range,
+)
 from upconv.training.loop import Diverged
 
 
@@ -124,6 +134,7 @@ class StyleEnergy:
         with torch.no_grad():
             maps = network.layers(style, layers)
             grey = network.layers(torch.full_like(style, 0.5), layers)
+        with torch.no_grad(), wide_range(style.device):
             self.wanted = {name: mean_gram(maps[name].float()) for name in layers}
             self.share = {
                 name: weight / sum(weights) / style_energy_of(grey[name].float(), self.wanted[name])
@@ -132,11 +143,12 @@ class StyleEnergy:
 
     def __call__(self, maps: dict[str, Tensor]) -> Tensor:
         """Energies (N,) of the maps of N images."""
-        found = [
-            self.share[name] * style_energy_of(maps[name].float(), wanted)
-            for name, wanted in self.wanted.items()
-        ]
-        return torch.stack(found).sum(0)
+        with wide_range(next(iter(maps.values())).device):
+            found = [
+                self.share[name] * style_energy_of(maps[name].float(), wanted)
+                for name, wanted in self.wanted.items()
+            ]
+            return torch.stack(found).sum(0)
 
 
 def content_energy_of(maps: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
@@ -233,9 +245,10 @@ def stylize(
             raise ValueError(f"scales: got {got}, expected at least {2 * stride} for {name}")
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
-    network = network.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    lies = layout(network, precision, where)
+    network = network.to(where, memory_format=lies).eval().requires_grad_(False)
     if progress:
-        announce(f"{where}: {precision}, channels last, the style seen once")
+        announce(f"{where}: {precision}, {described(lies)}, the style seen once")
     whole = StyleHistory()
     canvas, before, done = None, None, 0
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
@@ -257,8 +270,13 @@ def stylize(
         path = Path(checkpoint) if checkpoint else None
         path = path and path.with_name(f"{path.stem}-{level}{path.suffix}")
         history = StyleHistory()
+        scaler = loss_scaler(precision, where)
         run = checkpoints.steps(
-            {"canvas": drawn, "optimizer": (optimizer := _optimizer(drawn, settings))},
+            {
+                "canvas": drawn,
+                "optimizer": (optimizer := _optimizer(drawn, settings)),
+                "scaler": scaler,
+            },
             replace(settings, steps=share),
             history,
             checkpoint=path,
@@ -267,7 +285,7 @@ def stylize(
             progress=progress,
         )
         for step, bar in run:
-            _step(drawn, energy, optimizer, precision, history)
+            _step(drawn, energy, optimizer, scaler, precision, history)
             last = history.content[-1], history.style[-1]
             if not all(map(math.isfinite, last)):
                 hint = "lower learning_rate or style_weight, or set precision to fp32"
@@ -311,20 +329,37 @@ def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:
     )
 
 
-def _step(drawn: Canvas, energy: Energy, optimizer, precision: str, history) -> None:
+def _step(drawn: Canvas, energy: Energy, optimizer, scaler, precision: str, history) -> None:
     def closure() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
         with casting(precision, drawn.image.device):
             # A pixel beyond black or white gains nothing: it would only be cut off in the end.
             content, style, variation = energy(drawn.image.clamp(0, 1))
         total = content + style + variation
-        total.backward()
+        _backward(total, drawn.image, optimizer, scaler)
         history.content.append(content.item())
         history.style.append(style.item())
         history.pixels.append(drawn.image.shape[2] * drawn.image.shape[3])
         return total
 
     optimizer.step(closure)
+
+
+def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradScaler) -> None:
+    """The gradient of the image, as large as without a scaler.
+
+    A line search needs it each time it asks: no step can be left out where fp16 overflows. So the
+    scale is halved until it does not.
+    """
+    while True:
+        scaler.scale(total).backward(retain_graph=scaler.is_enabled())
+        if not scaler.is_enabled():
+            return
+        scaler.unscale_(optimizer)
+        scaler.update()
+        if image.grad.isfinite().all() or not total.isfinite() or scaler.get_scale() < 1:
+            return  # what is not finite now never will be: the next energies say so
+        image.grad = None
 
 
 def check_picture(name: str, image: np.ndarray) -> None:

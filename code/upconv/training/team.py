@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from upconv.options import one_of
-from upconv.training.device import announce, pick_device
+from upconv.training.device import announce, described, layout, pick_device
 
 STRATEGIES = ("ddp", "fsdp")
 
@@ -50,21 +50,22 @@ class Team:
         own = batch // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
-    def join(self, network: nn.Module) -> tuple[nn.Module, Callable[..., Any]]:
+    def join(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
         """The network to train, on its device, and how to call it so that gradients are averaged.
 
         Once it is trained, :meth:`leave` brings its weights back into the one that was given.
         """
-        network = network.to(self.device, memory_format=torch.channels_last)
+        network.to(self.device, memory_format=layout(network, precision, self.device))
         return network, network
 
     def leave(self, trained: nn.Module, network: nn.Module) -> None:
         """Put trained weights into the network that :meth:`join` was given."""
 
-    def announce(self, precision: str) -> None:
+    def announce(self, network: nn.Module, precision: str) -> None:
         """Say once what makes the training fast."""
         if self.first:
-            how = f"{precision}, channels last, fused optimizer, batches made ahead"
+            lies = described(layout(network, precision, self.device))
+            how = f"{precision}, {lies}, fused optimizer, batches made ahead"
             announce(f"{self.device}: {how}")
 
     def mean(self, value: Tensor) -> Tensor:
@@ -95,18 +96,19 @@ class Several(Team):
         self.fabric, self.sharded = fabric, sharded
         self.rank, self.size, self.device = fabric.global_rank, fabric.world_size, fabric.device
 
-    def join(self, network: nn.Module) -> tuple[nn.Module, Callable[..., Any]]:
+    def join(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
         network = copy.deepcopy(network)
         if self.device.type == "cuda":
             # Of the whole batch, not of each share. PyTorch has none for processors.
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         # FSDP takes weights in their plain order only.
-        layout = torch.contiguous_format if self.sharded else torch.channels_last
-        network = network.to(self.device, memory_format=layout)
+        chosen = layout(network, precision, self.device)
+        chosen = torch.contiguous_format if self.sharded else chosen
+        network = network.to(self.device, memory_format=chosen)
         return network, self.fabric.setup_module(network)
 
     def leave(self, trained: nn.Module, network: nn.Module) -> None:
-        network.to(self.device, memory_format=torch.channels_last)
+        network.to(self.device)
         network.load_state_dict(self.state(trained))
 
     def mean(self, value: Tensor) -> Tensor:
@@ -119,7 +121,7 @@ class Several(Team):
         if self.sharded and isinstance(part, nn.Module):
             like = part.state_dict()
             state = {name: _cut_like(value, like.get(name)) for name, value in state.items()}
-        elif self.sharded:
+        elif self.sharded and isinstance(part, torch.optim.Optimizer):
             like = [weight for group in part.param_groups for weight in group["params"]]
             moments = {
                 number: {name: _cut_like(value, like[number]) for name, value in found.items()}

@@ -21,11 +21,14 @@ from upconv.training.device import (
     PRECISIONS,
     announce,
     casting,
+    described,
     inferring,
+    layout,
+    loss_scaler,
     pick_device,
     resolve_precision,
 )
-from upconv.training.loop import Diverged
+from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
@@ -136,26 +139,33 @@ def train_transform(
         check_picture("photographs", image)
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
-    network = network.to(where, memory_format=torch.channels_last).train()
-    features = features.to(where, memory_format=torch.channels_last).eval().requires_grad_(False)
+    lies = layout(network, precision, where)
+    network = network.to(where, memory_format=lies).train()
+    features = features.to(where, memory_format=lies).eval().requires_grad_(False)
     optimizer = lay_flat(torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True))
     names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
     with casting(precision, where):
         painting = to_tensor(style, settings.style_size).to(where)
         style_energy = StyleEnergy(features, painting, settings.style_layers)
     history = TransformHistory()
+    scaler = loss_scaler(precision, where)
+    hint = "lower learning_rate or style_weight, or set precision to fp32"
+    losses = Losses(where, "the energy is", hint)
     run = checkpoints.steps(
-        {"network": network, "optimizer": optimizer},
+        {"network": network, "optimizer": optimizer, "scaler": scaler},
         settings,
         history,
         checkpoint=checkpoint,
         resume=resume,
         save_every=save_every,
         progress=progress,
+        before_saving=losses.read,
     )
     if progress:
-        announce(f"{where}: {precision}, channels last, the style seen once")
-    with Ahead(lambda step: cuts(photographs, settings, step), settings.steps, history) as batches:
+        announce(f"{where}: {precision}, {described(lies)}, the style seen once")
+    with Ahead(
+        lambda step: cuts(photographs, settings, step), settings.steps, history, where
+    ) as batches:
         for step, bar in run:
             images = batches(step).to(where, non_blocking=True)
             for group in optimizer.param_groups:  # half a cosine, down to nothing
@@ -174,19 +184,18 @@ def train_transform(
                 variation = total_variation(painted.float()).mean()
                 total = total + settings.variation_weight * variation
             optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            value = total.item()
-            if not math.isfinite(value):
-                hint = "lower learning_rate or style_weight, or set precision to fp32"
-                raise Diverged(f"step {step}: the energy is {value}; {hint}")
-            optimizer.step()
+            scaler.scale(total).backward()
+            losses.add(step, total)
+            scaler.step(optimizer)
+            scaler.update()
             if step % settings.log_every == 0 or step == settings.steps - 1:
+                losses.read()
                 history.steps.append(step)
                 history.content.append(content.item())
                 history.style.append(painted_style.item())
                 bar.set_postfix(content=f"{content:.3f}", style=f"{painted_style:.3f}")
             if each_step:
-                each_step(step, value)
+                each_step(step, *losses.read())
     network.eval()
     return history
 

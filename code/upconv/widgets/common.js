@@ -76,6 +76,13 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
   .ux-long { min-height: 4.35em; }
   .ux-mid { min-height: 2.9em; }
 }
+@media (max-width: 400px) { .ux-longer { min-height: 5.8em; } }
+@media (max-width: 340px) { .ux-longer { min-height: 7.25em; } }
+/* Where the reader has chosen the colors, a legend keeps its own, and only the open tab its line. */
+@media (forced-colors: active) {
+  .ux-legend span::before { forced-color-adjust: none; }
+  .ux-tabs button[aria-selected="false"] { border-bottom-color: Canvas; }
+}
 @media (prefers-reduced-motion: reduce) { .ux * { transition: none !important; } }
 `;
 
@@ -466,6 +473,36 @@ function cellAt(canvas, event, rows, columns) {
   const row = Math.floor(((event.clientY - box.top) / box.height) * (canvas.height / cell));
   const column = Math.floor(((event.clientX - box.left) / box.width) * (canvas.width / cell));
   return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
+}
+
+/** Whether a picture's bytes go on to its end. Some browsers show a torn file as an empty picture. */
+function isWhole(bytes) {
+  const view = new DataView(bytes.buffer);
+  const starts = (text, at = 0) => [...text].every((sign, i) => bytes[at + i] === sign.charCodeAt(0));
+  if (starts("\x89PNG")) { // chunks: length, name, data, checksum
+    for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) if (starts("IEND", at + 4)) return true;
+    return false;
+  }
+  if (starts("\xff\xd8")) {
+    for (let at = 2; at + 1 < bytes.length;) {
+      const mark = bytes[at] === 0xff ? bytes[at + 1] : 0;
+      if (mark === 0xd9) return true;
+      const alone = mark < 2 || mark === 0xff || (mark >= 0xd0 && mark < 0xd9); // not followed by a length
+      if (alone) at += mark && mark !== 0xff ? 2 : 1;
+      else if (at + 4 <= bytes.length) at += 2 + view.getUint16(at + 2);
+      else return false;
+    }
+    return false;
+  }
+  if (starts("GIF8")) return bytes.findLast(Boolean) === 0x3b;
+  if (starts("RIFF")) return 8 + view.getUint32(4, true) <= bytes.length;
+  return true;
+}
+
+/** The picture in a file that the reader opens; fails if it is none, or torn. */
+async function pictureIn(file) {
+  if (!isWhole(new Uint8Array(await file.arrayBuffer()))) throw new Error(`${file.name} is torn`);
+  return createImageBitmap(file);
 }
 
 /** Keep an image loaded with the sheet that a model holds as a data URL, and draw again then. */

@@ -168,7 +168,7 @@ function render({ model, el }) {
   const file = element("input", { type: "file", accept: "image/*", hidden: true });
   file.addEventListener("change", async () => {
     try {
-      const bitmap = await createImageBitmap(file.files[0]);
+      const bitmap = await pictureIn(file.files[0]);
       const canvas = element("canvas", { width: 512, height: 512 });
       const side = Math.min(bitmap.width, bitmap.height);
       canvas.getContext("2d", { willReadFrequently: true }).drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, 512, 512);

@@ -63,7 +63,7 @@ function render({ model, el }) {
   const scroller = element("div", { className: "ux-scroll", tabIndex: 0 });
   scroller.setAttribute("role", "region");
   scroller.setAttribute("aria-label", "the network's maps, in order");
-  const [answer, mending] = [ui.line("ux-long", true), ui.line("ux-long")];
+  const [answer, mending] = [ui.line("ux-long ux-longer", true), ui.line("ux-long")];
   const legend = element("p", { className: "ux-line ux-legend" });
   const network = () => model.get("networks")[model.get("network")];
 
