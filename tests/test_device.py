@@ -340,11 +340,14 @@ def test_what_is_no_number_stops_a_style(half):
 def test_a_run_in_fp16_goes_on_to_the_bit(loop, half, tmp_path):
     """Broken off while the scale still falls: the state of the scaler counts."""
     half(loop, 2.0**30)
-    whole, losses = run(loop)
+    whole, losses = run(loop, checkpoint=tmp_path / "whole.pt")
     scaler = broken_off(loop, tmp_path / "state.pt")["scaler"]
     assert scaler["scale"] < 2.0**30
     again, resumed = run(loop, checkpoint=tmp_path / "state.pt", resume=True)
     assert resumed == losses
+    ends = [next(tmp_path.glob(f"{name}*")) for name in ("whole", "state")]
+    ends = [torch.load(path, weights_only=True)["scaler"] for path in ends]
+    assert ends[0] == ends[1]
     for a, b in zip(weights(again), weights(whole), strict=True):
         assert torch.equal(a, b)
 
