@@ -28,7 +28,7 @@ from upconv.training import (
 from upconv.training.batches import Ahead, Batch
 from upconv.training.device import casting, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
-from upconv.training.style import Canvas, to_tensor
+from upconv.training.style import Canvas, StyleEnergy, to_tensor
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -340,11 +340,14 @@ def test_what_is_no_number_stops_a_style(half):
 def test_a_run_in_fp16_goes_on_to_the_bit(loop, half, tmp_path):
     """Broken off while the scale still falls: the state of the scaler counts."""
     half(loop, 2.0**30)
-    whole, losses = run(loop)
+    whole, losses = run(loop, checkpoint=tmp_path / "whole.pt")
     scaler = broken_off(loop, tmp_path / "state.pt")["scaler"]
     assert scaler["scale"] < 2.0**30
     again, resumed = run(loop, checkpoint=tmp_path / "state.pt", resume=True)
     assert resumed == losses
+    ends = [next(tmp_path.glob(f"{name}*")) for name in ("whole", "state")]
+    ends = [torch.load(path, weights_only=True)["scaler"] for path in ends]
+    assert ends[0] == ends[1]
     for a, b in zip(weights(again), weights(whole), strict=True):
         assert torch.equal(a, b)
 
@@ -502,3 +505,15 @@ def test_batches_for_a_gpu_lie_where_it_fetches_them_itself(monkeypatch):
         assert isinstance(found[1], Batch)
         assert found[1].weights is None
         assert torch.equal(found[2].masks, two)
+
+
+def test_sums_over_a_large_image_do_not_overflow_fp16():
+    class Bright:
+        def layers(self, image, names):
+            return {name: 30 * image for name in names}  # Σ a² is far beyond 65,504
+
+    style = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    wanted = StyleEnergy(Bright(), style, ["a"])(Bright().layers(style / 2, ["a"]))
+    with casting("fp16", CPU):
+        found = StyleEnergy(Bright(), style, ["a"])(Bright().layers(style / 2, ["a"]))
+    assert found.item() == pytest.approx(wanted.item(), rel=0.01)
