@@ -60,9 +60,9 @@ def build(file: Path) -> Path:
         inside = made / "bin" / "python"
         # --no-deps: nothing but what is in the list. What pip needs for itself is replaced.
         if uv := shutil.which("uv"):
-            install = [uv, "pip", "install", "--quiet", "--python", inside, "--compile-bytecode"]
+            install = [uv, "pip", "install", "--quiet", "--python", inside]
         else:
-            install = [inside, "-m", "pip", "install", "--quiet"]
+            install = [inside, "-m", "pip", "install", "--quiet", "--no-compile"]
         subprocess.run([*install, "--no-deps", "--requirement", file], check=True)
         try:
             made.rename(folder)  # whole or not at all

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from freeze import BEFORE, TODAY, versions
 from lending import closure, lend
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
