@@ -25,7 +25,7 @@ from markdown_it.token import Token
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from pybtex.database import Entry, parse_file
 from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
@@ -36,6 +36,16 @@ ROOT = Path(__file__).parents[2]
 ADMONITIONS = ("attention", "caution", "danger", "error", "hint", "important", "note", "seealso")
 ADMONITIONS += ("tip", "warning")
 GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
+# What a reader may want to train for longer than the chapter does.
+LONGER = {"03_fcn": "fcn8s", "04_skip_ablation": "concat", "05_unet": "unet", "06_dcgan": "dcgan"}
+TRAIN = """\
+#@title Train longer, and go on after a disconnect
+train_longer = False  #@param {{type: "boolean"}}
+if train_longer:  # what is there is used, and what is made is kept on your Drive
+    from upconv.files import keep
+
+    folder = keep("{network}")
+    !upconv train {network} --out "{{folder}}" --resume"""
 NOT_MEASURED = ("T4", "A100", "H100")
 
 # What may need a change, and what must be passed over so that nothing in it is taken for such.
@@ -289,6 +299,9 @@ def edition(path: Path, book: Book) -> NotebookNode:
         except ValueError as error:
             raise ValueError(f"{chapter}, cell {cell.id}: {error}") from error
     notebook.cells.insert(1, new_markdown_cell(budget(book, chapter), id="time-budget"))
+    if network := LONGER.get(chapter):
+        source = TRAIN.format(network=network)
+        notebook.cells.append(new_code_cell(source, id="train-longer"))
     if cited:
         text = references(book, chapter, list(dict.fromkeys(cited)))
         notebook.cells.append(new_markdown_cell(text, id="references"))
