@@ -25,7 +25,7 @@ from markdown_it.token import Token
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from pybtex.database import Entry, parse_file
 from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
@@ -36,6 +36,16 @@ ROOT = Path(__file__).parents[2]
 ADMONITIONS = ("attention", "caution", "danger", "error", "hint", "important", "note", "seealso")
 ADMONITIONS += ("tip", "warning")
 GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
+# What a reader may want to train for longer than the chapter does.
+LONGER = {"03_fcn": "fcn8s", "04_skip_ablation": "concat", "05_unet": "unet", "06_dcgan": "dcgan"}
+TRAIN = """\
+#@title Train longer, and go on after a disconnect
+train_longer = False  #@param {{type: "boolean"}}
+if train_longer:  # what is there is used, and what is made is kept on your Drive
+    from upconv.files import keep
+
+    folder = keep("{network}")
+    !upconv train {network} --out "{{folder}}" --resume"""
 NOT_MEASURED = ("T4", "A100", "H100")
 
 # What may need a change, and what must be passed over so that nothing in it is taken for such.
@@ -97,15 +107,15 @@ class Book:
             raise ValueError(f"citation: got {key!r}, expected a key of the bibliography")
         return self.literature.entries[key]
 
-    def cited(self, key: str) -> str:
-        """Authors and year, as in “Long et al., 2015”."""
+    def cited(self, key: str) -> tuple[str, str]:
+        """Authors and year, as in “Long et al.” and “2015”."""
         entry = self.entry(key)
         names = [
-            Text.from_latex(" ".join(person.prelast_names + person.last_names)).render_as("text")
+            str(Text.from_latex(" ".join(person.prelast_names + person.last_names)))
             for person in entry.persons["author"]
         ]
         authors = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
-        return f"{authors}, {entry.fields['year']}"
+        return authors, entry.fields["year"]
 
     def page(self, target: str) -> str:
         """The address on the website of a page that a chapter names relative to itself."""
@@ -142,7 +152,7 @@ def converted(text: str, book: Book, chapter: str) -> str:
             name, title = match["directive"][1:-1], match["argument"].strip()
             return directive(name, title, match["body"], book, chapter)
         if match["role"]:
-            return role(match["role"], match["content"], book, chapter)
+            return role(match, book, chapter)
         if label := match["equation"]:
             number = book.equations[label][1]
             return f"$${match['tex'].rstrip()} \\tag{{{number}}}\n$$"
@@ -155,9 +165,10 @@ def converted(text: str, book: Book, chapter: str) -> str:
     return SYNTAX.sub(change, text)
 
 
-def role(name: str, content: str, book: Book, chapter: str) -> str:
+def role(match: re.Match, book: Book, chapter: str) -> str:
+    name, content = match["role"], match["content"]
     if name == "cite":
-        return "(" + "; ".join(f"[{book.cited(k)}](#{k})" for k in keys(content)) + ")"
+        return citation(match, book)
     if name == "eq":
         if content not in book.equations:
             raise ValueError(f"eq: got {content!r}, expected the label of an equation")
@@ -166,6 +177,17 @@ def role(name: str, content: str, book: Book, chapter: str) -> str:
             return f"({number})"
         return f"[({number})]({book.site}chapters/{where}.html#equation-{content})"
     raise ValueError(f"role: got {name!r}, expected cite or eq")
+
+
+def citation(match: re.Match, book: Book) -> str:
+    """“(Long et al., 2015)”, with a link to the reference at the end of the notebook."""
+    found = [(key, *book.cited(key)) for key in keys(match["content"])]
+    # There, what is cited is the subject of a sentence.
+    if match.string.startswith("## Further reading"):
+        return ", ".join(f"[{authors} ({year})](#{key})" for key, authors, year in found)
+    text = "; ".join(f"[{authors}, {year}](#{key})" for key, authors, year in found)
+    within = match.string.startswith(")", match.end())
+    return text if within else f"({text})"
 
 
 def directive(name: str, title: str, body: str, book: Book, chapter: str) -> str:
@@ -243,14 +265,14 @@ def references(book: Book, chapter: str, keys: list[str]) -> str:
     alike = {book.cited(key): key for key in keys}
     for key in keys:
         if (other := alike[book.cited(key)]) != key:
-            both = f"{key} and {other}, both {book.cited(key)!r}"
+            both = f"{key} and {other}, both {', '.join(book.cited(key))!r}"
             raise ValueError(f"{chapter}: citations: got {both}, expected different names or years")
     style = find_plugin("pybtex.style.formatting", "plain")()
-    markdown = find_plugin("pybtex.backends", "markdown")()
+    html = find_plugin("pybtex.backends", "html")()
     lines = ["## References"]
     for entry in style.format_bibliography(book.literature, keys):
-        text = entry.text.render(markdown).replace("\n", " ")
-        lines.append(f'<a name="{entry.key}"></a>{text}')
+        text = entry.text.render(html).replace("\n", " ")
+        lines.append(f'<p><a name="{entry.key}"></a>{text}</p>')
     return "\n\n".join(lines)
 
 
@@ -277,6 +299,9 @@ def edition(path: Path, book: Book) -> NotebookNode:
         except ValueError as error:
             raise ValueError(f"{chapter}, cell {cell.id}: {error}") from error
     notebook.cells.insert(1, new_markdown_cell(budget(book, chapter), id="time-budget"))
+    if network := LONGER.get(chapter):
+        source = TRAIN.format(network=network)
+        notebook.cells.append(new_code_cell(source, id="train-longer"))
     if cited:
         text = references(book, chapter, list(dict.fromkeys(cited)))
         notebook.cells.append(new_markdown_cell(text, id="references"))

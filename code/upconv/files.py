@@ -1,12 +1,15 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writing files so that nobody ever sees half of one, and where they are not lost."""
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+DRIVE = Path("/content/drive")  # where Colab's own examples mount it
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -26,6 +29,36 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def keep(name: str) -> Path:
+    """The folder in which to keep a run, so that it can go on later; made if it is not there.
+
+    Colab loses its files when it disconnects. There this asks to mount Google Drive, and the folder
+    is ``MyDrive/upconv/name``. Elsewhere, and if Drive is refused, it is ``runs/name``.
+
+    Examples
+    --------
+    In a notebook, ``train(..., checkpoint=keep("unet") / "run.pt", resume=True)``.
+    """
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"name: got {name!r}, expected letters, digits, _ and -")
+    local = Path("runs") / name
+    try:
+        from google.colab import drive
+    except ImportError:
+        drive = None
+    if drive:
+        kept = DRIVE / "MyDrive" / "upconv" / name
+        try:
+            drive.mount(str(DRIVE))
+            kept.mkdir(parents=True, exist_ok=True)
+            return kept
+        except Exception as error:  # Colab raises what its page sends it: of many kinds
+            why = " ".join(f"{type(error).__name__} {error}".split())
+            print(f"No Drive ({why}): {local} is lost when this machine disconnects.")
+    local.mkdir(parents=True, exist_ok=True)
+    return local
 
 
 def _mine(path: Path) -> str:
