@@ -9,7 +9,7 @@
 #   make download   the whole book as PDF and EPUB, in _build/
 # For those who write: make new-chapter NAME=file_name TITLE="Title of the page".
 # For those who maintain it: make format, make formulas, make stamp, make lock,
-# make fuzz, make nightly, make clean.
+# make editions, make fuzz, make nightly, make clean.
 
 # The first of these that is Python 3.11, 3.12 or 3.13; PYTHON=/path/to/python is taken instead.
 PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3 python)
@@ -32,7 +32,7 @@ INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)
 # What `make check` runs: what is quick, and needs no browser, site, network or training.
 QUICK := augment claims lock ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
 
-.PHONY: book check test nightly browsers lab serve notebooks download new-chapter fuzz format formulas stamp lock clean
+.PHONY: book check test nightly browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 FIND_PYTHON = for python in $(PYTHONS); do \
@@ -95,6 +95,10 @@ notebooks: $(READY)
 
 new-chapter: $(READY)
 	@$(BIN)/python code/scripts/new_chapter.py "$(NAME)" "$(TITLE)"
+
+# The chapters for Colab, which reads no MyST, in _build/colab/.
+editions: $(READY)
+	$(BIN)/python code/scripts/colab.py _build/colab/chapters
 
 # The PDF is printed by Chromium, from the book built as one page.
 download: $(READY)

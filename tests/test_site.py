@@ -217,7 +217,7 @@ def test_launch_buttons_open_this_chapter(page_name):
     notebook = page_name.replace(".html", ".ipynb")
     assert (ROOT / notebook).is_file()
     links = [node["href"] for node in soup(page_name).find_all("a", href=True)]
-    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{notebook}"
+    colab = f"https://colab.research.google.com/github/{repository}/blob/colab/{notebook}"
     assert colab in links
     binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{notebook}"
     assert binder in links

@@ -20,6 +20,7 @@ NEEDS = {
     "actions/checkout": ("contents", "read"),
     "actions/deploy-pages": ("pages", "write"),
     "gh issue": ("issues", "write"),
+    "git push": ("contents", "write"),
 }
 
 
@@ -157,7 +158,8 @@ def test_every_python_has_a_full_run():
 
 
 def lose_tests(flows):
-    del flows["pages.yml"]["jobs"]["build"]["needs"]
+    for name in ("build", "editions"):
+        del flows["pages.yml"]["jobs"][name]["needs"]
 
 
 def pass_anyway(flows):
@@ -166,6 +168,10 @@ def pass_anyway(flows):
 
 def skip_tests(flows):
     flows["test.yml"]["jobs"]["test"]["steps"][-1]["run"] = "make book"
+
+
+def forbid_editions(flows):
+    del flows["pages.yml"]["jobs"]["editions"]["permissions"]
 
 
 def misname(flows):
@@ -204,6 +210,7 @@ MUTATIONS = {
     lose_tests: "not after",
     pass_anyway: "a condition",
     skip_tests: "not after test",
+    forbid_editions: "may not git push",
     misname: "no target fuss",
     forbid_issues: "may not issues: write",
     forget_permissions: "may not issues: write",

@@ -237,6 +237,14 @@ def _table(claims: list[Claim]) -> str:
     return ":::{div} claims-table\n" + "\n".join(rows) + "\n:::"
 
 
+def open_editions(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """Lead the button to what is written for Colab: ``make editions``, on a branch of its own."""
+    for group in context.get("header_buttons", []):
+        for button in group.get("buttons", []):
+            if url := button.get("url"):
+                button["url"] = re.sub(r"^(https://colab\..+?/blob)/[^/]+/", r"\1/colab/", url)
+
+
 def find_address(app: Sphinx, config) -> None:
     """Where GitHub Pages puts the site of the repository that _config.yml names."""
     owner, name = config.html_theme_options["repository_url"].rstrip("/").split("/")[-2:]
@@ -260,6 +268,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("source-read", name_site)
     app.connect("source-read", place_explorers)
     app.connect("source-read", place_parts)
+    app.connect("html-page-context", open_editions, priority=502)  # after the theme's buttons
     app.connect("html-page-context", complete_pictures, priority=900)
     app.connect("html-page-context", mark_languages, priority=905)
     app.connect("html-page-context", mount_explorers, priority=910)
