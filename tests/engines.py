@@ -153,7 +153,6 @@ class WebKit(Engine):
         "GetWindowRect": ("GET", "window/rect"),
         "SetWindowRect": ("POST", "window/rect"),
         "Navigate": ("POST", "url"),
-        "Back": ("POST", "back"),
         "ExecuteAsyncScript": ("POST", "execute/async"),
         "TakeScreenshot": ("GET", "screenshot"),
     }
@@ -190,6 +189,15 @@ class WebKit(Engine):
     def command(self, name: str, **arguments: object) -> object:
         method, path = self.PATHS[name]
         return self._request(method, path, arguments if method == "POST" else None)
+
+    def back(self) -> None:
+        """Within a page. The button passes over places that no person has gone to."""
+        self.evaluate(
+            """() => new Promise((resolve) => {
+                addEventListener("popstate", () => resolve(true), { once: true });
+                history.back();
+            })"""
+        )
 
     def _request(self, method: str, path: str, data: dict | None = None) -> object:
         body = None if data is None else json.dumps(data).encode()
