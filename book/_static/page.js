@@ -3,7 +3,10 @@
 // if the address names a place in the page. What asks for the size of things waits until then.
 {
   const waiting = [...document.querySelectorAll(".bd-article > section > section")];
-  const idle = window.requestIdleCallback ?? ((callback) => setTimeout(callback, 30));
+  // A busy machine may have no idle moment for minutes: at the latest after half a second.
+  const idle = window.requestIdleCallback
+    ? (callback) => requestIdleCallback(callback, { timeout: 500 })
+    : (callback) => setTimeout(callback, 30);
   const show = (section) => {
     section.style.setProperty("content-visibility", "visible");
     makeScrollable(section);
@@ -37,8 +40,8 @@
   if (location.hash) {
     whole();
     // Firefox goes there early and does not come back to it once the page has its height.
-    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    addEventListener("load", () => place?.scrollIntoView());
+    // What the browser takes for the target: an address may hold what cannot be decoded.
+    addEventListener("load", () => document.querySelector(":target")?.scrollIntoView());
   }
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.("a[href]");

@@ -172,6 +172,13 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
   let problem = ""; // what the reader asked for and cannot be, until the next change
   let busy = false;
   let ready = false; // there is something to draw: see `begin`
+  let loading = false; // what is to be drawn is on its way
+  const section = element("section", { className: "ux" });
+
+  function tellBusy() {
+    if (loading || !ready) section.setAttribute("aria-busy", "true");
+    else section.removeAttribute("aria-busy");
+  }
 
   const error = element("p", { className: "ux-error" });
   error.setAttribute("role", "alert");
@@ -210,6 +217,11 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
       redraw();
     },
     redraw,
+    /** Whether what the state asks for is still on its way, so that the last drawing stands. */
+    loading(yes) {
+      loading = yes;
+      tellBusy();
+    },
     /** A field for a whole number; what is out of range is complained about and not passed on. */
     number(name, accept = (value) => ui.change({ [name]: value }), show = () => model.get(name), kind = state[name]) {
       const { label, min, max } = kind;
@@ -303,9 +315,9 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
     cleaners,
     /** Put it on the page and start; returns what takes it off again. */
     begin(...nodes) {
-      const section = element("section", { className: "ux" }, ...nodes);
+      section.append(...nodes);
       section.setAttribute("aria-label", title);
-      section.setAttribute("aria-busy", "true"); // until it is drawn
+      tellBusy();
       el.replaceChildren(element("style", { textContent: STYLE }), section);
       for (const name of names) model.on(`change:${name}`, refresh);
       let width = 0;
@@ -326,7 +338,7 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
         if (width || !el.isConnected) return;
         width = el.clientWidth;
         if (!ready) refresh();
-        section.removeAttribute("aria-busy");
+        tellBusy();
         watcher.observe(el);
       };
       const near = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && first(), { rootMargin: "100%" });

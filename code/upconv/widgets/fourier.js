@@ -258,10 +258,15 @@ function render({ model, el }) {
             update();
             ui.redraw();
           }
-        }, () => ui.complain("This picture cannot be read."));
+        }, () => {
+          cache.delete(key); // the next change tries again
+          ui.loading(false);
+          ui.complain("This picture cannot be read.");
+        });
       }
     }
     now = cache.get(key);
+    ui.loading(!now);
     if (!now) return;
     const kind = flat && model.get("kind") === "painted" ? "low" : model.get("kind");
     const mask = (flat ? transfer1 : transfer)(now.n, { ...settings(), kind });
