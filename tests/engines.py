@@ -28,7 +28,8 @@ const [source, argument, done] = arguments;
 Promise.resolve().then(() => eval("(" + source + ")")(argument))
     .then((value) => done({ value: value ?? null }), (error) => done({ error: String(error) }));
 """
-# Animations would move what is measured. The rest keeps Firefox from calling home.
+# Animations would move what is measured; a next page fetched ahead, and given up when the test goes
+# on, is an error of its link. The rest keeps Firefox from calling home.
 PREFERENCES = {
     "ui.prefersReducedMotion": 1,
     "dom.disable_open_during_load": False,
@@ -37,6 +38,7 @@ PREFERENCES = {
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.homepage_override.mstone": "ignore",
     "datareporting.policy.dataSubmissionEnabled": False,
+    "network.prefetch-next": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "services.settings.server": "data:,",

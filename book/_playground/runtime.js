@@ -156,12 +156,15 @@ function putImage(canvas, width, height, values) {
 
 /** The picture of a file that the reader opens, or drops on `place`; it stays in this page. */
 function opener(ui, place, take) {
+  let last = null;
   const read = async (file) => {
     if (!file) return;
+    last = file; // another may be chosen before it is read
     try {
-      take(await pictureIn(file));
+      const picture = await pictureIn(file);
+      if (file === last) take(picture);
     } catch {
-      ui.complain(`${file.name}: not a picture that this browser can read.`);
+      if (file === last) ui.complain(`${file.name}: not a picture that this browser can read.`);
     }
   };
   const file = element("input", { type: "file", accept: "image/*", hidden: true });

@@ -166,16 +166,27 @@ function render({ model, el }) {
 
   // ---- your own picture: stays in this page ----
   const file = element("input", { type: "file", accept: "image/*", hidden: true });
+  let reading = null; // the file that was chosen, until it is read
+  const tellLoading = () => ui.loading(reading !== null || !now);
   file.addEventListener("change", async () => {
+    const chosen = file.files[0];
+    if (!chosen) return;
+    reading = chosen;
+    tellLoading();
     try {
-      const bitmap = await pictureIn(file.files[0]);
+      const bitmap = await pictureIn(chosen);
       const canvas = element("canvas", { width: 512, height: 512 });
       const side = Math.min(bitmap.width, bitmap.height);
       canvas.getContext("2d", { willReadFrequently: true }).drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, 512, 512);
+      if (reading !== chosen) return; // another was chosen meanwhile
+      reading = null;
       model.set("pictures", { ...model.get("pictures"), [OWN]: canvas.toDataURL("image/jpeg", 0.92) });
       ui.change({ picture: OWN });
     } catch {
-      if (file.files.length) ui.complain(`${file.files[0].name}: not a picture that this browser can read.`);
+      if (reading !== chosen) return;
+      reading = null;
+      tellLoading();
+      ui.complain(`${chosen.name}: not a picture that this browser can read.`);
     }
   });
   const open = element("span", {}, file, ui.button("Open a picture of yours …", () => file.click()));
@@ -266,7 +277,7 @@ function render({ model, el }) {
       }
     }
     now = cache.get(key);
-    ui.loading(!now);
+    tellLoading();
     if (!now) return;
     const kind = flat && model.get("kind") === "painted" ? "low" : model.get("kind");
     const mask = (flat ? transfer1 : transfer)(now.n, { ...settings(), kind });
