@@ -1,6 +1,7 @@
 """Choices that depend on the device, each on a device that is faked where this machine has none."""
 
 import importlib.util
+import json
 import mmap
 import os
 import subprocess
@@ -30,6 +31,7 @@ from upconv.training.device import casting, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
 from upconv.training.style import Canvas, StyleEnergy, to_tensor
 
+CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 # Says how a module was loaded: with TensorFlow before it, or not.
@@ -55,6 +57,21 @@ def test_pytorch_and_triton_are_loaded_before_tensorflow(tmp_path):
     words = said(f"import upconv.keras; {ORDER}", PYTHONPATH=str(tmp_path))
     assert words == ["triton", "before", "True"]
     assert said(f"import upconv.keras; {STEP}") == ["stepped"]  # with Triton where it is installed
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_begins_with_pytorch(chapter, tmp_path):
+    """Its first cell, which may not load TensorFlow itself, loads both and leaves memory."""
+    for name in ("torch", "triton"):
+        (tmp_path / f"{name}.py").write_text(FAKE_TRITON.replace("'triton'", f"'{name}'"))
+    cells = json.loads(chapter.read_text("utf-8"))["cells"]
+    code = "".join(next(cell for cell in cells if cell["cell_type"] == "code")["source"])
+    code += "\nimport os; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
+    code = f"import os; os.environ.pop('TF_FORCE_GPU_ALLOW_GROWTH', None)\n{code}"
+    words = subprocess.check_output(
+        [sys.executable, "-c", code], text=True, env=os.environ | {"PYTHONPATH": str(tmp_path)}
+    )
+    assert words.split() == ["torch", "before", "triton", "before", "true"]
 
 
 @pytest.mark.parametrize("missing", ["ImportError", "OSError"])
