@@ -7,7 +7,7 @@
    check them.
 
 Explorers stand in ``upconv_explorers`` and ``upconv_playground``; what is done to the finished site
-in ``upconv_site``.
+in ``upconv_site``; what documents the module without its frameworks in ``upconv_stand_ins``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from upconv_explorers import mount_explorers, notebooks_on, place_explorers, wri
 from upconv_names import link_names, skip_fields
 from upconv_playground import place_parts, write_playground
 from upconv_site import finish_site
+from upconv_stand_ins import put_stand_ins
 
 from upconv.claims import Claim, load_claims
 
@@ -259,6 +260,7 @@ def find_address(app: Sphinx, config) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, object]:
+    put_stand_ins()
     app.upconv_formulas, app.upconv_set = set(), set_formulas()
     app.add_html_math_renderer("mathml", (visit_formula, None), (visit_display, None))
     app.connect("config-inited", find_address)
