@@ -1,7 +1,8 @@
-"""Stand-ins for the frameworks: the site is built without them, and alike where they are installed.
+"""Stand-ins for what the module's documentation needs no more of than its names.
 
-Sphinx has mocks, too, but they put their own signature on every class that derives from one, and
-some swallow what they decorate.
+The site is built without the frameworks and Matplotlib, and alike where they are installed. Sphinx
+has mocks, too, but they put their own signature on every class that derives from one, and some
+swallow what they decorate.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 
 from upconv.packages import FRAMEWORKS
+
+STOOD_IN = {*FRAMEWORKS, "matplotlib"}
 
 
 class StandIn(ModuleType):
@@ -29,8 +32,11 @@ class StandIn(ModuleType):
 
     def __call__(self, *arguments: object, **settings: object) -> object:
         """Decorate: what is decorated stays as it is."""
-        decorated = len(arguments) == 1 and isinstance(arguments[0], type | FunctionType)
-        return arguments[0] if decorated else self
+        if not arguments:
+            return self  # @torch.no_grad()
+        if len(arguments) == 1 and isinstance(arguments[0], type | FunctionType):
+            return arguments[0]
+        raise TypeError(f"{self.__name__}: computes nothing while the book is built")
 
     def __repr__(self) -> str:
         return self.__name__  # as a default value: torch.float32
@@ -43,11 +49,11 @@ class _Class:
 
 
 class StandIns(MetaPathFinder, Loader):
-    """Finds a stand-in for whatever is imported from a framework."""
+    """Finds a stand-in for whatever is imported of these packages."""
 
     def find_spec(self, fullname: str, path=None, target=None) -> ModuleSpec | None:
-        framework = fullname.partition(".")[0] in FRAMEWORKS
-        return ModuleSpec(fullname, self, is_package=True) if framework else None
+        found = fullname.partition(".")[0] in STOOD_IN
+        return ModuleSpec(fullname, self, is_package=True) if found else None
 
     def create_module(self, spec: ModuleSpec) -> StandIn:
         return StandIn(spec.name)
@@ -56,5 +62,8 @@ class StandIns(MetaPathFinder, Loader):
 
 
 def put_stand_ins() -> None:
-    """From now on, in this process, frameworks are not imported."""
+    """From now on, in this process, these packages are not imported; one that is there is left to
+    those who have it."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in STOOD_IN]:
+        del sys.modules[name]
     sys.meta_path.insert(0, StandIns())
