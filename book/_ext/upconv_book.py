@@ -30,7 +30,7 @@ from upconv_explorers import mount_explorers, notebooks_on, place_explorers, wri
 from upconv_names import link_names, skip_fields
 from upconv_playground import place_parts, write_playground
 from upconv_site import finish_site
-from upconv_stand_ins import put_stand_ins
+from upconv_stand_ins import imported, put_stand_ins
 
 from upconv.claims import Claim, load_claims
 
@@ -84,6 +84,13 @@ def note_formulas(app: Sphinx, error: Exception | None) -> None:
     missing = [tex for tex in found if tex not in app.upconv_set]
     if missing:
         logger.info("%d formulas are shown as TeX: run `make formulas`", len(missing))
+
+
+def note_imports(app: Sphinx, error: Exception | None) -> None:
+    """Write down what has been imported, for the tests: the site brings no more packages."""
+    if error is None and app.builder.name == "html":
+        text = json.dumps(imported())
+        (Path(app.outdir).parent / "imported.json").write_text(text, encoding="utf-8")
 
 
 def notebook_pictures(path: Path) -> dict[str, dict[str, object]]:
@@ -280,4 +287,5 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("build-finished", write_explorers)
     app.connect("build-finished", write_playground)
     app.connect("build-finished", finish_site, priority=900)
+    app.connect("build-finished", note_imports, priority=910)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -32,8 +32,8 @@ class StandIn(ModuleType):
 
     def __call__(self, *arguments: object, **settings: object) -> object:
         """Decorate: what is decorated stays as it is."""
-        if not arguments:
-            return self  # @torch.no_grad()
+        if all(isinstance(one, str) for one in arguments):
+            return self  # @torch.no_grad(), @keras.saving.register_keras_serializable("upconv")
         if len(arguments) == 1 and isinstance(arguments[0], type | FunctionType):
             return arguments[0]
         raise TypeError(f"{self.__name__}: computes nothing while the book is built")
@@ -59,6 +59,12 @@ class StandIns(MetaPathFinder, Loader):
         return StandIn(spec.name)
 
     def exec_module(self, module: ModuleType) -> None: ...
+
+
+def imported() -> list[str]:
+    """What has been imported so far, by its outermost name; stand-ins are none of it."""
+    names = {name for name, module in sys.modules.items() if not isinstance(module, StandIn)}
+    return sorted({name.partition(".")[0] for name in names})
 
 
 def put_stand_ins() -> None:
