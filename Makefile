@@ -32,7 +32,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)/python,$(PIP))
 
 # What `make check` runs: what is quick, and needs no browser, site, network or training.
-QUICK := augment claims lock ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
+QUICK := augment claims lock make ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
 
 .PHONY: book check test nightly browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
