@@ -17,6 +17,8 @@ PORT ?= 8000
 VENV := .venv
 SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := $(VENV)/$(SCRIPTS)
+# What the website needs is installed, and all the rest.
+BUILDER := $(VENV)/.builder
 READY := $(VENV)/.ready
 SITE := _build/html
 RUNTIME := build/playground/.ready
@@ -30,7 +32,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)/python,$(PIP))
 
 # What `make check` runs: what is quick, and needs no browser, site, network or training.
-QUICK := augment claims lock ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
+QUICK := augment claims lock make ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
 
 .PHONY: book check test nightly browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
@@ -41,12 +43,18 @@ FIND_PYTHON = for python in $(PYTHONS); do \
 	done; test "$$python" || { echo "make: found no Python 3.11, 3.12 or 3.13 among: $(PYTHONS);" \
 	"name one: make PYTHON=/path/to/python" >&2; exit 1; }
 
-$(READY): requirements.lock requirements-torch.txt pyproject.toml
-	@$(FIND_PYTHON); echo "Installing into $(VENV) (some minutes the first time) …"; \
+# From new locks everything is installed anew: nothing is left of what they no longer name.
+$(BUILDER): requirements-site.lock requirements.lock requirements-torch.txt pyproject.toml
+	@$(FIND_PYTHON); echo "Installing what builds the book into $(VENV) …"; \
 	"$$python" -m venv --clear $(VENV)
+	@$(PIP) --no-compile --no-deps --requirement requirements-site.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(READY): $(BUILDER)
+	@echo "Installing all the rest into $(VENV) (some minutes the first time) …"
 	@$(PIP) --no-deps --requirement requirements.lock
 	@$(INSTALL_TORCH) --requirement requirements-torch.txt
-	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # What runs the networks of the playground; without Node.js the page says that it cannot.
@@ -56,7 +64,7 @@ $(RUNTIME): book/_playground/package-lock.json
 	then npm ci --prefix $(@D) --silent --ignore-scripts --no-audit --no-fund && touch $@; \
 	else echo "No Node.js: the book is built without what runs the playground."; fi
 
-book: $(READY) $(RUNTIME)
+book: $(BUILDER) $(RUNTIME)
 	@$(BIN)/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
 	@echo "The book is ready. Open file://$(CURDIR)/$(SITE)/index.html or run: make serve"
 
@@ -65,7 +73,8 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/pytest --quiet --numprocesses 2 -m "not timing" -k "not installing" $(QUICK:%=tests/test_%.py)
 
-test: book
+# On a fresh machine the book is built before the rest is there.
+test: book $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@$(BIN)/python tests/browser.py
@@ -74,7 +83,7 @@ test: book
 	$(BIN)/pytest -m "timing and not nightly" --durations 10 --durations-min 5 tests
 
 # What is too long for every push.
-nightly: book
+nightly: book $(READY)
 	@$(BIN)/python tests/browser.py
 	$(BIN)/pytest -m nightly tests
 
@@ -93,11 +102,11 @@ notebooks: $(READY)
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=600 \
 		--ExecutePreprocessor.store_widget_state=False chapters/*.ipynb
 
-new-chapter: $(READY)
+new-chapter: $(BUILDER)
 	@$(BIN)/python code/scripts/new_chapter.py "$(NAME)" "$(TITLE)"
 
 # The chapters for Colab, which reads no MyST, in _build/colab/.
-editions: $(READY)
+editions: $(BUILDER)
 	$(BIN)/python code/scripts/colab.py _build/colab/chapters
 
 # The PDF is printed by Chromium, from the book built as one page.
@@ -114,22 +123,30 @@ format: $(READY)
 	$(BIN)/ruff format
 
 # Set the formulas that the last `make book` has found. Needs Node.js.
-formulas: $(READY)
+formulas: $(BUILDER)
 	$(BIN)/python code/scripts/formulas.py
 
-stamp: $(READY)
+stamp: $(BUILDER)
 	$(BIN)/python code/scripts/stamp.py
 
-# Resolve anew, with hashes, for every system and Python at once: all but PyTorch.
+# Resolve anew, with hashes, for every system and Python at once: all but PyTorch; and from what
+# came out, what builds the website.
+# Required by what builds it, and never asked for by this book: a fifth of the disk space.
+UNUSED := contourpy cycler debugpy ipykernel jedi kiwisolver matplotlib networkx parso pyparsing
+RESOLVE := build/lock/$(SCRIPTS)/uv pip compile --quiet --universal --python-version 3.11.2 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header
 lock:
 	@$(FIND_PYTHON); rm -rf build/lock; "$$python" -m venv build/lock
 	@build/lock/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo 'torch; sys_platform == "never"' > build/lock/without-torch.txt
-	@build/lock/$(SCRIPTS)/uv pip compile requirements.in --output-file build/lock/requirements.lock --quiet \
-		--universal --python-version 3.11.2 --generate-hashes --overrides build/lock/without-torch.txt \
-		--no-emit-package torch --no-emit-package upconv --no-emit-index-url --no-annotate --no-header
+	@$(RESOLVE) requirements.in --output-file build/lock/all.txt \
+		--overrides build/lock/without-torch.txt --no-emit-package torch --no-emit-package upconv
+	@$(RESOLVE) pyproject.toml --extra site --output-file build/lock/site.txt \
+		--constraints build/lock/all.txt $(UNUSED:%=--no-emit-package %)
 	@(echo "# Written by \`make lock\` from requirements.in: every package, exactly, for every system."; \
-		cat build/lock/requirements.lock) > requirements.lock
+		cat build/lock/all.txt) > requirements.lock
+	@(echo "# Written by \`make lock\`: of requirements.lock, what builds the website."; \
+		cat build/lock/site.txt) > requirements-site.lock
 
 # Ten thousand hostile inputs, others every day; FUZZ=100000 SEED=7 for more and the same again.
 fuzz: $(READY)

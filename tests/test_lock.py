@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
 import tomllib
 from importlib.metadata import distributions, requires
 from pathlib import Path
@@ -15,7 +17,14 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
-FILES = (LOCK, ROOT / "requirements.in", ROOT / "requirements-torch.txt", ROOT / "pyproject.toml")
+SITE_LOCK = ROOT / "requirements-site.lock"
+FILES = (
+    LOCK,
+    SITE_LOCK,
+    ROOT / "requirements.in",
+    ROOT / "requirements-torch.txt",
+    ROOT / "pyproject.toml",
+)
 PIN = re.compile(
     r"^([a-z0-9-]+)==(\S+)(?: ; (.+?))?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.M
 )
@@ -30,10 +39,10 @@ def pins(text: str) -> list[tuple[str, str, str]]:
     return [match.groups()[:3] for match in PIN.finditer(text)]
 
 
-def chosen(system: str, machine: str, python: str) -> dict[str, str]:
-    """What pip takes from the lock on such a machine."""
+def chosen(system: str, machine: str, python: str, lock: Path = LOCK) -> dict[str, str]:
+    """What pip takes from a lock on such a machine."""
     found: dict[str, str] = {}
-    for name, version, marker in pins(LOCK.read_text(encoding="utf-8")):
+    for name, version, marker in pins(lock.read_text(encoding="utf-8")):
         if marker is None or Marker(marker).evaluate(where(system, machine, python)):
             assert name not in found, f"two versions of {name}"
             found[name] = version
@@ -52,23 +61,61 @@ def where(system: str, machine: str, python: str) -> dict[str, str]:
     }
 
 
-def requirements() -> list[Requirement]:
-    """All that the module and its groups require, but PyTorch."""
+def groups() -> dict[str, list[Requirement]]:
+    """What the module requires, under "", and each of its groups, but PyTorch."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    groups = project["optional-dependencies"].values()
-    lines = [*project["dependencies"], *(line for group in groups for line in group)]
-    return [each for each in map(Requirement, lines) if each.name != "torch"]
+    lines = {"": project["dependencies"], **project["optional-dependencies"]}
+    found = {name: list(map(Requirement, group)) for name, group in lines.items()}
+    return {name: [one for one in group if one.name != "torch"] for name, group in found.items()}
+
+
+def unused() -> set[str]:
+    """What the website's packages require and the book never asks for."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.search(r"^UNUSED := (.+)$", text, re.M)[1].split())
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("system, machine", SYSTEMS)
-def test_the_lock_has_all_that_is_required(system, machine, python):
-    found = chosen(system, machine, python)
-    for wanted in requirements():
+@pytest.mark.parametrize("lock", [LOCK, SITE_LOCK], ids=lambda path: path.stem)
+def test_the_lock_has_all_that_is_required(lock, system, machine, python):
+    found = chosen(system, machine, python, lock)
+    all_of = groups()
+    left_out = unused() if lock == SITE_LOCK else set()
+    names = ("", "site") if lock == SITE_LOCK else all_of
+    for wanted in (one for name in names for one in all_of[name] if one.name not in left_out):
         if wanted.marker is None or wanted.marker.evaluate(where(system, machine, python)):
             version = found.get(canonicalize_name(wanted.name))
             assert version is not None, wanted.name
             assert wanted.specifier.contains(version), f"{wanted}, got {version}"
+
+
+def hashes(lock: Path) -> dict[tuple[str, str], set[str]]:
+    """What each version of a package may be."""
+    found = PIN.finditer(lock.read_text(encoding="utf-8"))
+    return {(one[1], one[2]): set(re.findall("[0-9a-f]{64}", one[4])) for one in found}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("system, machine", SYSTEMS)
+def test_what_builds_the_website_is_part_of_the_lock(system, machine, python):
+    whole, part = (chosen(system, machine, python, lock) for lock in (LOCK, SITE_LOCK))
+    assert part.items() < whole.items()
+    assert not unused() & part.keys()
+    assert unused() <= whole.keys()
+
+
+def test_both_locks_have_the_same_hashes():
+    whole, part = hashes(LOCK), hashes(SITE_LOCK)
+    assert part == {name: whole[name] for name in part}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="packages differ in size by system")
+def test_what_builds_the_website_is_small():
+    """Half a gigabyte with pip, which comes with Python, and with what Python compiles."""
+    here = {canonicalize_name(each.metadata["Name"]): each for each in distributions()}
+    names = chosen(sys.platform, platform.machine(), PYTHONS[0], SITE_LOCK)
+    assert sum(file.size or 0 for name in names for file in here[name].files) < 440e6
 
 
 def test_no_package_refuses_a_python_that_the_course_is_for():

@@ -7,7 +7,7 @@
    check them.
 
 Explorers stand in ``upconv_explorers`` and ``upconv_playground``; what is done to the finished site
-in ``upconv_site``.
+in ``upconv_site``; what documents the module without its frameworks in ``upconv_stand_ins``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from upconv_explorers import mount_explorers, notebooks_on, place_explorers, wri
 from upconv_names import link_names, skip_fields
 from upconv_playground import place_parts, write_playground
 from upconv_site import finish_site
+from upconv_stand_ins import imported, put_stand_ins
 
 from upconv.claims import Claim, load_claims
 
@@ -83,6 +84,13 @@ def note_formulas(app: Sphinx, error: Exception | None) -> None:
     missing = [tex for tex in found if tex not in app.upconv_set]
     if missing:
         logger.info("%d formulas are shown as TeX: run `make formulas`", len(missing))
+
+
+def note_imports(app: Sphinx, error: Exception | None) -> None:
+    """Write down what has been imported, for the tests: the site brings no more packages."""
+    if error is None and app.builder.name == "html":
+        text = json.dumps(imported())
+        (Path(app.outdir).parent / "imported.json").write_text(text, encoding="utf-8")
 
 
 def notebook_pictures(path: Path) -> dict[str, dict[str, object]]:
@@ -259,6 +267,7 @@ def find_address(app: Sphinx, config) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, object]:
+    put_stand_ins()
     app.upconv_formulas, app.upconv_set = set(), set_formulas()
     app.add_html_math_renderer("mathml", (visit_formula, None), (visit_display, None))
     app.connect("config-inited", find_address)
@@ -278,4 +287,5 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.connect("build-finished", write_explorers)
     app.connect("build-finished", write_playground)
     app.connect("build-finished", finish_site, priority=900)
+    app.connect("build-finished", note_imports, priority=910)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

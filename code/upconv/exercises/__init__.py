@@ -34,6 +34,8 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Grade:
+    """Whether an answer passed, and what is said of it."""
+
     passed: bool
     message: str
 

@@ -23,6 +23,8 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
+    """What is asked, and the answers to choose from."""
+
     ask: str
     options: tuple[Option, ...]
 
