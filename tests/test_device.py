@@ -31,6 +31,9 @@ from upconv.training.loop import Losses
 from upconv.training.style import Canvas, StyleEnergy, to_tensor
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+beside_tensorflow = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None, reason="no TensorFlow"
+)
 
 # Says how a module was loaded: with TensorFlow before it, or not.
 FAKE_TRITON = "import sys; print('triton', 'after' if 'tensorflow' in sys.modules else 'before')"
@@ -49,6 +52,7 @@ def said(code: str, **variables: str) -> list[str]:
     ).split()
 
 
+@beside_tensorflow
 def test_pytorch_and_triton_are_loaded_before_tensorflow(tmp_path):
     """Else a step of AdamW ends the process; on a GPU, PyTorch finds TensorFlow's CUDA."""
     (tmp_path / "triton.py").write_text(FAKE_TRITON)
@@ -57,6 +61,7 @@ def test_pytorch_and_triton_are_loaded_before_tensorflow(tmp_path):
     assert said(f"import upconv.keras; {STEP}") == ["stepped"]  # with Triton where it is installed
 
 
+@beside_tensorflow
 @pytest.mark.parametrize("missing", ["ImportError", "OSError"])
 def test_tensorflow_alone_is_enough(missing, tmp_path):
     """Also beside a PyTorch that cannot be loaded, as where a library of CUDA is missing."""
@@ -74,6 +79,7 @@ def test_pytorch_alone_is_enough(tmp_path):
     assert said("import upconv.torch, upconv.training; print('fine')", PYTHONPATH=str(tmp_path))
 
 
+@beside_tensorflow
 def test_tensorflow_takes_of_a_gpus_memory_what_it_needs():
     show = "import upconv.keras; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
     assert said(f"os.environ.pop('TF_FORCE_GPU_ALLOW_GROWTH', None); {show}") == ["true"]
