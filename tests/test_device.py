@@ -1,10 +1,12 @@
 """Choices that depend on the device, each on a device that is faked where this machine has none."""
 
+import argparse
 import importlib.util
 import mmap
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +27,12 @@ from upconv.training import (
     train_gan,
     train_transform,
 )
-from upconv.training.batches import Ahead, Batch
+from upconv.training.batches import MAKERS, Ahead, Batch, makers
 from upconv.training.device import casting, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
 from upconv.training.style import Canvas, StyleEnergy, to_tensor
 
+PATIENCE = 180  # as in conftest.py, which a machine that has PyTorch alone cannot load
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 beside_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="no TensorFlow"
@@ -502,15 +505,70 @@ def test_batches_for_a_gpu_lie_where_it_fetches_them_itself(monkeypatch):
     one, two = torch.ones(2), torch.zeros(3)
     history = type("History", (), {"waited": 0.0})()
     made = [one, Batch(one, two, None), Batch(one, two, two)]
-    for device, expected in ((CPU, []), (GPU, [(2,), (2,), (3,), (2,), (3,), (3,)])):
+    for device, expected in ((CPU, []), (GPU, [(2,), (2,), (2,), (3,), (3,), (3,)])):
         pinned.clear()
         with Ahead(made.__getitem__, 3, history, device) as batches:
             found = [batches(step) for step in range(3)]
-        assert pinned == [torch.Size(shape) for shape in expected]
+        assert sorted(pinned) == [torch.Size(shape) for shape in expected]
         assert torch.equal(found[0], one)
         assert isinstance(found[1], Batch)
         assert found[1].weights is None
         assert torch.equal(found[2].masks, two)
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """Say how many cores there are."""
+
+    def say(count: int) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(count), raising=False)
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
+    return say
+
+
+def test_a_gpu_has_batches_made_on_all_cores_but_one(cores):
+    for count, expected in ((1, 1), (2, 1), (4, 3), (64, MAKERS)):
+        cores(count)
+        assert makers(CPU) == 1
+        assert makers(GPU) == expected
+
+
+def test_batches_made_at_once_come_in_their_order(cores):
+    """Also if the last to be begun is the first that is done; no more are begun than threads."""
+    cores(5)
+    begun, free = ([threading.Event() for _ in range(9)] for _ in range(2))
+    calls, history = [], argparse.Namespace(waited=0)
+
+    def make(step):
+        calls.append(step)
+        begun[step].set()
+        assert free[step].wait(PATIENCE)
+        if step == 7:
+            raise ValueError("step 7")
+        return torch.tensor(step)
+
+    with Ahead(make, 9, history, GPU) as batches:
+        free[0].set()
+        assert batches(0) == 0
+        for step in (4, 3, 2, 1):
+            assert begun[step].wait(PATIENCE)
+        assert sorted(calls) == [0, 1, 2, 3, 4]
+        for step in (4, 3, 2, 1, 5, 6, 7, 8):
+            free[step].set()
+        assert [int(batches(step)) for step in range(1, 7)] == [1, 2, 3, 4, 5, 6]
+        with pytest.raises(ValueError, match="step 7"):
+            batches(7)
+    assert sorted(calls)[:8] == list(range(8)) and len(set(calls)) == len(calls)
+
+
+def test_a_run_is_the_same_however_many_make_its_batches(cores, monkeypatch):
+    plain, losses = run("loop", "fp32")
+    monkeypatch.setattr("upconv.training.batches.makers", lambda device: 4)
+    again, found = run("loop", "fp32")
+    assert found == losses
+    for a, b in zip(weights(again), weights(plain), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_sums_over_a_large_image_do_not_overflow_fp16():
