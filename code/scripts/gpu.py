@@ -199,6 +199,7 @@ def small(settings: Any, **other: Any) -> Any:
 
 def street(task: Task) -> tuple[Any, Any, Any, str]:
     """CamVid and how to train on it, or digit scenes of half the size."""
+    import skip_ablation
     from camvid_fcn import SETTINGS, class_weights
 
     from upconv import data
@@ -207,13 +208,14 @@ def street(task: Task) -> tuple[Any, Any, Any, str]:
     settings = replace(SETTINGS, steps=6000, batch=16, learning_rate=1e-4)
     if has("camvid_240x180.npz"):
         training, test, words = data.camvid("train"), data.camvid("test"), "CamVid, 240 × 180"
+        weights = class_weights(training.masks, len(training.classes))
     else:
         count = (8, 2) if task.smallest else (800, 100)
         training = data.digit_scenes(count[0], 128)
         test = data.digit_scenes(count[1], 128, split="test")
+        weights = skip_ablation.SETTINGS.class_weights
         settings = replace(settings, crop=128, flip=False)
         words = "digit scenes, 128 × 128, for there was no CamVid"
-    weights = class_weights(training.masks, len(training.classes))
     return training, test, replace(settings, class_weights=weights), words
 
 
