@@ -102,7 +102,8 @@ class Broken(Exception):
 @pytest.mark.parametrize("first", ["cpu", "gpu"])
 def test_a_run_goes_on_on_another_device(first, tmp_path):
     devices = ["cpu", DEVICE] if first == "cpu" else [DEVICE, "cpu"]
-    settings = replace(SETTINGS, optimizer="adamw", learning_rate=1e-3)
+    # Without its momentum, it would go on slower.
+    settings = replace(SETTINGS, schedule="constant", learning_rate=0.05)
 
     def stop(step, loss):
         if step == 6:
@@ -115,7 +116,7 @@ def test_a_run_goes_on_on_another_device(first, tmp_path):
     assert torch.load(file["checkpoint"], map_location="cpu", weights_only=True)["step"] == 6
     _, found = run(unet, devices[1], settings, resume=True, **file)
     assert found.steps == list(range(STEPS))
-    assert found.losses == pytest.approx(expected.losses, rel=5e-3)
+    assert found.losses == pytest.approx(expected.losses, rel=3e-3)
 
 
 def test_predictions_are_those_of_a_processor():
