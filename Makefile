@@ -7,6 +7,7 @@
 #   make serve      build and serve the website on this machine
 #   make notebooks  run the chapters and store their outputs
 #   make download   the whole book as PDF and EPUB, in _build/
+# For those who have a GPU: make gpu PYTHON=/path/to/python DATA=/path/to/data, in at most 20 minutes.
 # For those who write: make new-chapter NAME=file_name TITLE="Title of the page".
 # For those who maintain it: make format, make formulas, make stamp, make lock,
 # make editions, make fuzz, make nightly, make clean.
@@ -34,7 +35,7 @@ INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)
 # What `make check` runs: what is quick, and needs no browser, site, network or training.
 QUICK := augment claims lock make ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
 
-.PHONY: book check test nightly browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
+.PHONY: book check test nightly gpu browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 FIND_PYTHON = for python in $(PYTHONS); do \
@@ -86,6 +87,12 @@ test: book $(READY)
 nightly: book $(READY)
 	@$(BIN)/python tests/browser.py
 	$(BIN)/pytest -m nightly tests
+
+# All that a GPU shows, in results/: its tests, each chapter at full size, the speed. Installs nothing and
+# fetches nothing: the Python that is named has PyTorch and the rest. GPU=--smallest where there is none.
+gpu:
+	env -u OMP_NUM_THREADS PYTHONPATH=code $(firstword $(PYTHON) python3) code/scripts/gpu.py \
+		$(if $(DATA),--data "$(DATA)") $(GPU)
 
 # The browsers of the site's tests. The only command that installs anything outside this folder.
 browsers: $(READY)

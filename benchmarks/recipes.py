@@ -53,20 +53,22 @@ class PlainUNet(nn.Module):
 class PlainFCN8s(nn.Module):
     """FCN-8s on VGG16; one logit."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
         self.blocks, before = nn.ModuleList(), 3
-        for channels, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        sizes = [max(1, round(size * width)) for size in (64, 128, 256, 512, 512, 4096)]
+        *_, third, fourth, last, head = sizes
+        for channels, count in zip(sizes, (2, 2, 3, 3, 3), strict=False):
             layers: list[nn.Module] = []
             for _ in range(count):
                 layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
                 before = channels
             self.blocks.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
         self.head = nn.Sequential(
-            nn.Conv2d(512, 4096, 7, padding=3), nn.ReLU(), nn.Dropout(),
-            nn.Conv2d(4096, 4096, 1), nn.ReLU(), nn.Dropout(), nn.Conv2d(4096, 1, 1),
+            nn.Conv2d(last, head, 7, padding=3), nn.ReLU(), nn.Dropout(),
+            nn.Conv2d(head, head, 1), nn.ReLU(), nn.Dropout(), nn.Conv2d(head, 1, 1),
         )  # fmt: skip
-        self.score4, self.score3 = nn.Conv2d(512, 1, 1), nn.Conv2d(256, 1, 1)
+        self.score4, self.score3 = nn.Conv2d(fourth, 1, 1), nn.Conv2d(third, 1, 1)
         self.up2 = nn.ConvTranspose2d(1, 1, 4, 2, 1, bias=False)
         self.up4 = nn.ConvTranspose2d(1, 1, 4, 2, 1, bias=False)
         self.up8 = nn.ConvTranspose2d(1, 1, 16, 8, 4, bias=False)
@@ -123,8 +125,10 @@ def segmenter_step(
 ) -> Callable[[], float]:
     """A function that trains one step and returns the loss."""
 
+    where = next(network.parameters()).device
+
     def step() -> float:
-        images, masks = next(batches)
+        images, masks = (part.to(where) for part in next(batches))
         loss = F.binary_cross_entropy(torch.sigmoid(network(images)), masks)
         optimizer.zero_grad()
         loss.backward()
@@ -142,14 +146,15 @@ def gan_step(
         torch.optim.Adam(network.parameters(), rate, (0.5, 0.999), foreach=False)
         for network in (generator, discriminator)
     )
+    where = next(generator.parameters()).device
 
     def step() -> float:
-        real = next(images)
-        ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
+        real = next(images).to(where)
+        ones, zeros = (torch.full((len(real),), float(n), device=where) for n in (1, 0))
         discriminator.zero_grad()
         loss_real = F.binary_cross_entropy(discriminator(real).view(-1), ones)
         loss_real.backward()
-        fake = generator(torch.randn(len(real), 100, 1, 1))
+        fake = generator(torch.randn(len(real), 100, 1, 1, device=where))
         loss_fake = F.binary_cross_entropy(discriminator(fake.detach()).view(-1), zeros)
         loss_fake.backward()
         adam_d.step()

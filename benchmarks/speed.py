@@ -5,7 +5,8 @@
 Both do the same work in one process, in turns: so many steps of the recipe (``recipes.py``), then
 as many of ours, again and again; medians are taken, without the first steps of each turn. Ours is
 what ``upconv train``, ``predict``, ``sample`` and ``stylize`` run. On as many threads as PyTorch
-takes; on a GPU where there is one.
+takes; on a GPU where there is one, in batches that suit it. There a turn is timed as a whole: who
+looked at each step would wait for it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ from upconv.training.device import (
 from upconv.training.style import to_tensor
 
 STORED, MARK = HERE / "speed.json", "<!-- speed -->"
-Timed = Callable[[int], list[float]]  # seconds of each of so many steps
+# Seconds a step, of so many steps after so many that are not timed.
+Timed = Callable[[int, int], list[float]]
+CPU = torch.device("cpu")
 # Until memory freed by one step serves the next, the system fills new pages with zeros.
 WARM = 3
 
@@ -76,11 +79,20 @@ def write_files(folder: Path, count: int = 12) -> None:
         Image.fromarray(image[:218, :178]).save(folder / "faces" / f"{number}.jpg")
 
 
-def each(step: Callable[[], Any]) -> Timed:
+def each(step: Callable[[], Any], where: torch.device = CPU) -> Timed:
     """Times of calling a function."""
 
-    def timed(count: int) -> list[float]:
+    def timed(warm: int, count: int) -> list[float]:
         times = []
+        for _ in range(warm):
+            step()
+        if where.type == "cuda":
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            for _ in range(count):
+                step()
+            torch.cuda.synchronize()
+            return [(time.perf_counter() - start) / count]
         for _ in range(count):
             start = time.perf_counter()
             step()
@@ -90,13 +102,30 @@ def each(step: Callable[[], Any]) -> Timed:
     return timed
 
 
-def between(run: Callable[[int, Callable[..., None]], Any]) -> Timed:
-    """Times between the steps of a loop that is given their number and a function to call."""
+def between(
+    run: Callable[[int, Callable[..., None] | None], Any], layer: nn.Module, where: torch.device
+) -> Timed:
+    """Times between the steps of a loop that is given their number and a function to call.
 
-    def timed(count: int) -> list[float]:
-        marks: list[float] = []
-        run(count + 1, lambda *step: marks.append(time.perf_counter()))
-        return np.diff(marks).tolist()
+    On a GPU nothing is called, for that would wait for it: the GPU itself notes when it comes to
+    ``layer``, through which each step goes once.
+    """
+
+    def timed(warm: int, count: int) -> list[float]:
+        marks: list[Any] = []
+        if where.type != "cuda":
+            run(warm + count + 1, lambda *step: marks.append(time.perf_counter()))
+            return np.diff(marks)[warm:].tolist()
+
+        def note(*_: Any) -> None:
+            marks.append(torch.cuda.Event(enable_timing=True))
+            marks[-1].record()
+
+        hook = layer.register_forward_pre_hook(note)
+        run(warm + count + 1, None)
+        hook.remove()
+        torch.cuda.synchronize()
+        return [marks[-1 - count].elapsed_time(marks[-1]) / 1000 / count]
 
     return timed
 
@@ -106,53 +135,62 @@ def segmenting(
     optimizer: torch.optim.Optimizer,
 ) -> dict[str, tuple[Timed, Timed]]:  # fmt: skip
     files = [sorted((folder / name).iterdir()) for name in ("images", "masks")]
+    where = next(plain.parameters()).device
     step = recipes.segmenter_step(plain.train(), optimizer, recipes.crops(*files, batch, size))
     found = data.folder(folder / "images", folder / "masks", 2)
 
-    def fast(count: int, mark: Callable[..., None]) -> None:
+    def fast(count: int, mark: Callable[..., None] | None) -> None:
         settings = Settings(steps=count, batch=batch, crop=size)
         train(ours, found, settings, progress=False, each_step=mark)
 
-    images = np.stack([found[i][0][:size, :size] for i in range(batch)])
+    images = np.stack([found[i % len(found)][0][:size, :size] for i in range(batch)])
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2) / 255).float()
 
     def plainly() -> np.ndarray:
         plain.eval()
         with torch.no_grad():
-            return (torch.sigmoid(plain(pixels)) > 0.5).numpy()
+            return (torch.sigmoid(plain(pixels.to(where))) > 0.5).cpu().numpy()
 
     def trained() -> list[float]:
         plain.train()
         return step()
 
     return {
-        "training": (each(trained), between(fast)),
-        "inference": (each(plainly), each(lambda: predict(ours, images))),
+        "training": (each(trained, where), between(fast, ours, where)),
+        "inference": (each(plainly, where), each(lambda: predict(ours, images), where)),
     }
 
 
-def unet(folder: Path, size: int = 256, batch: int = 4) -> dict[str, tuple[Timed, Timed]]:
-    plain = recipes.PlainUNet()
+def unet(
+    folder: Path, size: int = 256, batch: int = 4, width: int = 64
+) -> dict[str, tuple[Timed, Timed]]:
+    plain = recipes.PlainUNet(width).to(pick_device())
     optimizer = torch.optim.RMSprop(plain.parameters(), 1e-5, momentum=0.9, foreach=False)
-    ours = UNet(2, 3, padded=True, norm="batch", dropout=0.0)
+    ours = UNet(2, 3, width=width, padded=True, norm="batch", dropout=0.0)
     return segmenting(folder, plain, ours, size, batch, optimizer)
 
 
-def fcn(folder: Path, size: int = 224, batch: int = 2) -> dict[str, tuple[Timed, Timed]]:
-    plain = recipes.PlainFCN8s()
+def fcn(
+    folder: Path, size: int = 224, batch: int = 2, width: float = 1.0
+) -> dict[str, tuple[Timed, Timed]]:
+    plain = recipes.PlainFCN8s(width).to(pick_device())
     optimizer = torch.optim.Adam(plain.parameters(), 1e-4, foreach=False)
-    return segmenting(folder, plain, FCN(2, 8), size, batch, optimizer)
+    return segmenting(folder, plain, FCN(2, 8, width=width), size, batch, optimizer)
 
 
-def dcgan(folder: Path, size: int = 64, batch: int = 64) -> dict[str, tuple[Timed, Timed]]:
+def dcgan(
+    folder: Path, size: int = 64, batch: int = 64, width: int = 64
+) -> dict[str, tuple[Timed, Timed]]:
+    where = pick_device()
     files = sorted((folder / "faces").iterdir())
-    generator, discriminator = recipes.plain_generator(), recipes.plain_discriminator()
+    generator = recipes.plain_generator(width).to(where)
+    discriminator = recipes.plain_discriminator(width).to(where)
     step = recipes.gan_step(generator, discriminator, recipes.pictures(files, batch, size))
     found = data.image_folder(folder / "faces", size)
-    sizes = {"size": size, "channels": 3, "width": 64}
+    sizes = {"size": size, "channels": 3, "width": width}
     ours = Generator(**sizes), Discriminator(**sizes)
 
-    def fast(count: int, mark: Callable[..., None]) -> None:
+    def fast(count: int, mark: Callable[..., None] | None) -> None:
         settings = GanSettings(steps=count, batch=batch, flip=True)
         train_gan(*ours, found, settings, progress=False, each_step=mark)
 
@@ -161,15 +199,16 @@ def dcgan(folder: Path, size: int = 64, batch: int = 64) -> dict[str, tuple[Time
     def plainly() -> np.ndarray:
         generator.eval()
         with torch.no_grad():
-            return generator(torch.from_numpy(noise)[..., None, None]).numpy()
+            given = torch.from_numpy(noise)[..., None, None]
+            return generator(given.to(where)).cpu().numpy()
 
     def trained() -> float:
         generator.train()
         return step()
 
     return {
-        "training": (each(trained), between(fast)),
-        "inference": (each(plainly), each(lambda: draw(ours[0], noise))),
+        "training": (each(trained, where), between(fast, ours[0], where)),
+        "inference": (each(plainly, where), each(lambda: draw(ours[0], noise), where)),
     }
 
 
@@ -179,20 +218,21 @@ def style(folder: Path, size: int = 256, batch: int = 1) -> dict[str, tuple[Time
         "style_layers": tuple(f"conv{block}_1" for block in range(1, 6)),
     }
     names = [*settings["content_layers"], *settings["style_layers"]]
-    network = zoo.features("random", names).requires_grad_(False)
+    where = pick_device()
+    network = zoo.features("random", names).requires_grad_(False).to(where)
     images = [np.asarray(Image.open(folder / "images" / f"{n}.png")) for n in (4, 0)]
-    tensors = [to_tensor(image, size) for image in images]
+    tensors = [to_tensor(image, size).to(where) for image in images]
     step = recipes.style_step(
         recipes.plain_copy(network), *tensors, names[0], settings["style_layers"]
     )
 
-    def fast(count: int, mark: Callable[..., None]) -> None:
+    def fast(count: int, mark: Callable[..., None] | None) -> None:
         chosen = StyleSettings(
             size=size, steps=count, scales=1, optimizer="adam", learning_rate=0.02, **settings
         )
         stylize(network, *images, chosen, progress=False, each_step=mark)
 
-    return {"training": (each(step), between(fast))}
+    return {"training": (each(step, where), between(fast, network.features[0], where))}
 
 
 # Name → the work, images a step, and steps in each turn.
@@ -204,24 +244,38 @@ WORK: dict[str, tuple[Callable[[Path], dict[str, tuple[Timed, Timed]]], int, int
 }
 
 
-def measure(name: str, folder: Path, turns: int) -> dict[str, dict[str, float]]:
-    """Images per second of both, and how many times faster ours is."""
+# On a GPU: the function → images a step, and steps in each turn.
+ON_GPU = {"unet": (16, 20), "fcn": (16, 20), "dcgan": (128, 60), "style": (1, 20)}
+
+
+def sizes(name: str) -> tuple[int, int]:
+    """Images a step, and steps in each turn, on the device that is here."""
     make, batch, steps = WORK[name]
+    return ON_GPU[make.__name__] if pick_device().type == "cuda" else (batch, steps)
+
+
+def measure(
+    name: str, folder: Path, turns: int, steps: int = 0, warm: int = WARM, **other: float
+) -> dict[str, dict[str, float]]:
+    """Images per second of both, and how many times faster ours is; ``other`` sizes if wanted."""
+    make, (batch, usual) = WORK[name][0], sizes(name)
+    other = {"batch": batch} | other
+    batch, steps = other["batch"], steps or usual
     torch.manual_seed(0)
     table = {}
-    for kind, pair in make(folder).items():
+    for kind, pair in make(folder, **other).items():
         times: list[list[float]] = [[], []]
         for _ in range(turns):
             for ours, (timed, found) in enumerate(zip(pair, times, strict=True)):
                 kept(memory=bool(ours))
-                found += timed(WARM + steps)[WARM:]
+                found += timed(warm, steps)
         recipe, ours = (batch / statistics.median(found) for found in times)
         table[kind] = {"recipe": recipe, "ours": ours, "times faster": ours / recipe}
     return table
 
 
 def kind() -> str:
-    """Of which kind the processor is: what decides which way of computing is fastest."""
+    """Of which kind the device is: what decides which way of computing is fastest."""
     where = pick_device()
     if where.type == "cuda":
         return torch.cuda.get_device_name()
@@ -229,12 +283,13 @@ def kind() -> str:
     return torch.backends.cpu.get_cpu_capability() + (" with bf16" if bf16 else "")
 
 
-def rates(size: int = 64, channels: int = 256, batch: int = 4) -> dict[str, float]:
+def rates(size: int = 64, channels: int = 256, batch: int = 0) -> dict[str, float]:
     """Billions of operations a second of one 3 × 3 convolution, as the recipe and as ours has it.
 
     What the machine gives: no network of such layers can gain more than the ratio.
     """
     where = pick_device()
+    batch = batch or (256 if where.type == "cuda" else 4)
     precision = resolve_precision("auto", where)
     image = torch.rand(batch, channels, size, size, device=where)
     layer = nn.Conv2d(channels, channels, 3, padding=1).to(where)
@@ -252,8 +307,15 @@ def rates(size: int = 64, channels: int = 256, batch: int = 4) -> dict[str, floa
 
         with torch.no_grad(), way:
             operations = 2 * 9 * channels**2 * batch * size**2
-            found[name] = operations / min(each(once)(9)) / 1e9
+            found[name] = operations / min(each(once, where)(3, 9)) / 1e9
     return found
+
+
+def found(made: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of one kind of device."""
+    gpu = pick_device().type == "cuda"
+    batches = {"batches": {name: sizes(name)[0] for name in table}} if gpu else {}
+    return {"provenance": made, "rates": rates(), "table": table} | batches
 
 
 def report(stored: dict[str, Any]) -> str:
@@ -272,6 +334,9 @@ def _report(stored: dict[str, Any]) -> str:
     rates = {name: f"{rate:.0f}" for name, rate in stored["rates"].items()}
     said = "; ".join(f"{rate} in {name}" for name, rate in rates.items())
     recipe, ours = stored["rates"].values()
+    batches = ", ".join(f"{name} {count}" for name, count in stored.get("batches", {}).items())
+    if batches:
+        said += f" (the GPU's float32 as PyTorch has it: TF32). Images a step: {batches}"
     lines += [
         "",
         f"Images per second. {made['device']}, {made['threads']} threads; {versions}; "
@@ -305,7 +370,7 @@ def main() -> None:
         print(json.dumps(table))
     if options.store:
         stored = json.loads(STORED.read_text(encoding="utf-8"))
-        stored[kind()] = {"provenance": made, "rates": rates(), "table": table}
+        stored[kind()] = found(made, table)
         store(STORED, MARK, stored, report(stored))
 
 

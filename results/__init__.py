@@ -56,11 +56,7 @@ def picture(name: str) -> Path:
 def provenance(data: str) -> dict[str, Any]:
     """On what a result was obtained: data, device, versions, commit, command, day."""
     here = Path(__file__).parents[1]
-    git = ["git", "-C", str(here)]
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-    changed = subprocess.run(
-        [*git, "status", "--porcelain", "code"], capture_output=True, text=True
-    )
+    commit, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "code")
     script = Path(sys.argv[0]).resolve()
     command = script.relative_to(here) if script.is_relative_to(here) else script.name
     return {
@@ -69,7 +65,7 @@ def provenance(data: str) -> dict[str, Any]:
         "threads": _threads(),
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in ("numpy", "torch")},
-        "commit": commit.stdout.strip() + (" with changes" if changed.stdout.strip() else ""),
+        "commit": commit + (" with changes" if changed else ""),
         "command": shlex.join(["python", str(command), *sys.argv[1:]]),
         "day": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
@@ -79,6 +75,15 @@ def keep(name: str, result: dict[str, Any]) -> None:
     """Write a result at one stroke: a reader sees the old file or the new one."""
     text = json.dumps(result, indent=1) + "\n"
     write_atomically(FOLDER / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _git(*arguments: str) -> str:
+    """What Git says of this folder; nothing where it is not installed, or this is no clone."""
+    command = ["git", "-C", str(Path(__file__).parents[1]), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def _threads() -> int:

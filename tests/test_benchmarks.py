@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -75,3 +76,106 @@ def test_bf16_scores_as_float32_does(monkeypatch):
     for name, scores in table.items():
         assert len(scores["bf16"]) >= 5
         assert paired(scores["bf16"], scores["fp32"]).p > 0.05 / len(table), name
+
+
+class Clock:
+    """A GPU that is faked: its time is how often it was told to note it, squared."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.waits, clock = 0, 0, self
+
+        class Event:
+            def __init__(self, enable_timing):
+                assert enable_timing
+
+            def record(self):
+                clock.now += 1
+                self.time = 1000.0 * clock.now**2  # in milliseconds
+
+            def elapsed_time(self, other):
+                assert clock.waits  # what has not been waited for has no time yet
+                return other.time - self.time
+
+        monkeypatch.setattr(torch.cuda, "Event", Event)
+        monkeypatch.setattr(torch.cuda, "synchronize", self.wait)
+
+    def wait(self):
+        self.waits += 1
+
+
+def test_on_a_gpu_a_turn_is_timed_as_a_whole(monkeypatch):
+    """And the loop is not looked at: then it would wait for each loss."""
+    monkeypatch.syspath_prepend(FOLDER)
+    speed, clock, layer = __import__("speed"), Clock(monkeypatch), torch.nn.Identity()
+    given = []
+
+    def run(count, mark):
+        given.append((count, mark))
+        layer(torch.ones(1))  # what goes through it before the first step, as targets do
+        for _ in range(count):
+            layer(torch.ones(1))
+
+    timed = speed.between(run, layer, torch.device("cuda"))
+    (seconds,) = timed(3, 4)
+    # Noted 9 times: from the beginning of the fourth step to that of the eighth.
+    assert given == [(8, None)]
+    assert seconds == (9**2 - 5**2) / 4
+    assert clock.waits == 1
+    layer(torch.ones(1))
+    assert clock.now == 9  # the hook is gone
+    calls = []
+    (seconds,) = speed.each(lambda: calls.append(clock.waits), torch.device("cuda"))(2, 5)
+    # Two before the first look at the clock; nothing in between is waited for.
+    assert calls == [1] * 2 + [2] * 5 and clock.waits == 3
+    assert seconds >= 0
+    sys.modules.pop("speed")
+
+
+def test_on_a_processor_each_step_is_timed(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    speed, seen = __import__("speed"), []
+
+    def run(count, mark):
+        for step in range(count):
+            seen.append(step)
+            mark(step)
+
+    assert len(speed.between(run, torch.nn.Identity(), torch.device("cpu"))(3, 4)) == 4
+    assert len(seen) == 8
+    assert len(speed.each(lambda: seen.append(0))(3, 4)) == 4
+    assert len(seen) == 8 + 7
+    sys.modules.pop("speed")
+
+
+def test_the_recipes_compute_where_their_networks_are():
+    """Shown by the meta device, on which a tensor of the processor's is refused."""
+    sys.path.insert(0, str(FOLDER))
+    recipes = __import__("recipes")
+    sys.path.pop(0)
+    meta = torch.device("meta")
+    images, masks = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
+    seen = []
+    network = recipes.PlainUNet(2).to(meta)
+    network.register_forward_pre_hook(lambda _, given: seen.append(given[0].device.type))
+    step = recipes.segmenter_step(
+        network, torch.optim.SGD(network.parameters(), 0.1, foreach=False), iter([(images, masks)])
+    )
+    with pytest.raises(Exception, match="meta"):  # its loss has no value to read
+        step()
+    pair = recipes.plain_generator(2).to(meta), recipes.plain_discriminator(2).to(meta)
+    for one in pair:
+        one.register_forward_pre_hook(lambda _, given: seen.append(given[0].device.type))
+    with pytest.raises(Exception, match="meta"):
+        recipes.gan_step(*pair, iter([torch.rand(2, 3, 64, 64)]))()
+    assert len(seen) >= 4 and set(seen) == {"meta"}
+
+
+def test_figures_of_a_gpu_name_their_batches(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    speed = __import__("speed")
+    part = dict(next(iter(stored("speed").values())))
+    assert "Images a step" not in speed.report({"a processor": part})
+    batches = {name: speed.ON_GPU[make.__name__][0] for name, (make, *_) in speed.WORK.items()}
+    text = speed.report({"NVIDIA H100": part | {"batches": batches}})
+    assert "Images a step: U-Net, 64 channels, 256 × 256 16" in text and "TF32" in text
+    sys.modules.pop("speed")

@@ -1,11 +1,13 @@
 """Choices that depend on the device, each on a device that is faked where this machine has none."""
 
+import argparse
 import importlib.util
 import json
 import mmap
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +28,17 @@ from upconv.training import (
     train_gan,
     train_transform,
 )
-from upconv.training.batches import Ahead, Batch
+from upconv.training.batches import MAKERS, Ahead, Batch, makers
 from upconv.training.device import casting, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
 from upconv.training.style import Canvas, StyleEnergy, to_tensor
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
+PATIENCE = 180  # as in conftest.py, which a machine that has PyTorch alone cannot load
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+beside_tensorflow = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None, reason="no TensorFlow"
+)
 
 # Says how a module was loaded: with TensorFlow before it, or not.
 FAKE_TRITON = "import sys; print('triton', 'after' if 'tensorflow' in sys.modules else 'before')"
@@ -51,6 +57,7 @@ def said(code: str, **variables: str) -> list[str]:
     ).split()
 
 
+@beside_tensorflow
 def test_pytorch_and_triton_are_loaded_before_tensorflow(tmp_path):
     """Else a step of AdamW ends the process; on a GPU, PyTorch finds TensorFlow's CUDA."""
     (tmp_path / "triton.py").write_text(FAKE_TRITON)
@@ -74,6 +81,7 @@ def test_a_chapter_begins_with_pytorch(chapter, tmp_path):
     assert words.split() == ["torch", "before", "triton", "before", "true"]
 
 
+@beside_tensorflow
 @pytest.mark.parametrize("missing", ["ImportError", "OSError"])
 def test_tensorflow_alone_is_enough(missing, tmp_path):
     """Also beside a PyTorch that cannot be loaded, as where a library of CUDA is missing."""
@@ -91,6 +99,7 @@ def test_pytorch_alone_is_enough(tmp_path):
     assert said("import upconv.torch, upconv.training; print('fine')", PYTHONPATH=str(tmp_path))
 
 
+@beside_tensorflow
 def test_tensorflow_takes_of_a_gpus_memory_what_it_needs():
     show = "import upconv.keras; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
     assert said(f"os.environ.pop('TF_FORCE_GPU_ALLOW_GROWTH', None); {show}") == ["true"]
@@ -513,15 +522,70 @@ def test_batches_for_a_gpu_lie_where_it_fetches_them_itself(monkeypatch):
     one, two = torch.ones(2), torch.zeros(3)
     history = type("History", (), {"waited": 0.0})()
     made = [one, Batch(one, two, None), Batch(one, two, two)]
-    for device, expected in ((CPU, []), (GPU, [(2,), (2,), (3,), (2,), (3,), (3,)])):
+    for device, expected in ((CPU, []), (GPU, [(2,), (2,), (2,), (3,), (3,), (3,)])):
         pinned.clear()
         with Ahead(made.__getitem__, 3, history, device) as batches:
             found = [batches(step) for step in range(3)]
-        assert pinned == [torch.Size(shape) for shape in expected]
+        assert sorted(pinned) == [torch.Size(shape) for shape in expected]
         assert torch.equal(found[0], one)
         assert isinstance(found[1], Batch)
         assert found[1].weights is None
         assert torch.equal(found[2].masks, two)
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """Say how many cores there are."""
+
+    def say(count: int) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(count), raising=False)
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
+    return say
+
+
+def test_a_gpu_has_batches_made_on_all_cores_but_one(cores):
+    for count, expected in ((1, 1), (2, 1), (4, 3), (64, MAKERS)):
+        cores(count)
+        assert makers(CPU) == 1
+        assert makers(GPU) == expected
+
+
+def test_batches_made_at_once_come_in_their_order(cores):
+    """Also if the last to be begun is the first that is done; no more are begun than threads."""
+    cores(5)
+    begun, free = ([threading.Event() for _ in range(9)] for _ in range(2))
+    calls, history = [], argparse.Namespace(waited=0)
+
+    def make(step):
+        calls.append(step)
+        begun[step].set()
+        assert free[step].wait(PATIENCE)
+        if step == 7:
+            raise ValueError("step 7")
+        return torch.tensor(step)
+
+    with Ahead(make, 9, history, GPU) as batches:
+        free[0].set()
+        assert batches(0) == 0
+        for step in (4, 3, 2, 1):
+            assert begun[step].wait(PATIENCE)
+        assert sorted(calls) == [0, 1, 2, 3, 4]
+        for step in (4, 3, 2, 1, 5, 6, 7, 8):
+            free[step].set()
+        assert [int(batches(step)) for step in range(1, 7)] == [1, 2, 3, 4, 5, 6]
+        with pytest.raises(ValueError, match="step 7"):
+            batches(7)
+    assert sorted(calls)[:8] == list(range(8)) and len(set(calls)) == len(calls)
+
+
+def test_a_run_is_the_same_however_many_make_its_batches(cores, monkeypatch):
+    plain, losses = run("loop", "fp32")
+    monkeypatch.setattr("upconv.training.batches.makers", lambda device: 4)
+    again, found = run("loop", "fp32")
+    assert found == losses
+    for a, b in zip(weights(again), weights(plain), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_sums_over_a_large_image_do_not_overflow_fp16():

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pooch
 from filelock import FileLock
 
 from upconv.files import write_atomically
@@ -40,7 +39,11 @@ def mirror() -> Path | None:
 
 def cache_folder() -> Path:
     """Where downloads are kept: ``UPCONV_CACHE``, or the system's folder for caches."""
-    return Path(os.environ.get("UPCONV_CACHE") or pooch.os_cache("upconv"))
+    if named := os.environ.get("UPCONV_CACHE"):
+        return Path(named)
+    import pooch  # only where it is needed: data that are here are found without
+
+    return Path(pooch.os_cache("upconv"))
 
 
 def find(name: str) -> Path | None:
@@ -71,6 +74,8 @@ def download(url: str, name: str, sha256: str | None, progress: bool = True) -> 
         If it cannot be fetched or is not what it should be. The message says where a file that
         was fetched by other means is to be put.
     """
+    import pooch
+
     folder = cache_folder()
     target = folder / name
     known = f"sha256:{sha256}" if sha256 else None

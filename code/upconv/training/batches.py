@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,13 +23,27 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
+MAKERS = 8  # threads at most that make batches for a GPU
+
+
+def makers(device: torch.device) -> int:
+    """How many threads make batches: one beside a network on the processor, which wants all cores.
+
+    A GPU is done with a batch before one thread has made the next: each core but one makes some.
+    """
+    if device.type == "cpu":
+        return 1
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(MAKERS, (here or 1) - 1))
+
+
 class Ahead(Generic[Made]):
-    """Batches by their step; while the device works on one, the next is made in a thread.
+    """Batches by their step; while the device works on one, the next are made in threads.
 
     Parameters
     ----------
     make
-        From a step to its batch.
+        From a step to its batch; called in several threads at once.
     steps
         Of the run: after the last there is no next.
     history
@@ -44,22 +59,24 @@ class Ahead(Generic[Made]):
         pin = device.type == "cuda"
         self._make = (lambda step: _pinned(make(step))) if pin else make
         self._steps, self._history = steps, history
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._count = makers(device)
+        self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="batches")
         self._next: dict[int, Future[Made]] = {}
 
     def __enter__(self) -> Ahead[Made]:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
 
     def __call__(self, step: int) -> Made:
         began = time.perf_counter()
         future = self._next.pop(step, None)
         batch = future.result() if future else self._make(step)
         self._history.waited += time.perf_counter() - began
-        if step + 1 < self._steps:
-            self._next[step + 1] = self._thread.submit(self._make, step + 1)
+        for later in range(step + 1, min(step + 1 + self._count, self._steps)):
+            if later not in self._next:
+                self._next[later] = self._threads.submit(self._make, later)
         return batch
 
 
