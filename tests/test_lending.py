@@ -8,17 +8,15 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import pytest
-from freeze import BEFORE, TODAY, versions
-from lending import closure, lend
+from freeze import BEFORE, ROOT, TODAY, versions
+from lending import closure, install, lend
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DECLARED = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
 
@@ -36,9 +34,7 @@ def environment(tmp_path_factory):
         if groups not in made:
             folder = tmp_path_factory.mktemp("-".join(groups) or "base")
             lend(names(*groups), folder)
-            install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            build = ["--no-build-isolation", "--disable-pip-version-check", str(ROOT)]
-            subprocess.check_call([*install, *build, "--target", str(folder)])
+            install(folder)
             made[groups] = folder
         variables = {"PYTHONPATH": str(made[groups]), "OMP_NUM_THREADS": "1"}
         variables |= {"UPCONV_CACHE": str(made[groups] / "cache"), "UPCONV_DATA": ""}
