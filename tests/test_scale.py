@@ -18,6 +18,7 @@ from forks import Forks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
+from test_cli import PACKAGES
 
 from upconv import data
 from upconv.training import GanSettings, Settings, Team, launch, make_batch
@@ -30,7 +31,7 @@ SCRIPT = Path(__file__).with_name("scale_run.py")
 
 @pytest.fixture(scope="module")
 def forks():
-    made = Forks("torch torch._dynamo skimage.transform sklearn.neighbors lightning_fabric".split())
+    made = Forks([*PACKAGES.split(), "lightning_fabric"])
     yield made
     made.close()
 
