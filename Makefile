@@ -23,6 +23,7 @@ BUILDER := $(VENV)/.builder
 READY := $(VENV)/.ready
 SITE := _build/html
 RUNTIME := build/playground/.ready
+LENT := build/lent
 
 # One thread each: the tests run two at a time, and sums stay in one order.
 export OMP_NUM_THREADS ?= 1
@@ -74,13 +75,16 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/pytest --quiet --numprocesses 2 -m "not timing" -k "not installing" $(QUICK:%=tests/test_%.py)
 
-# On a fresh machine the book is built before the rest is there.
+# On a fresh machine the book is built before the rest is there. Chapters run like on Colab: where
+# nothing is installed that Colab does not have, in a folder of their own.
 test: book $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@$(BIN)/python tests/browser.py
-	$(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing and not nightly" --nbval --nbval-current-env \
-		--durations 25 --durations-min 5 tests chapters
+	@$(BIN)/python tests/lending.py $(LENT)
+	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing and not nightly" \
+		--nbval --nbval-kernel-name lent --durations 25 --durations-min 5 tests $(LENT)/chapters
+	@diff -rq chapters $(LENT)/chapters  # they change and leave nothing where they run
 	$(BIN)/pytest -m "timing and not nightly" --durations 10 --durations-min 5 tests
 
 # What is too long for every push.

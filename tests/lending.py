@@ -1,11 +1,22 @@
-"""Environments of their own with some of the packages that are installed here, and no others."""
+"""Environments of their own with some of the packages that are installed here, and no others.
+
+``python tests/lending.py FOLDER`` makes what `make test` runs the chapters in: the packages that
+Colab has, and the module as it stands in this checkout.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
+from freeze import ROOT, TODAY, versions
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -58,3 +69,58 @@ def lend(names: Iterable[str], folder: Path) -> None:
             if source.exists() and not (folder / path).exists():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).symlink_to(source)
+
+
+def install(folder: Path) -> None:
+    """Install the module, as it stands in this checkout, into a folder to import from."""
+    with tempfile.TemporaryDirectory() as scratch:  # the build leaves files beside its sources
+        copy = Path(scratch, "checkout")
+        copy.mkdir()
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, copy)
+        for name in ("code/upconv", "results"):
+            shutil.copytree(ROOT / name, copy / name)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(folder)]
+        subprocess.check_call([*pip, *options, str(copy)])
+
+
+def like_colab(folder: Path) -> Path:
+    """The Python of a new environment with what Colab has, in the versions installed here."""
+    venv.create(folder)
+    python = folder / "bin" / "python"
+    lend([*versions(TODAY), "tensorflow-cpu"], site_packages(python))
+    return python
+
+
+def site_packages(python: Path) -> Path:
+    """Where a Python's packages lie."""
+    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    return Path(subprocess.check_output(asked, text=True).strip())
+
+
+def add_kernel(name: str, python: Path, folder: Path) -> Path:
+    """What JUPYTER_PATH must name so that notebooks find the kernel of a Python."""
+    kernel = folder / "kernels" / name
+    kernel.mkdir(parents=True)
+    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    # What these name is not there on Colab.
+    spec = {"argv": command, "env": {"PYTHONPATH": "", "UPCONV_DATA": ""}}
+    spec |= {"display_name": name, "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    return folder
+
+
+def main(folder: Path) -> None:
+    """An environment, a kernel named ``lent`` in it, and the chapters alone in a folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    python = like_colab(folder / "env")
+    install(site_packages(python))
+    add_kernel("lent", python, folder / "jupyter")
+    (folder / "chapters").mkdir()
+    for chapter in (ROOT / "chapters").glob("*.ipynb"):
+        shutil.copy(chapter, folder / "chapters")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())

@@ -1,7 +1,13 @@
-"""The command line as a person uses it: in a process of its own."""
+"""The command line as a person uses it: in a process of its own.
+
+Where a new Python is not what is tested, the process is forked from one that has imported PyTorch
+and other packages, but nothing of ours.
+"""
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import platform
@@ -14,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forks import Forks
 from pace import python_slowness
 from PIL import Image
 
@@ -34,7 +41,7 @@ def folder(tmp_path_factory):
         image = rng.integers(0, 60, (48, 64, 3)) + np.where(disc, 180, 0)[..., None]
         Image.fromarray(image.astype(np.uint8)).save(place / "images" / f"{number}.png")
         Image.fromarray((255 * disc).astype(np.uint8)).save(place / "masks" / f"{number}.png")
-    result = call(place, *train_arguments(), "--out", "run", "--steps", "40")
+    result = call_anew(place, *train_arguments(), "--out", "run", "--steps", "40")
     assert result.returncode == 0, result.stderr
     return place
 
@@ -44,11 +51,34 @@ def train_arguments(network="fcn8s"):
     return ["train", network, *data, "--width", "0.25", "--batch", "4", "--crop", "48"]
 
 
-def call(place, *arguments):
-    command = [sys.executable, "-m", "upconv.cli", *map(str, arguments)]
+PACKAGES = "torch torch._dynamo scipy.ndimage skimage.transform sklearn.neighbors"
+
+
+@functools.cache
+def forks() -> Forks:
+    """One for each worker."""
+    made = Forks(PACKAGES.split())
+    atexit.register(made.close)
+    return made
+
+
+def surroundings(place) -> dict[str, str]:
     environment = os.environ | {"UPCONV_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"}
     environment.pop("UPCONV_DATA", None)
-    return subprocess.run(command, capture_output=True, text=True, cwd=place, env=environment)
+    return environment
+
+
+def call(place, *arguments):
+    command = {"arguments": ["-m", "upconv.cli", *arguments], "folder": place}
+    [done] = forks().run([command | {"environment": surroundings(place)}])
+    return done
+
+
+def call_anew(place, *arguments):
+    """In a new Python."""
+    command = [sys.executable, "-m", "upconv.cli", *map(str, arguments)]
+    options = {"capture_output": True, "text": True, "cwd": place, "env": surroundings(place)}
+    return subprocess.run(command, **options)
 
 
 def test_trains_evaluates_and_predicts(folder):
@@ -358,7 +388,7 @@ def test_help_says_what_there_is(capsys, command):
 
 
 def test_data_lists_what_there_is(folder):
-    result = call(folder, "data")
+    result = call_anew(folder, "data")
     assert result.returncode == 0
     for name in ("digit_scenes", "camvid", "isbi2012", "dsb2018", "membranes", "folder"):
         assert name in result.stdout
@@ -370,7 +400,7 @@ def test_help_is_quick(tmp_path):
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         return used.ru_utime + used.ru_stime
 
-    call(tmp_path, "--help")
+    call_anew(tmp_path, "--help")
     before = spent()
-    assert call(tmp_path, "--help").returncode == 0
+    assert call_anew(tmp_path, "--help").returncode == 0
     assert spent() - before < 0.6 * python_slowness()

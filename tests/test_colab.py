@@ -1,20 +1,25 @@
 """Each chapter as on Colab: alone in an empty folder, no checkout, the frameworks already there.
 
-Every run lends the environment the packages that Colab has, in the versions installed here. Each
-night the chapters run with Colab's versions, today's and those before. What stays unlike Colab: its
-GPU, its build of PyTorch and its notebook page. The weekly workflow ``colab`` has its image.
+`make test` runs the chapters, cell by cell, with the packages that Colab has, in the versions
+installed here (tests/lending.py). What they do first, without the module, is tested here. Each
+night they run from there to the end with Colab's versions, today's and those before. What stays
+unlike Colab: its GPU, its build of PyTorch and its notebook page. The weekly workflow ``colab`` has
+its image.
 """
 
 import json
 import os
+import re
+import shutil
 import subprocess
-import venv
+import sys
 from pathlib import Path
 
+import lending
 import nbformat
 import pytest
 from freeze import BEFORE, ROOT, TODAY, environment, versions
-from lending import lend
+from lending import add_kernel, like_colab
 from nbclient import NotebookClient
 from packaging.utils import canonicalize_name
 
@@ -29,34 +34,23 @@ VERSIONS = (
 
 def surroundings(folder: Path, python: Path) -> dict[str, str]:
     """A kernel named ``colab`` for a Python, and the environment variables of a run."""
-    kernel = folder / "share" / "jupyter" / "kernels" / "colab"
-    kernel.mkdir(parents=True)
-    command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = {"argv": command, "display_name": "Colab", "language": "python"}
-    (kernel / "kernel.json").write_text(json.dumps(spec))
     # Whoever asks for the public address gets this checkout's last commit.
     address = json.loads(CHAPTERS[0].read_text())["cells"][1]["source"]
     address = next(line for line in address if line.startswith("REPOSITORY")).split('"')[1]
     return {
-        "JUPYTER_PATH": str(folder / "share" / "jupyter"),
+        "JUPYTER_PATH": str(add_kernel("colab", python, folder)),
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.file://{ROOT}.insteadOf",
         "GIT_CONFIG_VALUE_0": address,
-        "UPCONV_DATA": "",
     }
 
 
 @pytest.fixture(scope="module")
 def lent(tmp_path_factory):
-    """An environment with what Colab has, in the versions installed here, and its variables."""
+    """A Python with what Colab has, in the versions installed here, and the variables of a run."""
     folder = tmp_path_factory.mktemp("colab")
-    venv.create(folder / "env")
-    python = folder / "env" / "bin" / "python"
-    inside = subprocess.check_output(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
-    ).strip()
-    lend([*versions(TODAY), "tensorflow-cpu"], Path(inside))
-    # The package is built with what is here: this test asks no server for anything.
+    python = like_colab(folder / "env")
+    # The package is built with what is here: no server is asked for anything.
     offline = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}
     return python, surroundings(folder, python) | offline
 
@@ -75,19 +69,17 @@ def installed(python: Path) -> dict[str, str]:
     return json.loads(subprocess.check_output([python, "-c", VERSIONS], cwd="/", text=True))
 
 
-def run_alone(chapter: Path, python: Path, variables: dict[str, str], folder: Path, monkeypatch):
-    """Run a chapter in an empty folder; it may add the module, and change nothing else."""
+def run_alone(cells: list, python: Path, variables: dict[str, str], folder: Path, monkeypatch):
+    """Run cells, which begin without the module, in an empty folder; they may add nothing else."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("PYTHONPATH", raising=False)
+    if "upconv" in installed(python):
+        subprocess.check_call([python, "-m", "pip", "uninstall", "--quiet", "--yes", "upconv"])
     before = installed(python)
-    if chapter == CHAPTERS[0]:
-        missing = subprocess.run([python, "-c", "import upconv"], cwd=folder, capture_output=True)
-        assert b"No module named 'upconv'" in missing.stderr
-    notebook = nbformat.read(chapter, 4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = []
+    missing = subprocess.run([python, "-c", "import upconv"], cwd=folder, capture_output=True)
+    assert b"No module named 'upconv'" in missing.stderr
+    notebook = nbformat.v4.new_notebook(cells=cells)
     client = NotebookClient(
         notebook, timeout=600, kernel_name="colab", resources={"metadata": {"path": str(folder)}}
     )
@@ -97,19 +89,68 @@ def run_alone(chapter: Path, python: Path, variables: dict[str, str], folder: Pa
     )
     assert str(python.parents[1]) in where
     after = installed(python)
-    assert {name: after.get(name) for name in before if name != "upconv"} == {
-        name: version for name, version in before.items() if name != "upconv"
-    }
+    assert {name: after.get(name) for name in before} == before
     assert set(after) - set(before) <= {"upconv"} | LEFT_OUT
     assert set(os.listdir(folder)) <= {".ipynb_checkpoints"}
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_a_chapter_runs_alone(lent, chapter, tmp_path, monkeypatch):
-    run_alone(chapter, *lent, tmp_path, monkeypatch)
+def code(chapter: Path) -> list:
+    """The code cells of a chapter."""
+    return [cell for cell in nbformat.read(chapter, 4).cells if cell.cell_type == "code"]
+
+
+# Most chapters begin with the same text.
+FIRST = {code(chapter)[0].source: chapter for chapter in CHAPTERS}
+
+
+@pytest.mark.parametrize("chapter", FIRST.values(), ids=lambda path: path.stem)
+def test_the_first_cell_installs_the_module_alone(lent, chapter, tmp_path, monkeypatch):
+    run_alone(code(chapter)[:1], *lent, tmp_path, monkeypatch)
+
+
+def test_the_last_commit_has_what_chapters_import(lent, tmp_path, monkeypatch):
+    cells = [code(chapter)[1] for chapter in CHAPTERS]
+    run_alone([*code(CHAPTERS[0])[:1], *cells], *lent, tmp_path, monkeypatch)
+
+
+def test_where_chapters_run_no_other_package_is_there(tmp_path):
+    """What nbval finds in the kernel in which `make test` runs the chapters."""
+    lending.main(tmp_path)
+    cells = {
+        "import torchmetrics": "",  # not on Colab
+        "import numpy, torch": "",
+        "import sys, upconv; print(upconv.__file__.startswith(sys.prefix))": "True\n",
+        "print(1 + 1)": "3\n",
+    }
+    notebook = nbformat.v4.new_notebook()
+    for source, output in cells.items():
+        cell = nbformat.v4.new_code_cell(source, execution_count=1)
+        cell.outputs = [nbformat.v4.new_output("stream", text=output)] if output else []
+        notebook.cells.append(cell)
+    nbformat.write(notebook, tmp_path / "notebook.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-kernel-name", "lent"]
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", "-p", "no:xdist", "notebook.ipynb"],
+        env=os.environ | {"JUPYTER_PATH": str(tmp_path / "jupyter"), "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    failed = re.findall(r"FAILED notebook.ipynb::Cell (\d)", done.stdout)
+    assert failed == ["0", "3"] and "2 failed, 2 passed" in done.stdout, done.stdout
+    assert "No module named 'torchmetrics'" in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_chapters_run_there():
+    said = subprocess.check_output(["make", "--dry-run", "test"], cwd=ROOT, text=True)
+    line = next(line for line in said.replace("\\\n", "").splitlines() if "--nbval " in line)
+    assert "JUPYTER_PATH=build/lent/jupyter " in line
+    assert "--nbval-kernel-name lent" in line
+    assert line.split()[-1] == "build/lent/chapters"
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_runs_in_colabs_versions(real, chapter, tmp_path, monkeypatch):
-    run_alone(chapter, *real, tmp_path, monkeypatch)
+    run_alone(code(chapter), *real, tmp_path, monkeypatch)

@@ -8,17 +8,16 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import pytest
-from freeze import BEFORE, TODAY, versions
-from lending import closure, lend
+from forks import Forks
+from freeze import BEFORE, ROOT, TODAY, versions
+from lending import closure, install, lend
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DECLARED = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
 
@@ -36,21 +35,39 @@ def environment(tmp_path_factory):
         if groups not in made:
             folder = tmp_path_factory.mktemp("-".join(groups) or "base")
             lend(names(*groups), folder)
-            install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            build = ["--no-build-isolation", "--disable-pip-version-check", str(ROOT)]
-            subprocess.check_call([*install, *build, "--target", str(folder)])
+            install(folder)
             made[groups] = folder
         variables = {"PYTHONPATH": str(made[groups]), "OMP_NUM_THREADS": "1"}
         variables |= {"UPCONV_CACHE": str(made[groups] / "cache"), "UPCONV_DATA": ""}
-        return lambda place, *arguments: subprocess.run(
-            [sys.executable, "-S", *map(str, arguments)],  # -S: without the packages installed here
-            env=os.environ | variables,
-            cwd=place,
-            capture_output=True,
-            text=True,
-        )
+        run = Environment((sys.executable, "-S"), os.environ | variables)  # -S: without our own
+        opened.append(run)
+        return run
 
-    return make
+    opened = []
+    yield make
+    for each in opened:
+        each.close()
+
+
+class Environment:
+    """Run Python in a folder with some environment variables; or fork it, with PyTorch imported."""
+
+    def __init__(self, python: tuple[str, ...], variables: dict[str, str]) -> None:
+        self.python, self.variables, self.forks = python, variables, None
+
+    def __call__(self, place, *arguments):
+        command = [*self.python, *map(str, arguments)]
+        options = {"capture_output": True, "text": True}
+        return subprocess.run(command, env=self.variables, cwd=place, **options)
+
+    def fork(self, place, *arguments):
+        self.forks = self.forks or Forks(["torch", "torch._dynamo"], self.python, self.variables)
+        command = {"arguments": arguments, "folder": place, "environment": self.variables}
+        return self.forks.run([command])[0]
+
+    def close(self) -> None:
+        if self.forks:
+            self.forks.close()
 
 
 def test_only_what_is_named_and_what_it_requires_is_lent(tmp_path):
@@ -103,12 +120,12 @@ def test_with_pytorch_alone_every_command_of_the_readme_runs(environment, tmp_pa
         f"train dcgan {mine.split(' --masks')[0]} {small} --width 4 --out gan",
         f"sample --weights {weights['gan']} --out drawn.png",
     ):
-        done = python(tmp_path, "-m", "upconv.cli", *line.split())
+        done = python.fork(tmp_path, "-m", "upconv.cli", *line.split())
         assert done.returncode == 0, f"{line}: {done.stderr}"
     for made in ("out/0_mask.png", "drawn.png", "unet/weights.safetensors"):
         assert (tmp_path / made).exists()
     export = ["export", "fcn8s", "--weights", weights["fcn"], "--out", "y.onnx"]
-    done = python(tmp_path, "-m", "upconv.cli", *export)
+    done = python.fork(tmp_path, "-m", "upconv.cli", *export)
     assert done.returncode == 2 and "pip install 'upconv[onnx]'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import PATIENCE
+from forks import Forks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
+from test_cli import PACKAGES
 
 from upconv import data
 from upconv.training import GanSettings, Settings, Team, launch, make_batch
@@ -28,7 +30,14 @@ SCRIPT = Path(__file__).with_name("scale_run.py")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def forks():
+    made = Forks([*PACKAGES.split(), "lightning_fabric"])
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, forks):
     """Train in so many processes; the history and the weights, or nothing if halted."""
     folder = tmp_path_factory.mktemp("scale")
     done = {}
@@ -38,7 +47,20 @@ def run(tmp_path_factory):
         if key not in done:
             out = str(folder / (out or f"{kind}-{devices}-{strategy}"))
             options = [kind, devices, strategy, out, halt, "resume" if resume else "anew"]
-            call(folder, SCRIPT, *options)
+            # Started as by torchrun; how others are started is tested below.
+            several = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "NODE_RANK": "0"}
+            several["WORLD_SIZE"] = str(devices)
+            commands = [
+                {
+                    "arguments": [SCRIPT, *options],
+                    "folder": folder,
+                    "environment": surroundings(folder)
+                    | (several | {"LOCAL_RANK": str(rank)} if devices > 1 else {}),
+                }
+                for rank in range(devices)
+            ]
+            for ended in forks.run(commands):
+                assert ended.returncode == 0, ended.stderr
             if halt >= 0:
                 return None
             states = torch.load(out + ".weights")
@@ -59,13 +81,24 @@ def call(folder, *arguments, fails=False):
 
 def begin(folder, *arguments, stderr=None, **meeting) -> subprocess.Popen:
     """A process of ours, which meets others where it is told, if it is."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)], cwd=folder, env=surroundings(folder) | meeting,
+        stdout=subprocess.PIPE, stderr=stderr, text=True,
+    )  # fmt: skip
+
+
+def surroundings(folder) -> dict[str, str]:
+    """The environment of a process that nobody has told to meet others."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "UPCONV_CACHE": str(folder / "cache")}
     for name in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT"):
         environment.pop(name, None)
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)], cwd=folder, env=environment | meeting,
-        stdout=subprocess.PIPE, stderr=stderr, text=True,
-    )  # fmt: skip
+    return environment
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
 
 
 def assert_same(first, second, weights=2e-5) -> None:
@@ -196,11 +229,8 @@ def test_processes_started_by_others(tmp_path):
     by_torchrun = [*torchrun, "-m", "upconv.cli", *train, "--devices", "2", "--out", "first"]
     result = call(tmp_path, *by_torchrun)
     assert result.stdout.count("weights.safetensors") == 1
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     command = ["-m", "upconv.cli", *train, "--nodes", "2", "--out", "second"]
-    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     machines = [begin(tmp_path, *command, NODE_RANK=str(number), **meeting) for number in range(2)]
     said = [machine.communicate(timeout=4 * PATIENCE)[0] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0]
