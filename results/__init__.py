@@ -7,6 +7,7 @@ the scripts that make them.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 import subprocess
@@ -66,7 +67,7 @@ def provenance(data: str) -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {name: metadata.version(name) for name in ("numpy", "torch")},
         "commit": commit + (" with changes" if changed else ""),
-        "command": shlex.join(["python", str(command), *sys.argv[1:]]),
+        "command": shlex.join([*_given(), "python", str(command), *sys.argv[1:]]),
         "day": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 
@@ -84,6 +85,12 @@ def _git(*arguments: str) -> str:
         return subprocess.run(command, capture_output=True, text=True).stdout.strip()
     except OSError:
         return ""
+
+
+def _given() -> list[str]:
+    """Of the variables that keep a processor from its best, those that are set."""
+    names = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "UPCONV_PRECISION")
+    return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
 
 
 def _threads() -> int:

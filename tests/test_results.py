@@ -23,6 +23,16 @@ def test_a_result_is_resumed_as_it_was_kept(tmp_path, monkeypatch):
         results.load("other")
 
 
+def test_a_command_names_what_kept_the_processor_from_its_best(monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(results.FOLDER.parent / "benchmarks/speed.py"), "--store"])
+    for name in ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "UPCONV_PRECISION"):
+        monkeypatch.delenv(name, raising=False)
+    assert results.provenance("x")["command"] == "python benchmarks/speed.py --store"
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")
+    command = "ATEN_CPU_CAPABILITY=avx2 python benchmarks/speed.py --store"
+    assert results.provenance("x")["command"] == command
+
+
 @pytest.mark.parametrize("name", STORED)
 def test_a_stored_result_says_how_it_was_made(name):
     stored = results.load(name)
