@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
     rows, columns = np.mgrid[:48, :64]
     for number in range(6):
         r, c = rng.integers(14, 34), rng.integers(14, 50)
-        disc = (rows - r) ** 2 + (columns - c) ** 2 < 100
+        disc = (rows - r) ** 2 + (columns - c) ** 2 < 196
         image = rng.integers(0, 60, (48, 64, 3)) + np.where(disc, 180, 0)[..., None]
         Image.fromarray(image.astype(np.uint8)).save(place / "images" / f"{number}.png")
         Image.fromarray((255 * disc).astype(np.uint8)).save(place / "masks" / f"{number}.png")
@@ -88,7 +88,7 @@ def test_trains_evaluates_and_predicts(folder):
     result = call(folder, "evaluate", "--weights", weights, *data, "--json")
     assert result.returncode == 0, result.stderr
     scores = json.loads(result.stdout)
-    assert scores["pixel_accuracy"] > 0.8
+    assert scores["class_iou"][1] > 0.4  # with background alone it is 0, at random below 0.2
     result = call(folder, "predict", "--weights", weights, "--out", "out", "images/0.png")
     assert result.returncode == 0, result.stderr
     mask = Image.open(folder / "out" / "0_mask.png")
