@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from browser import require_browser
 from hypothesis import HealthCheck, settings
+from pace import PATIENCE
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from upconv.frameworks import before_tensorflow
@@ -24,9 +25,6 @@ from upconv.frameworks import before_tensorflow
 # Several tests import TensorFlow themselves.
 before_tensorflow()
 
-# How long a test waits for an event, in seconds: only what never comes is a failure, so this is
-# for machines that have much else to do.
-PATIENCE = 180
 expect.set_options(timeout=1000 * PATIENCE)
 SITE = Path(__file__).parents[1] / "_build" / "html"
 

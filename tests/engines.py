@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from browser import FIREFOX, WEBKIT, find
-from pace import wait_until
+from pace import PATIENCE, wait_until
 
-PATIENCE = 180  # seconds; see conftest.py
 # Run a function of a page and wait for what it promises.
 CALL = """
 const [source, argument, done] = arguments;

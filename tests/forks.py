@@ -16,7 +16,8 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-PATIENCE = 180  # seconds; see conftest.py
+from pace import PATIENCE
+
 # Read by the libraries when they are imported: one thread, so that nothing runs at a fork.
 QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 # Run by the server's Python, which may lack all but what it is to import.

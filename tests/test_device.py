@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pace import PATIENCE
 
 from upconv import data, zoo
 from upconv.torch import FCN, Discriminator, Generator, SmallClassifier
@@ -34,7 +35,6 @@ from upconv.training.loop import Losses
 from upconv.training.style import Canvas, StyleEnergy, to_tensor
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
-PATIENCE = 180  # as in conftest.py, which a machine that has PyTorch alone cannot load
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 beside_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="no TensorFlow"

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import PATIENCE
+from pace import PATIENCE
 from PIL import Image
 
 from upconv import cli, data, results

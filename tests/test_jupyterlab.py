@@ -11,7 +11,7 @@ import urllib.request
 
 import nbformat
 import pytest
-from conftest import PATIENCE
+from pace import PATIENCE
 from playwright.sync_api import TimeoutError, expect
 
 # What a reader does with each, and what Python is then asked.

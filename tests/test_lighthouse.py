@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser import require_browser
-from conftest import PATIENCE
+from pace import PATIENCE
 from test_site import PAGES
 
 LIMITS = {"performance": 0.95, "accessibility": 1, "best-practices": 0.95, "seo": 0.95}

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import PATIENCE
+from pace import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "code" / "scripts" / "gpu.py"

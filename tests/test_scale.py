@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import PATIENCE
 from forks import Forks
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pace import PATIENCE
 from safetensors.numpy import load_file
 from test_cli import PACKAGES
 

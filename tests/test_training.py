@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import PATIENCE
+from pace import PATIENCE
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
 from upconv import data

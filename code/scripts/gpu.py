@@ -108,11 +108,13 @@ def trained(history: Any, settings: Any, steps: int) -> Row:
     } | memory()
 
 
-def steps_for(run: Callable[[int], Any], most: int, seconds: float) -> int:
+def steps_for(
+    run: Callable[[int], Any], most: int, seconds: float, warm: int = WARM, probe: int = PROBE
+) -> int:
     """How many steps there is time for, measured by some of them; ``run`` does so many."""
-    run(WARM)
-    each = run(PROBE).seconds / PROBE
-    return max(PROBE, min(most, int(seconds / each)))
+    run(warm)
+    each = run(probe).seconds / probe
+    return max(probe, min(most, int(seconds / each)))
 
 
 # ---- the parts ----------------------------------------------------------------------------------
@@ -389,8 +391,7 @@ def style(task: Task) -> Iterator[Row]:
 
     steps = settings.steps
     if not task.smallest:
-        run(3)
-        steps = max(6, min(most, int(TRAINING * task.seconds / (run(6).seconds / 6))))
+        steps = steps_for(run, most, TRAINING * task.seconds, warm=3, probe=6)
     history = run(steps)
     yield {
         "name": "style transfer",
