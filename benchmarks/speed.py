@@ -279,8 +279,9 @@ def kind() -> str:
     where = pick_device()
     if where.type == "cuda":
         return torch.cuda.get_device_name()
-    bf16 = resolve_precision("auto", where) == "bf16"
-    return torch.backends.cpu.get_cpu_capability() + (" with bf16" if bf16 else "")
+    uses, bf16 = torch.backends.cpu.get_cpu_capability(), resolve_precision("auto", where) == "bf16"
+    more = uses == "AVX2" and torch.cpu._is_avx512_supported()
+    return uses + (" with bf16" if bf16 else "") + (" of a processor with AVX-512" if more else "")
 
 
 def rates(size: int = 64, channels: int = 256, batch: int = 0) -> dict[str, float]:
@@ -363,9 +364,9 @@ def main() -> None:
             if options.only in (None, make.__name__):
                 table[name] = measure(name, Path(folder), options.turns)
                 if not options.json:
-                    for kind, row in table[name].items():
+                    for work, row in table[name].items():
                         values = "".join(f"{key} {value:8.2f}   " for key, value in row.items())
-                        print(f"{name:38}{kind:11}{values}", flush=True)
+                        print(f"{name:38}{work:11}{values}", flush=True)
     if options.json:
         print(json.dumps(table))
     if options.store:

@@ -16,7 +16,7 @@ def stored(name: str) -> dict:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("name", ["speed", "quality", "endurance", "chapters"])
+@pytest.mark.parametrize("name", ["speed", "winograd", "quality", "endurance", "chapters"])
 def test_the_readme_says_what_was_measured(name, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     module, tables = __import__(name), __import__("tables")
@@ -168,6 +168,44 @@ def test_the_recipes_compute_where_their_networks_are():
     with pytest.raises(Exception, match="meta"):
         recipes.gan_step(*pair, iter([torch.rand(2, 3, 64, 64)]))()
     assert len(seen) >= 4 and set(seen) == {"meta"}
+
+
+def test_speed_is_printed_and_stored_under_its_kind_of_processor(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(FOLDER)
+    speed, tables = __import__("speed"), __import__("tables")
+    before = stored("speed")
+    rows = next(iter(before.values()))["table"]
+    (tmp_path / "speed.json").write_text(json.dumps(before), encoding="utf-8")
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "README.md").write_text(readme, encoding="utf-8")
+    monkeypatch.setattr(speed, "STORED", tmp_path / "speed.json")
+    monkeypatch.setattr(tables, "README", tmp_path / "README.md")
+    monkeypatch.setattr(speed, "measure", lambda name, *_: rows[name])
+    monkeypatch.setattr(speed, "rates", lambda: {"float32": 1.0, "ours": 2.0})
+    monkeypatch.setattr(speed, "kind", lambda: "a processor of 2030")
+    monkeypatch.setattr(sys, "argv", ["speed.py", "--store"])
+    speed.main()
+    after = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
+    assert after.pop("a processor of 2030")["table"] == rows and after == before
+    assert "**a processor of 2030**" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    printed = capsys.readouterr().out
+    assert all(f"{row['ours']:.2f}" in printed for parts in rows.values() for row in parts.values())
+    sys.modules.pop("speed")
+    sys.modules.pop("tables")
+
+
+def test_a_processor_that_is_told_to_do_without_avx512_is_a_kind_of_its_own(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    speed = __import__("speed")
+    monkeypatch.setattr(speed, "pick_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(speed, "resolve_precision", lambda *_: "fp32")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    kinds = []
+    for has in (False, True):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_supported", lambda has=has: has)
+        kinds.append(speed.kind())
+    assert kinds == ["AVX2", "AVX2 of a processor with AVX-512"]
+    sys.modules.pop("speed")
 
 
 def test_figures_of_a_gpu_name_their_batches(monkeypatch):
