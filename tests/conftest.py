@@ -11,6 +11,7 @@ import gzip
 import http.server
 import io
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +38,23 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("reproducible")
+
+
+def file_of(nodeid: str) -> str:
+    """The file of a test, or the chapter of a cell."""
+    return nodeid.partition("::")[0]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """The slowest files, beside the slowest tests that pytest prints itself."""
+    spent: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            spent[file_of(getattr(report, "nodeid", ""))] += getattr(report, "duration", 0)
+    if config.getoption("durations"):
+        terminalreporter.section("slowest files")
+        for name, seconds in spent.most_common(config.getoption("durations")):
+            terminalreporter.write_line(f"{seconds:7.2f}s {name}")
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -108,9 +126,9 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def visit(chromium):
-    """Open a page; what it complains of and asks for is kept on the page object."""
+@contextmanager
+def opening(chromium):
+    """Opens pages; what each complains of and asks for is kept on the page object."""
     contexts = []
 
     def open_page(address: str, viewport=None, scheme="light"):
@@ -131,6 +149,12 @@ def visit(chromium):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    with opening(chromium) as open_page:
+        yield open_page
 
 
 def imported(page, text: str):
