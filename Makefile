@@ -82,7 +82,8 @@ test: book $(READY)
 	$(BIN)/ruff format --check
 	@$(BIN)/python tests/browser.py
 	@$(BIN)/python tests/lending.py $(LENT)
-	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 2 --dist loadscope -m "not timing and not nightly" \
+	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder \
+		-m "not timing and not nightly" \
 		--nbval --nbval-kernel-name lent --durations 25 --durations-min 5 tests $(LENT)/chapters
 	@diff -rq chapters $(LENT)/chapters  # they change and leave nothing where they run
 	$(BIN)/pytest -m "timing and not nightly" --durations 10 --durations-min 5 tests

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import LONG, pytest_collection_modifyitems
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ["requirements-site.lock", "requirements.lock", "requirements-torch.txt", "pyproject.toml"]
@@ -78,3 +79,17 @@ def test_the_website_is_built_before_the_rest_is_there(folder):
     command = ["make", "--dry-run", "test"]
     said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
     assert said.index(SITE) < said.index("jupyter-book build") < said.index(REST)
+
+
+def test_the_files_that_come_first_are_there_and_come_in_their_order():
+    there = {path.stem for place in ("tests", "chapters") for path in (ROOT / place).glob("*.*")}
+    assert set(LONG) <= there
+
+    class Item:
+        def __init__(self, path: str) -> None:
+            self.path = Path(path)
+
+    others = [Item("tests/test_words.py"), Item("tests/test_make.py")]
+    items = [others[0], Item(f"tests/{LONG[1]}.py"), others[1], Item(f"tests/{LONG[0]}.py")]
+    pytest_collection_modifyitems(items)
+    assert [item.path.stem for item in items] == [*LONG[:2], "test_words", "test_make"]
