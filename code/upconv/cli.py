@@ -569,7 +569,7 @@ def _stylize(options: argparse.Namespace) -> None:
         preserve_colour=options.preserve_color,
         seed=options.seed,
     )
-    folder = out.with_name(f".{out.stem}.run")
+    folder = out.with_name(f".{out.name}.run")
     if folder.exists() and not options.resume:
         shutil.rmtree(folder)
 

@@ -18,6 +18,7 @@ from upconv.training.batches import Ahead, places_of, to_pixels
 from upconv.training.device import PRECISIONS, casting, inferring, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
+from upconv.training.origin import contents, nature
 from upconv.training.team import Team
 
 
@@ -156,6 +157,11 @@ def train_gan(
         progress=progress,
         team=team,
         before_saving=losses.read,
+        inputs=lambda: {
+            "generator": nature(generator),
+            "discriminator": nature(discriminator),
+            "images": contents(data.images),
+        },
     )
     if progress:
         team.announce(generator, precision)
