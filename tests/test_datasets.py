@@ -6,13 +6,15 @@ import functools
 import gzip
 import hashlib
 import http.server
+import subprocess
+import sys
 import threading
 import time
 import zipfile
 
 import numpy as np
 import pytest
-from pace import python_slowness
+from pace import PATIENCE, python_slowness
 from PIL import Image
 
 from upconv import data
@@ -121,6 +123,10 @@ def server(tmp_path):
         def log_message(self, *arguments):
             pass
 
+        def do_GET(self):
+            running.requests += 1
+            super().do_GET()
+
         def copyfile(self, source, target):
             content = source.read()
             target.write(content[: len(content) // 2] if running.torn else content)
@@ -128,7 +134,7 @@ def server(tmp_path):
     running = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))
     )
-    running.torn, running.folder = False, folder
+    running.torn, running.folder, running.requests = False, folder, 0
     running.address = f"http://127.0.0.1:{running.server_port}/"
     threading.Thread(target=running.serve_forever, daemon=True).start()
     yield running
@@ -239,6 +245,83 @@ def test_changed_camvid_is_refused_and_not_kept(small_archive, monkeypatch):
     with pytest.raises(data.DataUnavailable, match="val_y has SHA-256"):
         data.camvid()
     assert not (cache_folder() / "camvid_240x180.npz").exists()
+
+
+PREPARER = """
+import sys
+from upconv.data import _camvid
+_camvid._ARCHIVE, _camvid._SHA256 = sys.argv[1], eval(sys.argv[2])
+from upconv import data
+print(len(data.camvid("train")))
+"""
+
+
+def test_processes_prepare_once_and_keep_the_arrays_alone(small_archive, server):
+    command = [
+        sys.executable,
+        "-c",
+        PREPARER,
+        server.address + "archive.zip",
+        str(sums(small_archive)),
+    ]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    (cache_folder() / ".camvid_240x180.unpacked" / "SegNet").mkdir(parents=True)  # of one killed
+    (cache_folder() / "camvid_240x180" / "other" / "CamVid").mkdir(parents=True)  # a stray one
+    children = [subprocess.Popen(command, **options) for _ in range(3)]
+    for child in children:
+        out, err = child.communicate(timeout=4 * PATIENCE)
+        assert (child.returncode, out) == (0, "3\n"), err
+    kept = [path.name for path in cache_folder().iterdir() if path.suffix != ".lock"]
+    assert sorted(kept) == ["camvid_240x180", "camvid_240x180.npz"]
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "cut", "empty", "flipped", "lacking", "label", "shape"])
+def test_a_broken_file_in_the_cache_is_named(small_archive, kind):
+    data.camvid()
+    path = cache_folder() / "camvid_240x180.npz"
+    whole, arrays = path.read_bytes(), dict(small_archive)
+    if kind in ("text", "cut", "empty", "flipped"):
+        half = len(whole) // 2
+        flipped = whole[:half] + bytes(255 - byte for byte in whole[half : half + 99])
+        flipped += whole[half + 99 :]
+        path.write_bytes(
+            {"text": b"no arrays", "cut": whole[:half], "empty": b"", "flipped": flipped}[kind]
+        )
+    else:
+        if kind == "lacking":
+            del arrays["val_x"]
+        elif kind == "label":
+            arrays["train_y"] = np.full_like(arrays["train_y"], 77)
+        else:
+            arrays["train_y"] = arrays["train_y"][:, :9]
+        np.savez(path, **arrays)
+    camvid_module._arrays.cache_clear()
+    with pytest.raises(data.DataUnavailable, match=r"camvid_240x180\.npz: ") as caught:
+        data.camvid()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_archive_of_something_else_is_deleted(small_archive, server):
+    with zipfile.ZipFile(server.folder / "archive.zip", "w") as archive:
+        archive.writestr("SegNet/CamVid/train/a.png", b"no picture")
+        archive.writestr("SegNet/CamVid/trainannot/a.png", b"no picture")
+    with pytest.raises(data.DataUnavailable, match=r"camvid_240x180\.zip: holds something else"):
+        data.camvid()
+    assert [path for path in cache_folder().iterdir() if path.suffix != ".lock"] == []
+
+
+def test_labels_that_are_no_class_are_refused_in_any_set():
+    images, masks = np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8), np.uint8)
+    masks[1, 2] = data.VOID
+    assert len(data.SegmentationSet("a", ("x", "y"), images, masks)) == 2
+    for label in (77, -1):
+        wrong = masks.astype(int)
+        wrong[0, 0, 0] = label
+        with pytest.raises(ValueError, match=f"masks: got label {label}, expected 0 to 1"):
+            data.SegmentationSet("a", ("x", "y"), images, wrong)
+        with pytest.raises(ValueError, match=f"labels: got {label}, expected 0 to 1"):
+            data.ImageSet("a", images, np.array([0, label]), ("x", "y"))
 
 
 def test_camvid_from_a_mirror(small_archive, tmp_path, monkeypatch, server):

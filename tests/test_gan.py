@@ -304,3 +304,12 @@ def test_the_stored_sheet_is_what_the_stored_generator_draws():
     stored = np.asarray(Image.open(results.picture("latent_mnist.jpg")), float)
     assert np.abs(drawn - stored).mean() < 4  # JPEG
     assert stored.std() > 40
+
+
+def test_noise_is_numbers_of_the_generators_length():
+    generator = Generator(32, width=4, latent=8)
+    noise = torch.randn(2, 8, requires_grad=True)
+    assert np.array_equal(draw(generator, noise), draw(generator, noise.detach().numpy()))
+    for wrong in ([[1.0, 2.0], [3.0]], "x", [["a"] * 8], np.zeros(8), np.zeros((2, 7)), noise[0]):
+        with pytest.raises(ValueError, match=r"noise: got .*, expected .*\(N, 8\)"):
+            draw(generator, wrong)

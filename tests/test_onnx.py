@@ -12,8 +12,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from upconv import zoo
+from upconv import cli, zoo
 from upconv.onnx import Network, export
 from upconv.training import draw, predict, predict_tiles
 
@@ -202,6 +203,70 @@ def test_what_is_no_file_of_ours_is_refused(files, tmp_path):
             Network(tmp_path / name)
     with pytest.raises(OSError, match="none"):
         Network(tmp_path / "none")
+
+
+TOLD = {"padded": True, "multiple": 16, "rim": 92, "depth": 4, "channels": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("padded", value) for value in (1, "no", None)),
+        *(("multiple", value) for value in (0, -2, 1.5, "16", 10**9)),
+        *(("rim", value) for value in (-1, float("nan"), True, [92])),
+        *(("depth", value) for value in (0, 10**6, "4")),
+        *(("channels", value) for value in (0, 1, 2, "3", None)),
+        *(("latent", value) for value in (100, 0, "x")),
+        *(("tile", value) for value in (0, "256", 10**9)),
+        *((None, value) for value in ([], "x", 3, {"padded": False}, {"latent": 100})),
+    ],
+)
+def test_what_a_file_says_of_itself_is_looked_at(files, tmp_path, name, value):
+    told = value if name is None else TOLD | {name: value}
+    path = changed(files("unet")[1], tmp_path / "wrong.onnx", told=told)
+    with pytest.raises(ValueError, match=r"wrong\.onnx: got no ONNX file of") as caught:
+        Network(path)
+    assert "\n" not in str(caught.value) and (name or "expected") in str(caught.value)
+
+
+def changed(source, path, **said):
+    model = onnx.load(source)
+    for entry in model.metadata_props:
+        if entry.key in said:
+            entry.value = json.dumps(said[entry.key])
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    "about",
+    [[], None, 3, "x", *({"classes": c} for c in (3, "ab", [1], [], [None], ["a"] * 300, {}))],
+)
+def test_what_a_file_says_of_classes_is_looked_at(files, tmp_path, monkeypatch, capsys, about):
+    monkeypatch.chdir(tmp_path)
+    changed(files("unet")[1], tmp_path / "wrong.onnx", about=about)
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save("a.png")
+    code = cli.main(["predict", "--onnx", "wrong.onnx", "--out", "out", "a.png"])
+    said = capsys.readouterr()
+    if isinstance(about, dict):
+        assert code == 2 and said.err.count("\n") == 1 and "classes: got" in said.err
+        assert not (tmp_path / "out").exists()
+    else:  # anything may be said; it names no classes
+        assert code == 0 and np.asarray(Image.open("out/a_mask.png")).max() < 5
+
+
+def test_a_file_of_another_network_is_refused_not_computed(files, tmp_path):
+    """What the graph is and what is said of it must agree."""
+    noise, image = files("dcgan")[1], files("unet")[1]
+    for source, told in ((noise, TOLD), (noise, {"latent": 7}), (image, TOLD | {"channels": 1})):
+        with pytest.raises(ValueError, match="got no ONNX file of"):
+            Network(changed(source, tmp_path / "wrong.onnx", told=told))
+    tiled = changed(files("unet_valid")[1], tmp_path / "t.onnx", told=TOLD | {
+        "padded": False, "tile": 256, "depth": 3,
+    })  # fmt: skip
+    with pytest.raises(ValueError, match=r"image: .*INVALID_ARGUMENT") as caught:
+        predict(Network(tiled), np.zeros((1, 50, 50, 3), np.uint8))
+    assert "\n" not in str(caught.value)
 
 
 def test_without_the_packages_it_says_which(monkeypatch, tmp_path):

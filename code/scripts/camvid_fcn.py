@@ -17,6 +17,7 @@ import torch
 
 from upconv import results
 from upconv.data import VOID, camvid, paint
+from upconv.files import save_picture
 from upconv.torch import FCN, load_imagenet
 from upconv.training import SegmentationScores, Settings, evaluate, predict, train
 
@@ -137,7 +138,7 @@ def draw_frames(data, predictions: dict[str, np.ndarray]) -> dict[str, dict[str,
         panels = [data.images[index], paint(data.masks[index], data.colours)]
         panels += [paint(maps[index], data.colours) for maps in predictions.values()]
         picture = Image.fromarray(np.concatenate(panels, axis=1))
-        picture.save(results.FOLDER / f"camvid_{kind}.jpg", quality=88)
+        save_picture(results.FOLDER / f"camvid_{kind}.jpg", picture, quality=88)
         frames[kind] = {"frame": int(index)} | {
             name: round(values[index], 4) for name, values in each.items()
         }

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import nn
 
 from upconv import data, results
+from upconv.files import save_picture
 from upconv.torch import Discriminator, Generator, SmallClassifier, describe, he_initialise
 from upconv.training import (
     GanSettings,
@@ -149,9 +150,8 @@ def main() -> None:
         results.keep("dcgan_guidelines", result)
         if seed == 0:
             place = list(VARIANTS).index(name)
-            Image.fromarray(data.grid(drawn[:16], 16)).save(
-                results.FOLDER / f"dcgan_{place}.jpg", quality=88
-            )
+            sheet = Image.fromarray(data.grid(drawn[:16], 16))
+            save_picture(results.FOLDER / f"dcgan_{place}.jpg", sheet, quality=88)
         print(
             f"{name:26} {seed} {outcome['seconds']:.0f} s {outcome['verdict']:10}"
             f" Fréchet {outcome['frechet']:.2f} coverage {outcome['coverage']:.2f}"

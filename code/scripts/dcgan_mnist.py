@@ -18,6 +18,7 @@ from dcgan_guidelines import DRAWN, SIZES, measure, prepare
 from PIL import Image
 
 from upconv import data, port, results, zoo
+from upconv.files import save_picture
 from upconv.torch import Discriminator, Generator, describe
 from upconv.training import GanSettings, draw, modes, nearest, train_gan
 from upconv.training.batches import to_pixels
@@ -40,7 +41,8 @@ def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
     distances, places = nearest(real[:half], made)
     among, _ = nearest(real[:half], real[half:])
     rows = [data.grid(part, 16) for part in (drawn[:16], images.images[places[:16]])]
-    Image.fromarray(np.concatenate(rows)).save(results.FOLDER / "dcgan_neighbours.jpg", quality=90)
+    sheet = Image.fromarray(np.concatenate(rows))
+    save_picture(results.FOLDER / "dcgan_neighbours.jpg", sheet, quality=90)
     return {
         "drawn_to_real": float(np.median(distances)),
         "real_to_real": float(np.median(among)),
@@ -109,9 +111,8 @@ def main() -> None:
         } | measure(drawn, features, classifier)
         result["runs"].append(outcome)
         if seed == 0:
-            Image.fromarray(np.concatenate(rows)).save(
-                results.FOLDER / "dcgan_timeline.jpg", quality=88
-            )
+            sheet = Image.fromarray(np.concatenate(rows))
+            save_picture(results.FOLDER / "dcgan_timeline.jpg", sheet, quality=88)
             result["neighbours"] = draw_neighbours(images, drawn, classifier)
             result["middles"] = look_at_middles(generator, classifier)
             zoo.save(results.FOLDER / "dcgan_mnist.safetensors", generator, "dcgan", (), **SIZES)

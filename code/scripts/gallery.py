@@ -19,6 +19,7 @@ from PIL import Image
 
 from upconv import results
 from upconv.cli import main as upconv
+from upconv.files import save_picture
 
 PICTURES = Path(__file__).parents[2] / "book" / "_static" / "gallery"
 COMMANDS = (
@@ -61,7 +62,8 @@ def main() -> None:
             raise SystemExit(f"failed: {command}")
         seconds = time.perf_counter() - start
         # As large, but as small a file as a page needs.
-        Image.open(out).save(out, quality=82, optimize=True, progressive=True)
+        options = {"quality": 82, "optimize": True, "progressive": True}
+        save_picture(out, Image.open(out), **options)
         size = Image.open(out).size
         run = {"command": command, "size": size, "seconds": round(seconds, 1), "seed": 0}
         result["runs"].append(run | {"commit": result["commit"]})

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from upconv import data, results
+from upconv.files import save_picture
 from upconv.torch import UNet
 from upconv.training import (
     Settings,
@@ -87,9 +88,8 @@ def run(task: str, seed: int) -> tuple[dict[str, Any], UNet]:
 def draw_strip(image: np.ndarray, mask: np.ndarray, frames: list[np.ndarray]) -> None:
     """One slice, and what the network says of it in the course of training."""
     panels = [image, *[(255 * frame).round().astype(np.uint8) for frame in frames], 255 * mask]
-    Image.fromarray(np.concatenate(panels, axis=1)).save(
-        results.FOLDER / "unet_training.jpg", quality=85
-    )
+    strip = Image.fromarray(np.concatenate(panels, axis=1))
+    save_picture(results.FOLDER / "unet_training.jpg", strip, quality=85)
 
 
 def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
         picture = Image.fromarray(np.concatenate(panels, axis=1))
         if picture.height > 256:
             picture = picture.resize((picture.width // 2, picture.height // 2))
-        picture.save(results.FOLDER / f"{task}_{kind}.jpg", quality=85)
+        save_picture(results.FOLDER / f"{task}_{kind}.jpg", picture, quality=85)
     return {
         kind: {"image": int(index), "score": round(float(scores[index]), 4)}
         for kind, index in cases.items()

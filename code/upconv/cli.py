@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ PAINTED = ("photographs", "camvid", "folder")  # what networks that paint learn 
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what stylize writes
+RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # as launchers name them
 LARGE = 1024**2  # pixels from which an image is predicted tile by tile
 
 
@@ -40,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except KeyboardInterrupt:
-        print("upconv: interrupted; go on with --resume", file=sys.stderr)
+        hint = "; go on with --resume" if hasattr(options, "resume") else ""
+        print(f"{_name()}: interrupted{hint}", file=sys.stderr)
         return 130
     except _expected() as error:
         print(f"{_name()}: {' '.join(str(error).split())}", file=sys.stderr)
@@ -330,12 +333,24 @@ def _settings(options: argparse.Namespace, network: Any) -> Any:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from upconv.files import alone, check_writable
+
+    options.out = options.out or Path("runs") / options.network
+    check_writable(options.out, "--out", folder=True)
+    train = _train_segmenter
+    if options.network in GENERATORS:
+        train = _train_generator
+    elif options.network in PAINTERS:
+        train = _train_painter
+    # Of processes that train together, only the first writes.
+    first = all(os.environ.get(name, "0") == "0" for name in RANKS)
+    with alone(options.out, "--out", folder=True) if first else nullcontext():
+        train(options)
+
+
+def _train_segmenter(options: argparse.Namespace) -> None:
     from upconv import zoo
 
-    if options.network in GENERATORS:
-        return _train_generator(options)
-    if options.network in PAINTERS:
-        return _train_painter(options)
     _check_data(options, SETS)
     unet = zoo.is_unet(options.network)
     sizes = _sizes(options)
@@ -383,7 +398,7 @@ def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
     """Folder of a run, its checkpoint, and who trains; a run that is there is not written over."""
     from upconv.training import launch
 
-    out = options.out or Path("runs") / options.network
+    out = options.out
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and not options.resume:
         raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
@@ -397,10 +412,12 @@ def _keep(
 ) -> None:  # fmt: skip
     """Write what a training has brought, and say where."""
     from upconv import zoo
+    from upconv.files import write_atomically
 
     weights = out / "weights.safetensors"
     zoo.save(weights, network, name, tuple(classes), **sizes)
-    (out / "history.json").write_text(json.dumps(vars(history)), encoding="utf-8")
+    text = json.dumps(vars(history))
+    write_atomically(out / "history.json", lambda path: path.write_text(text, encoding="utf-8"))
     print(f"{weights}  ({history.seconds:.0f} s{verdict})")
 
 
@@ -504,17 +521,19 @@ def _sample(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import grid
+    from upconv.files import check_writable, save_picture
     from upconv.training import draw
 
     if options.out.suffix.lower() != ".png":
         raise UsageError(f"--out: got {options.out}, expected a name that ends in .png")
+    check_writable(options.out, "--out")
     if options.onnx:
         generator = _network_of(options.onnx, "noise")
     else:
         generator = zoo.restore_generator(_existing(options.weights))
     noise = np.random.default_rng(options.seed).standard_normal((options.count, generator.latent))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(grid(draw(generator, noise, device=options.device))).save(options.out)
+    drawn = grid(draw(generator, noise, device=options.device))
+    save_picture(options.out, Image.fromarray(drawn))
     print(options.out)
 
 
@@ -537,12 +556,13 @@ def _stylize(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import read_image
-    from upconv.files import write_atomically
+    from upconv.files import alone, check_writable, save_picture
     from upconv.training import StyleSettings, stylize
 
     out = options.out
     if out.suffix.lower() not in PICTURES:
         raise UsageError(f"--out: got {out}, expected a name that ends in {', '.join(PICTURES)}")
+    check_writable(out, "--out")
     for option, value in (("--weight", options.weight), ("--smooth", options.smooth)):
         if not 0 <= value < float("inf"):
             raise UsageError(f"{option}: got {value}, expected a number of at least 0")
@@ -569,20 +589,21 @@ def _stylize(options: argparse.Namespace) -> None:
         preserve_colour=options.preserve_color,
         seed=options.seed,
     )
-    folder = out.with_name(f".{out.stem}.run")
-    if folder.exists() and not options.resume:
-        shutil.rmtree(folder)
+    folder = out.with_name(f".{out.name}.run")
 
     def write(image: Any) -> None:
-        write_atomically(out, lambda path: Image.fromarray(image).save(path, quality=95))
+        save_picture(out, Image.fromarray(image), quality=95)
 
-    image, history = stylize(
-        network, content, style, settings, checkpoint=folder / "scale.pt", resume=options.resume,
-        device=options.device,
-        each_step=(lambda step, image: write(image)) if options.preview else None,
-    )  # fmt: skip
-    write(image)
-    shutil.rmtree(folder, ignore_errors=True)
+    with alone(out, "--out"):
+        if folder.exists() and not options.resume:
+            shutil.rmtree(folder)
+        image, history = stylize(
+            network, content, style, settings, checkpoint=folder / "scale.pt",
+            resume=options.resume, device=options.device,
+            each_step=(lambda step, image: write(image)) if options.preview else None,
+        )  # fmt: skip
+        write(image)
+        shutil.rmtree(folder, ignore_errors=True)
     height, width = image.shape[:2]
     print(f"{out}: {width} × {height}, {history.seconds:.0f} s")
 
@@ -630,12 +651,17 @@ def _predict(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import paint, palette, read_image
+    from upconv.files import check_writable, save_picture
     from upconv.training import predict, predict_tiles, transform
 
+    check_writable(options.out, "--out", folder=True)
     classes: Sequence[str] | None = None  # none: it paints
     if options.onnx:
         network = _network_of(options.onnx, "image")
-        classes, fixed = network.about.get("classes"), getattr(network, "tile", None)
+        classes, fixed = network.classes, getattr(network, "tile", None)
+        if (gives := network.outputs[0]) not in ("logits", "painting"):
+            raise UsageError(f"--onnx: {options.onnx} gives {gives}, expected logits or painting")
+        classes = None if gives == "painting" else classes or ()
         if fixed and options.tile not in (None, fixed):
             raise UsageError(f"--tile: got {options.tile}, expected {fixed} for {options.onnx}")
         options.tile = fixed or options.tile
@@ -643,19 +669,22 @@ def _predict(options: argparse.Namespace) -> None:
         network = zoo.restore_painter(options.weights)
     else:
         network, classes, _ = zoo.restore(options.weights)
-    colours = palette(len(classes or ()))
+    colours = palette(len(classes or ()) or 256)  # of no names, as many as there may be
     names = [path.stem for path in options.images]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"two images are called {sorted(twice)[0]}: their masks would be one file")
     for path in options.images:  # all, before anything is written; one at a time in memory
         read_image(path)
-    options.out.mkdir(parents=True, exist_ok=True)
+    endings = ("painted",) if classes is None else ("mask", "overlay")
+    for name in names:
+        for ending in endings:
+            check_writable(options.out / f"{name}_{ending}.png", "--out")
     for path in options.images:
         image = read_image(path)
         if classes is None:
             target = options.out / f"{path.stem}_painted.png"
-            Image.fromarray(transform(network, image, device=options.device)).save(target)
+            save_picture(target, Image.fromarray(transform(network, image, device=options.device)))
             print(target)
             continue
         if options.tile or image.shape[0] * image.shape[1] > LARGE:
@@ -667,10 +696,10 @@ def _predict(options: argparse.Namespace) -> None:
         indexed = Image.fromarray(mask)
         indexed.putpalette([value for colour in colours for value in colour])
         target = options.out / f"{path.stem}_mask.png"
-        indexed.save(target)
+        save_picture(target, indexed)
         painted = Image.fromarray(paint(mask, colours))
         overlay = Image.blend(Image.fromarray(image), painted, 0.5)
-        overlay.save(options.out / f"{path.stem}_overlay.png")
+        save_picture(options.out / f"{path.stem}_overlay.png", overlay)
         print(target)
 
 
@@ -692,10 +721,12 @@ def _network_of(path: Path, takes: str) -> Any:
 
 def _export(options: argparse.Namespace) -> None:
     from upconv import onnx, zoo
+    from upconv.files import check_writable
 
     weights, out = _existing(options.weights), options.out
     if out.suffix.lower() != ".onnx":
         raise UsageError(f"--out: got {out}, expected a name that ends in .onnx")
+    check_writable(out, "--out")
     name = zoo.name_of(weights)
     if name and name != options.network:
         raise UsageError(f"--weights: {weights} is of {name}, expected {options.network}")

@@ -20,6 +20,7 @@ import numpy as np
 
 from upconv.files import write_atomically
 from upconv.ops import unet_size
+from upconv.options import COUNTS
 from upconv.packages import needed
 
 with needed("upconv.onnx"):
@@ -28,8 +29,12 @@ with needed("upconv.onnx"):
 
     from upconv.torch.modes import evaluating
 
-# What tiling and reading images have to know of a network.
-_TOLD = ("padded", "multiple", "rim", "depth", "channels", "latent", "size", "tile")
+# What tiling and reading images have to know of a network, and least and most of what is a number.
+_TOLD: dict[str, tuple[int, int]] = {
+    "padded": (0, 1), "multiple": (1, 2**12), "rim": (0, 2**16), "depth": COUNTS["depth"],
+    "channels": (1, 3), "latent": COUNTS["latent"], "size": (1, 2**14), "tile": (1, 2**14),
+}  # fmt: skip
+_CLASSES = 256  # as many as a mask of bytes can number
 _TILE = 256  # of a network without padding, whose files have one size of input
 _SMALL = 1024  # numbers below which half precision saves nothing
 
@@ -117,6 +122,8 @@ class Network(nn.Module):
             found = self.session.get_modelmeta().custom_metadata_map
             self.about: dict[str, Any] = json.loads(found["about"])
             told = json.loads(found["told"])
+            _check_told(told)
+            _check_inputs(self.session.get_inputs(), told)
             self.input = self.session.get_inputs()[0].name
             self.outputs = [output.name for output in self.session.get_outputs()]
             for name in _TOLD:
@@ -125,7 +132,25 @@ class Network(nn.Module):
         except OSError:
             raise
         except Exception as error:  # ONNX Runtime's own have no common class but this
-            raise ValueError(f"{path}: got no ONNX file of `upconv export` ({error})") from error
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path}: got no ONNX file of `upconv export` ({reason})") from error
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The classes that ``about`` names; None if it names none.
+
+        Raises
+        ------
+        ValueError
+            If what it names are no classes.
+        """
+        named = self.about.get("classes") if isinstance(self.about, dict) else None
+        if named is None:
+            return None
+        names = isinstance(named, list) and all(isinstance(each, str) for each in named)
+        if not (names and 1 <= len(named) <= _CLASSES):
+            raise ValueError(f"classes: got {named!r}, expected 1 to {_CLASSES} names")
+        return named
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """The first output, (N, …), of an input (N, …)."""
@@ -133,8 +158,66 @@ class Network(nn.Module):
         return torch.from_numpy(found).to(given.device)
 
     def run(self, given: np.ndarray, names: list[str] | None = None) -> list[np.ndarray]:
-        """Outputs by their names, or all, of an input (N, …), float32."""
-        return self.session.run(names, {self.input: np.ascontiguousarray(given)})
+        """Outputs by their names, or all, of an input (N, …), float32.
+
+        Raises
+        ------
+        ValueError
+            If ONNX Runtime cannot compute them, as of an input of another shape.
+        """
+        try:
+            return self.session.run(names, {self.input: np.ascontiguousarray(given)})
+        except Exception as error:  # of no common class
+            raise ValueError(f"{self.input}: {' '.join(str(error).split())}") from error
+
+
+def _check_told(told: Any) -> None:
+    """Refuse what no network says of itself.
+
+    Raises
+    ------
+    ValueError
+        Naming what is wrong.
+    """
+    if not isinstance(told, dict):
+        raise ValueError(f"told: got {type(told).__name__}, expected names and values")
+    for name in (name for name in _TOLD if name in told):
+        value = told[name]
+        if name == "padded":
+            good, expected = isinstance(value, bool), "true or false"
+        else:
+            least, most = _TOLD[name]
+            good = isinstance(value, int) and not isinstance(value, bool)
+            good, expected = good and least <= value <= most, f"a whole number, {least} to {most}"
+        if not good or (name == "channels" and value not in (1, 3)):
+            raise ValueError(f"{name}: got {value!r}, expected {expected}")
+    if not told.get("padded", True):
+        for name in ("depth", "tile"):
+            if name not in told:
+                raise ValueError(f"{name}: got none, expected one of a network without padding")
+
+
+def _check_inputs(inputs: list[Any], told: dict[str, Any]) -> None:
+    """Refuse a network that takes otherwise than it says.
+
+    Raises
+    ------
+    ValueError
+        Naming what is wrong.
+    """
+    if len(inputs) != 1 or inputs[0].name not in ("image", "noise"):
+        names = ", ".join(each.name for each in inputs)
+        raise ValueError(f"inputs: got {names or 'none'}, expected image or noise")
+    given = inputs[0]
+    if (given.name == "noise") != ("latent" in told):
+        raise ValueError(
+            f"latent: got {told.get('latent')}, expected one of noise only, not of image"
+        )
+    rank, name = (2, "latent") if given.name == "noise" else (4, "channels")
+    shape, second = list(given.shape), told.get(name, 3)
+    if given.type != "tensor(float)" or len(shape) != rank or shape[1] != second:
+        expected = f"float32 with {rank} axes, {second} {name}"
+        raise ValueError(f"{given.name}: got {given.type} {shape}, expected {expected}")
 
 
 def difference(network: nn.Module, other: nn.Module) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 
 UNET = {
     "norm": ("none", "batch", "group"),
@@ -37,16 +38,48 @@ def at_least_zero(name: str, value: float) -> None:
         raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
 
 
-def check_unet(depth: int, padded: bool, **chosen: str) -> None:
+# Least and most of what a network is made of: more than any of ours has, and few enough that one
+# can be described without filling the memory.
+COUNTS = {
+    "classes": (1, 2**16),
+    "channels": (1, 2**12),
+    "width": (1, 2**14),
+    "depth": (1, 12),
+    "latent": (1, 2**20),
+    "dense": (0, 2**20),
+    "head": (1, 2**16),
+    "head_kernel": (1, 31),
+    "hidden": (1, 2**16),
+    "blocks": (0, 256),
+}
+
+
+def check_counts(**counts: int) -> None:
+    """Refuse numbers of channels, layers and the like that no network has.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, what came and what was expected.
+    """
+    for name, value in counts.items():
+        least, most = COUNTS[name]
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not (whole and least <= value <= most):
+            raise ValueError(f"{name}: got {value!r}, expected a whole number, {least} to {most}")
+
+
+def check_unet(
+    depth: int, padded: bool, *, classes: int, channels: int, width: int, **chosen: str
+) -> None:
     """Refuse what is no U-Net.
 
     Raises
     ------
     ValueError
-        For an unknown choice, no depth, or what needs padding without it.
+        For an unknown choice, a number out of range, or what needs padding without it.
     """
-    if depth < 1:
-        raise ValueError(f"depth: got {depth}, expected at least 1")
+    check_counts(classes=classes, channels=channels, width=width, depth=depth)
     for name, value in chosen.items():
         one_of(name, value, UNET[name])
     for name, value in (("skips", "switches"), ("up", "resize")):
@@ -66,14 +99,15 @@ DCGAN = {
 }
 
 
-def check_dcgan(size: int, kernel: int, **chosen: str) -> None:
+def check_dcgan(size: int, kernel: int, counts: dict[str, int], **chosen: str) -> None:
     """Refuse what is no DCGAN.
 
     Raises
     ------
     ValueError
-        For a size or kernel that does not fit, or an unknown choice.
+        For a size or kernel that does not fit, a number out of range, or an unknown choice.
     """
+    check_counts(**counts)
     for name, value, known in (("size", size, (32, 64, 128)), ("kernel", kernel, (3, 4, 5))):
         if value not in known:
             raise ValueError(f"{name}: got {value}, expected one of {', '.join(map(str, known))}")
@@ -87,8 +121,6 @@ def check_transform(width: int, blocks: int) -> None:
     Raises
     ------
     ValueError
-        For no channels, or fewer than no blocks.
+        For a number out of range.
     """
-    for name, value, least in (("width", width, 1), ("blocks", blocks, 0)):
-        if value < least:
-            raise ValueError(f"{name}: got {value}, expected at least {least}")
+    check_counts(width=width, blocks=blocks)

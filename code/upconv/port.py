@@ -21,6 +21,9 @@ Weights = dict[str, np.ndarray]
 # Batches that PyTorch's batch norm has seen; Keras does not count, and no output depends on it.
 _COUNTER = "num_batches_tracked"
 
+# Kinds of numbers, as safetensors calls them, that NumPy has.
+_NUMPY = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
+
 
 def weights(model: Any) -> Weights:
     """The weights of a network of ``upconv.torch`` or ``upconv.keras``."""
@@ -82,10 +85,32 @@ def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:
     Raises
     ------
     ValueError
-        If it is no such file.
+        If it is no such file, or has numbers of a kind that NumPy does not know, but for bfloat16,
+        which becomes float32.
     """
     with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in list(file.keys())}, file.metadata() or {}
+        kinds = {name: file.get_slice(name).get_dtype() for name in list(file.keys())}
+        for name, kind in kinds.items():
+            if kind not in _NUMPY and kind != "BF16":
+                expected = f"BF16 or one of {', '.join(_NUMPY)}"
+                raise ValueError(f"{path}: got {name} of {kind}, expected {expected}")
+        plain = {name: file.get_tensor(name) for name, kind in kinds.items() if kind in _NUMPY}
+        about = file.metadata() or {}
+    if len(plain) < len(kinds):
+        plain |= _brain_floats(path)
+    return {name: plain[name] for name in kinds}, about
+
+
+def _brain_floats(path: str | Path) -> Weights:
+    """The bfloat16 of a file, as float32: these are the upper halves of such."""
+    from safetensors import deserialize
+
+    found = {}
+    for name, said in deserialize(Path(path).read_bytes()):
+        if said["dtype"] == "BF16":
+            halves = np.frombuffer(said["data"], "<u2").astype(np.uint32)
+            found[name] = (halves << 16).view(np.float32).reshape(said["shape"])
+    return found
 
 
 def read_about(path: str | Path) -> dict[str, str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from upconv.options import one_of
+from upconv.options import COUNTS, check_counts, one_of
 from upconv.packages import needed
 
 # Name → class in upconv.torch (and upconv.keras), and the arguments that make it what it is.
@@ -182,18 +184,48 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
     from upconv.port import load_weights, read_weights
 
     found, about = read_weights(path)
+    with _described(path, "network that segments"):
+        name, classes = about["network"], json.loads(about["classes"])
+        if not (isinstance(classes, list) and all(isinstance(each, str) for each in classes)):
+            raise ValueError(f"classes: got {about['classes']}, expected a list of names")
+        options = _options(about, NETWORKS)
+        check_counts(classes=len(classes))
+        network = _made(lambda: build(name, len(classes), framework, **options), found, framework)
+    return load_weights(network, found), tuple(classes), name
+
+
+@contextmanager
+def _described(path: str | Path, kind: str) -> Iterator[None]:
+    """Whatever is wrong with what a file says of its network, in one line."""
     try:
-        name, classes = about["network"], tuple(json.loads(about["classes"]))
-        options = json.loads(about["options"])
-        network = _made(
-            lambda: build(name, len(classes), framework, **options), path, found, framework
-        )
-    except (KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: does not say what network it is of ({error})") from error
-    return load_weights(network, found), classes, name
+        yield
+    except (LookupError, TypeError, RuntimeError, ArithmeticError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: does not say what {kind} it is of ({reason})") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: not the weights of a {kind} ({error})") from error
 
 
-def _made(make: Callable[[], Any], path: Any, found: dict, framework: str) -> Any:
+def _options(about: dict[str, str], known: Collection[str]) -> dict[str, Any]:
+    """The options of a file, looked at before anything is built of them."""
+    one_of("network", about["network"], list(known))
+    options = json.loads(about["options"])
+    if not isinstance(options, dict):
+        raise ValueError(f"options: got {about['options']}, expected names and values")
+    for name, value in options.items():
+        factor = name == "width" and known is NETWORKS and not is_unet(about["network"])
+        if factor:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and 0 < value <= 4):
+                raise ValueError(f"width: got {value}, expected more than 0, at most 4")
+        elif name in COUNTS:
+            check_counts(**{name: value})
+        elif not isinstance(value, bool | int | float | str):
+            raise ValueError(f"{name}: got {value}, expected a number or a word")
+    return options
+
+
+def _made(make: Callable[[], Any], found: dict, framework: str) -> Any:
     """The network that a file describes, to be used; one larger than the file holds is refused
     before memory is taken."""
     if framework == "torch":
@@ -202,11 +234,16 @@ def _made(make: Callable[[], Any], path: Any, found: dict, framework: str) -> An
 
         with torch.device("meta"):
             described = sum(part.numel() for part in make().parameters())
-        held = sum(value.size for value in found.values())
-        if described > held:
-            raise ValueError(f"{path}: describes {described:,} weights, but holds {held:,}")
-        return make().eval()
-    return make()
+    else:
+        with needed("upconv.zoo"):
+            import tensorflow
+
+        with tensorflow.Graph().as_default():  # within one, weights are said and not made
+            described = sum(prod(part.shape) for part in make().trainable_weights)
+    held = sum(value.size for value in found.values())
+    if described > held:
+        raise ValueError(f"describes {described:,} weights, but holds {held:,}")
+    return make().eval() if framework == "torch" else make()
 
 
 def restore_generator(path: str | Path, framework: str = "torch") -> Any:
@@ -248,9 +285,7 @@ def _restored(path: Any, framework: str, make: Callable[..., Any], kind: str) ->
     from upconv.port import load_weights, read_weights
 
     found, about = read_weights(path)
-    try:
-        name, options = about["network"], json.loads(about["options"])
-        network = _made(lambda: make(name, framework, **options), path, found, framework)
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path}: not the weights of a {kind} ({error})") from error
+    with _described(path, kind):
+        options = _options(about, GENERATORS if make is build_generator else PAINTERS)
+        network = _made(lambda: make(about["network"], framework, **options), found, framework)
     return load_weights(network, found)

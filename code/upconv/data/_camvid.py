@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from upconv.data.download import DataUnavailable, find, prepare
+from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays
 from upconv.data.sets import VOID, SegmentationSet
 
 CLASSES = (
@@ -116,8 +116,10 @@ def read_raw(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _arrays(path: str) -> dict[str, np.ndarray]:
-    with np.load(path) as file:
-        return {name: file[name] for name in _SHA256}
+    arrays = read_arrays(path, _SHA256)
+    for split in SPLITS:
+        check_pair(path, arrays[f"{split}_x"], arrays[f"{split}_y"], 4, len(CLASSES))
+    return arrays
 
 
 def _prepare() -> Path:

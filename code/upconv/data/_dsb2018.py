@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from upconv.data._instances import separate
-from upconv.data.download import DataUnavailable, find, prepare
+from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays
 from upconv.data.sets import SegmentationSet
 
 CLASSES = ("background", "nucleus")
@@ -123,8 +123,9 @@ def read_raw(folder: Path) -> dict[str, np.ndarray]:
 
 @cache
 def _arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    with np.load(path) as file:
-        images, instances = file["x"][..., 0], file["y"]  # grey: all channels are the same
+    arrays = read_arrays(path, ("x", "y"))
+    check_pair(path, arrays["x"], arrays["y"], 4)
+    images, instances = arrays["x"][..., 0], arrays["y"]  # grey: all channels are the same
     groups = appearance_clusters(images)
     return images, instances, groups % EVERY == EVERY // 2
 

@@ -37,6 +37,11 @@ class ImageSet:
         if self.labels is not None and len(self.labels) != len(self.images):
             got = f"{len(self.images)} images and {len(self.labels)} labels"
             raise ValueError(f"labels: got {got}, expected as many")
+        if self.labels is not None and self.classes and len(self.labels):
+            low, high, most = min(self.labels), max(self.labels), len(self.classes) - 1
+            if not 0 <= low <= high <= most:
+                wrong = low if low < 0 else high
+                raise ValueError(f"labels: got {wrong}, expected 0 to {most}")
 
     def __len__(self) -> int:
         return len(self.images)

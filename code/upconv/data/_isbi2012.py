@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.ndimage import label
 
 from upconv.data._membranes import CLASSES, COLOURS
-from upconv.data.download import DataUnavailable, find, prepare
+from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays, reading
 from upconv.data.sets import SegmentationSet
 
 SLICES = 30
@@ -90,10 +90,12 @@ def read_raw(folder: Path) -> dict[str, np.ndarray]:
 @cache
 def _arrays(path: str) -> tuple[np.ndarray, np.ndarray]:
     if Path(path).is_dir():
-        arrays = read_raw(Path(path))
-        return arrays["images"], arrays["masks"]
-    with np.load(path) as file:
-        return file["images"], file["masks"]
+        with reading(path):
+            arrays = read_raw(Path(path))
+    else:
+        arrays = read_arrays(path, ("images", "masks"))
+    check_pair(path, arrays["images"], arrays["masks"], 3, 1)
+    return arrays["images"], arrays["masks"]
 
 
 def _prepare() -> Path:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
+from PIL import UnidentifiedImageError
 
 from upconv.files import write_atomically
 
@@ -121,6 +125,8 @@ def prepare(
 ) -> Path:
     """Download an archive, make arrays of it, check them, keep them in the cache as ``file``.
 
+    Nothing else is kept. Of several processes one does it, and the others wait.
+
     What is checked are the arrays, which depend on every byte that was used: servers do not
     promise to keep the bytes of an archive.
 
@@ -142,20 +148,114 @@ def prepare(
     DataUnavailable
         If the archive cannot be fetched, is broken, or holds something else.
     """
-    name = Path(file).stem
-    archive = download(url, f"{name}.zip", None)
-    folder = cache_folder() / name
+    folder, target = cache_folder(), cache_folder() / file
+    unpacked = folder / f".{Path(file).stem}.unpacked"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f".{file}.lock")
+        lock.acquire()  # whoever comes second waits, and finds the file there
+    except OSError as error:
+        raise _not_kept(file, folder, error) from error
+    try:
+        if target.exists():
+            return target
+        archive = download(url, f"{Path(file).stem}.zip", None)
+        shutil.rmtree(unpacked, ignore_errors=True)  # of one that was killed
+        try:
+            arrays = _unpack(archive, unpacked, wanted, read)
+            for key, expected in sha256.items():
+                got = hashlib.sha256(np.ascontiguousarray(arrays[key]).tobytes()).hexdigest()
+                if got != expected:
+                    raise DataUnavailable(f"{url}: {key} has SHA-256 {got}, expected {expected}")
+        except DataUnavailable:
+            archive.unlink(missing_ok=True)  # the next try fetches another
+            raise
+        write_atomically(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
+        archive.unlink(missing_ok=True)
+        return target
+    except OSError as error:
+        raise _not_kept(file, folder, error) from error
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+        lock.release()
+
+
+def _unpack(
+    archive: Path,
+    folder: Path,
+    wanted: Callable[[str], bool],
+    read: Callable[[Path], dict[str, np.ndarray]],
+) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(archive) as zipped:
-            zipped.extractall(folder, [member for member in zipped.namelist() if wanted(member)])
-    except zipfile.BadZipFile as error:
-        archive.unlink()
+            members = [member for member in zipped.namelist() if wanted(member)]
+            folder.mkdir()
+            zipped.extractall(folder, members)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise DataUnavailable(f"{archive.name}: broken, and deleted; try again") from error
-    arrays = read(folder)
-    for key, expected in sha256.items():
-        got = hashlib.sha256(np.ascontiguousarray(arrays[key]).tobytes()).hexdigest()
-        if got != expected:
-            raise DataUnavailable(f"{url}: {key} has SHA-256 {got}, expected {expected}")
-    target = cache_folder() / file
-    write_atomically(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
-    return target
+    try:
+        return read(folder)
+    except (*_BROKEN, UnidentifiedImageError) as error:  # another archive than it was
+        reason = " ".join(str(error).split())
+        raise DataUnavailable(
+            f"{archive.name}: holds something else, and deleted ({reason})"
+        ) from error
+
+
+def _not_kept(name: str, folder: Path, error: OSError) -> DataUnavailable:
+    return DataUnavailable(f"{name}: cannot be kept in {folder} ({error}). Set UPCONV_CACHE to "
+                           "another folder.")  # fmt: skip
+
+
+# What NumPy, zipfile and Pillow raise of files that are torn, or others than expected.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, SyntaxError, TypeError,
+)  # fmt: skip
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Read a file of the cache or a mirror.
+
+    Raises
+    ------
+    DataUnavailable
+        If it is broken; the message names it.
+    """
+    try:
+        yield
+    except (*_BROKEN, OSError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataUnavailable(
+            f"{path}: broken ({reason}). Delete it, and it is fetched again."
+        ) from error
+
+
+def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Arrays of a .npz file by their names.
+
+    Raises
+    ------
+    DataUnavailable
+        If it is broken, or one is missing.
+    """
+    with reading(path), np.load(path) as file:
+        return {name: file[name] for name in names}
+
+
+def check_pair(
+    path: str | Path, images: np.ndarray, masks: np.ndarray, axes: int, most: int | None = None
+) -> None:
+    """Refuse arrays that are no images (N, H, W, …), uint8, of so many axes, and their masks.
+
+    Raises
+    ------
+    DataUnavailable
+        If shapes or kinds are others, or a label of a mask is above ``most``.
+    """
+    got = f"images {images.shape} of {images.dtype}, masks {masks.shape} of {masks.dtype}"
+    fit = images.ndim == axes and masks.shape == images.shape[:3] and len(images)
+    if not (fit and images.dtype == np.uint8 and masks.dtype.kind == "u"):
+        raise DataUnavailable(f"{path}: got {got}, expected as many of one size")
+    if most is not None and masks.max() > most:
+        raise DataUnavailable(f"{path}: got label {masks.max()}, expected 0 to {most}")

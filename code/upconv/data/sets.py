@@ -35,6 +35,12 @@ class SegmentationSet:
             if given is not None and len(given) != len(self.images):
                 got = f"{len(self.images)} images and {len(given)} {name}"
                 raise ValueError(f"{name}: got {got}, expected as many")
+        if isinstance(self.masks, np.ndarray) and self.masks.size:
+            wrong = (self.masks < 0) | (self.masks >= len(self.classes))
+            wrong &= self.masks != VOID
+            if wrong.any():
+                expected = f"0 to {len(self.classes) - 1}, or {VOID} for void"
+                raise ValueError(f"masks: got label {self.masks[wrong][0]}, expected {expected}")
         if not self.colours:
             self.colours = palette(len(self.classes))
 

@@ -22,7 +22,8 @@ def Generator(
     act: str = "relu",
 ) -> keras.Model:
     """Noise (N, latent) to images (N, size, size, channels) in [−1, 1]."""
-    check_dcgan(size, kernel, up=up, act=act)
+    counts = {"channels": channels, "latent": latent, "width": width, "dense": dense}
+    check_dcgan(size, kernel, counts, up=up, act=act)
     steps = size.bit_length() - 3
     widths = [width * 2**level for level in reversed(range(steps))]
     noise = x = keras.Input((latent,), name="noise")
@@ -52,7 +53,8 @@ def Discriminator(
     act: str = "leaky",
 ) -> keras.Model:
     """Images (N, size, size, channels) to one logit each, (N,)."""
-    check_dcgan(size, kernel, down=down, act=act)
+    counts = {"channels": channels, "width": width, "dense": dense}
+    check_dcgan(size, kernel, counts, down=down, act=act)
     image = x = keras.Input((size, size, channels), name="image")
     for level in range(size.bit_length() - 3):
         normed = norm and level > 0

@@ -79,7 +79,8 @@ def UNet(
     Parameters as of ``upconv.torch.UNet``. To change ``feed`` after training, build another and
     put the weights in.
     """
-    check_unet(depth, padded, norm=norm, up=up, skips=skips, feed=feed)
+    counts = {"classes": classes, "channels": channels, "width": width}
+    check_unet(depth, padded, **counts, norm=norm, up=up, skips=skips, feed=feed)
     sizes = [width * 2**level for level in range(depth + 1)]
     image = keras.Input((None, None, channels), name="image")
     x = layers.Rescaling(4, -2, name="centred")(image)

@@ -97,7 +97,8 @@ class Generator(nn.Module):
         act: str = "relu",
     ) -> None:
         super().__init__()
-        check_dcgan(size, kernel, up=up, act=act)
+        counts = {"channels": channels, "latent": latent, "width": width, "dense": dense}
+        check_dcgan(size, kernel, counts, up=up, act=act)
         self.latent, self.size, self.channels = latent, size, channels
         steps = size.bit_length() - 3  # doublings from 4 × 4
         widths = [width * 2**level for level in reversed(range(steps))]
@@ -143,7 +144,8 @@ class Discriminator(nn.Module):
         act: str = "leaky",
     ) -> None:
         super().__init__()
-        check_dcgan(size, kernel, down=down, act=act)
+        counts = {"channels": channels, "width": width, "dense": dense}
+        check_dcgan(size, kernel, counts, down=down, act=act)
         self.size, self.channels = size, channels
         steps = size.bit_length() - 3
         widths = [width * 2**level for level in range(steps)]

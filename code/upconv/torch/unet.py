@@ -82,7 +82,8 @@ class UNet(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        check_unet(depth, padded, norm=norm, up=up, skips=skips, feed=feed)
+        counts = {"classes": classes, "channels": channels, "width": width}
+        check_unet(depth, padded, **counts, norm=norm, up=up, skips=skips, feed=feed)
         self.channels, self.padded, self.skips, self.feed = channels, padded, skips, feed
         self.depth, self.multiple = depth, 2**depth
         self.rim = self._reach(up == "resize", skips == "switches")

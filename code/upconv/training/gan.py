@@ -18,6 +18,7 @@ from upconv.training.batches import Ahead, places_of, to_pixels
 from upconv.training.device import PRECISIONS, casting, inferring, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
+from upconv.training.origin import contents, nature
 from upconv.training.team import Team
 
 
@@ -156,6 +157,11 @@ def train_gan(
         progress=progress,
         team=team,
         before_saving=losses.read,
+        inputs=lambda: {
+            "generator": nature(generator),
+            "discriminator": nature(discriminator),
+            "images": contents(data.images),
+        },
     )
     if progress:
         team.announce(generator, precision)
@@ -215,8 +221,21 @@ def draw(
     precision: str = "auto",
     batch: int = 256,
 ) -> np.ndarray:
-    """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent)."""
-    noise = torch.as_tensor(np.asarray(noise), dtype=torch.float32)
+    """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent).
+
+    Raises
+    ------
+    ValueError
+        If the noise is no such array of numbers.
+    """
+    try:
+        given = noise.detach().cpu() if isinstance(noise, Tensor) else np.asarray(noise, np.float32)
+    except (ValueError, TypeError) as error:  # ragged, or no numbers
+        raise ValueError(f"noise: got {error}, expected numbers (N, {generator.latent})") from error
+    if given.ndim != 2 or given.shape[1] != generator.latent:
+        got = f"shape {tuple(given.shape)}"
+        raise ValueError(f"noise: got {got}, expected (N, {generator.latent})")
+    noise = torch.as_tensor(given, dtype=torch.float32)
     with inferring(generator, device, precision) as where:
         drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
     images = ((torch.cat(drawn) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -17,6 +17,7 @@ from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
 from upconv.training.device import PRECISIONS, casting, loss_scaler, resolve_precision
 from upconv.training.optimizers import lay_flat
+from upconv.training.origin import contents, nature
 from upconv.training.team import Team
 
 
@@ -216,6 +217,7 @@ def train(
         progress=progress,
         team=team,
         before_saving=losses.read,
+        inputs=lambda: _origin(network, data),
     )
     if progress:
         team.announce(network, precision)
@@ -278,6 +280,12 @@ def pixel_loss(
         worth = labelled.sum().float()
     # Processes may have different numbers of labelled pixels: all divide by the same.
     return each.sum() / (team.mean(worth) if team else worth).clamp(min=1e-9)
+
+
+def _origin(network: nn.Module, data: SegmentationSet) -> dict:
+    layers = {name: getattr(data, name) for name in ("images", "masks", "weights")}
+    found = {name: contents(layer) for name, layer in layers.items() if layer is not None}
+    return {"network": nature(network)} | found
 
 
 def _freeze(network: nn.Module, settings: Settings) -> None:

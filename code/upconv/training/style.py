@@ -28,6 +28,7 @@ from upconv.training.device import (
     wide_range,
 )
 from upconv.training.loop import Diverged
+from upconv.training.origin import contents, sketch
 
 
 @dataclass(frozen=True)
@@ -283,6 +284,11 @@ def stylize(
             resume=resume,
             save_every=save_every,
             progress=progress,
+            inputs=lambda: {
+                "features": sketch(network),
+                "content": contents([content]),
+                "style": contents([style]),
+            },
         )
         for step, bar in run:
             _step(drawn, energy, optimizer, scaler, precision, history)

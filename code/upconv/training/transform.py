@@ -30,6 +30,7 @@ from upconv.training.device import (
 )
 from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
+from upconv.training.origin import contents, nature, sketch
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
 # Standard deviation of the noise that a network paints over. Convolutions paint equal places
@@ -160,6 +161,12 @@ def train_transform(
         save_every=save_every,
         progress=progress,
         before_saving=losses.read,
+        inputs=lambda: {
+            "network": nature(network),
+            "features": sketch(features),
+            "photographs": contents(photographs),
+            "style": contents([style]),
+        },
     )
     if progress:
         announce(f"{where}: {precision}, {described(lies)}, the style seen once")
