@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse
 from numpy.lib.stride_tricks import sliding_window_view
 
-from upconv.ops._checks import (
+from upconv.checks import (
     check_array,
     check_pair,
     check_same_dtype,

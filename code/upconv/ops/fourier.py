@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.fft
 
-from upconv.ops._checks import (
+from upconv.checks import (
     check_array,
     check_integer,
     check_real,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from upconv.ops._checks import check_array, check_same_dtype, refuse
+from upconv.checks import check_array, check_same_dtype, refuse
 
 
 def gram(maps: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Checks of arguments. Every refusal reads ``name: got X, expected Y``.
 
-The operators call these first, so that their own lines show only the mathematics.
+Operators, settings and measures call these first, so that their own lines show only what they do.
 """
 
 from __future__ import annotations
@@ -108,3 +108,21 @@ def check_volume(name: str, got: object, shape: Sequence[int], itemsize: int = 8
 def widen(array: np.ndarray) -> np.ndarray:
     """float16 as float32, in which its sums are made; any other dtype as it is."""
     return array.astype(np.result_type(array.dtype, np.float32), copy=False)
+
+
+def check_features(name: str, value: Any, what: str = "features") -> np.ndarray:
+    """Finite real numbers (N, D) as float64: a row for each image, at least one row and column."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        refuse(name, f"dtype {array.dtype}", "real numbers")
+    if array.ndim != 2 or array.size == 0:
+        refuse(name, f"shape {array.shape}", "(N, D), at least one row and one column")
+    return check_finite(name, array.astype(np.float64, copy=False), what)
+
+
+def check_finite(name: str, array: np.ndarray, what: str) -> np.ndarray:
+    """An array without NaN or infinity: a measure of these would be any number, the best too."""
+    if broken := np.count_nonzero(~np.isfinite(array)):
+        got = f"{broken} of {array.size} {what} that are infinite or NaN"
+        refuse(name, got, f"finite {what}")
+    return array
