@@ -35,7 +35,7 @@ ALLOWED = {
     "training": {"checks", "ops", "options", "packages", "data", "files", "torch"},
     "zoo": {"options", "packages", "port", "data", "torch", "keras"},
     "onnx": {"ops", "packages", "files", "torch"},
-    "cli": {"zoo", "ops", "packages", "data", "files", "torch", "training", "onnx"},
+    "cli": {"checks", "zoo", "ops", "packages", "data", "files", "torch", "training", "onnx"},
 }
 ALLOWED_FRAMEWORKS = {
     "torch": {"torch"},

@@ -19,11 +19,19 @@ from scipy.spatial.distance import cdist
 from torch import nn
 from tqdm.auto import tqdm
 
-from upconv.checks import check_features, check_finite, check_integer, refuse
+from upconv.checks import (
+    check_features,
+    check_finite,
+    check_integer,
+    check_real,
+    check_seed,
+    refuse,
+)
 from upconv.data import ImageSet
 from upconv.torch.modes import evaluating
 from upconv.training.batches import to_pixels
 from upconv.training.device import casting, layout, loss_scaler, pick_device, resolve_precision
+from upconv.training.settings import LARGEST_BATCH, MOST_STEPS
 
 _AT_ONCE = 2**23  # distances held in memory, 64 MiB
 
@@ -46,8 +54,12 @@ def train_classifier(
     Raises
     ------
     ValueError
-        If the set has no labels.
+        If the set has no labels, or a number is out of bounds.
     """
+    check_integer("steps", steps, 1, MOST_STEPS)
+    check_integer("batch", batch, 1, LARGEST_BATCH)
+    check_real("learning_rate", learning_rate)
+    check_seed("seed", seed)
     if data.labels is None:
         raise ValueError(f"data: got {data.name} without labels, expected a labelled set")
     where = pick_device(device)
