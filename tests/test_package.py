@@ -18,7 +18,7 @@ FRAMEWORKS = {"torch", "tensorflow", "keras"}
 ALLOWED = {
     "checks": set(),
     "ops": {"checks"},
-    "data": {"files"},
+    "data": {"checks", "files"},
     "claims": set(),
     "exercises": set(),
     "quiz": set(),

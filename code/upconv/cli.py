@@ -38,6 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
+        if getattr(options, "max_pixels", None):
+            from upconv.data import limit_pixels
+
+            limit_pixels(options.max_pixels)
         options.run(options)
     except KeyboardInterrupt:
         print("upconv: interrupted; go on with --resume", file=sys.stderr)
@@ -143,12 +147,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--strategy", choices=("ddp", "fsdp"), default="ddp",
         help="ddp: each process holds the network; fsdp: each holds a part of it [ddp]",
     )  # fmt: skip
+    _add_pixels(train)
     _add_device(train)
 
     evaluate = _command(commands, "evaluate", _evaluate, "measure a trained network")
     evaluate.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
     _add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    _add_pixels(evaluate)
     _add_device(evaluate)
 
     predict = _command(commands, "predict", _predict, "segment images, or paint them")
@@ -160,6 +166,7 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--tile", type=_positive, help="side of tiles [512; small images are seen as a whole]"
     )
+    _add_pixels(predict)
     _add_device(predict)
 
     sample = _command(commands, "sample", _sample, "let a trained generator draw")
@@ -213,6 +220,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--preview", action="store_true", help="write OUT after every step, to look at meanwhile"
     )
     stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
+    _add_pixels(stylize)
     _add_device(stylize)
 
     _command(commands, "versions", _versions, "say what is installed, for a report of a fault")
@@ -246,6 +254,12 @@ def _add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
 
 def _add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
+
+
+def _add_pixels(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--max-pixels", type=_positive, help="pixels of the largest picture to read [67108864]"
+    )
 
 
 def _positive(text: str) -> int:
@@ -686,7 +700,8 @@ def _predict(options: argparse.Namespace) -> None:
         else:
             mask = predict(network, image[None], device=options.device)[0]
         indexed = Image.fromarray(mask)
-        indexed.putpalette([value for colour in colours for value in colour])
+        if mask.dtype == "uint8":  # a palette has 256 colours; more classes are grey values
+            indexed.putpalette([value for colour in colours for value in colour])
         target = options.out / f"{path.stem}_mask.png"
         indexed.save(target)
         painted = Image.fromarray(paint(mask, colours))
