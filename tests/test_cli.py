@@ -364,6 +364,11 @@ BAD = {
         f"stylize images/0.png images/1.png -o o.png --seed {2**63}",
         f"--seed: got {2**63}",
     ),
+    "a picture too large": (
+        "predict WEIGHTS --out o images/0.png --max-pixels 100",
+        "0.png: got 64 × 48 pixels, expected at most 100 in all",
+    ),
+    "no pixels": ("stylize images/0.png images/1.png -o o.png --max-pixels 0", "pixels: got 0"),
     "a seed that is no number": ("train unet --seed x", "--seed: got x, expected a whole number"),
     "options of another set": (
         "train fcn8s --images images",

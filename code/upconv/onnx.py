@@ -29,7 +29,7 @@ with needed("upconv.onnx"):
     from upconv.torch.modes import evaluating
 
 # What tiling and reading images have to know of a network.
-_TOLD = ("padded", "multiple", "rim", "depth", "channels", "latent", "size", "tile")
+_TOLD = ("padded", "multiple", "rim", "centred", "depth", "channels", "latent", "size", "tile")
 _TILE = 256  # of a network without padding, whose files have one size of input
 _SMALL = 1024  # numbers below which half precision saves nothing
 
