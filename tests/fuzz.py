@@ -77,21 +77,21 @@ def _layers(rng: random.Random) -> list[ops.Layer]:
 
 
 def good_call(name: str, rng: random.Random) -> dict[str, Any]:
-    """Keyword arguments that an operator takes."""
+    """Keyword arguments that an operator takes: none is refused."""
     x, plane = _maps(rng), _plane(rng)
     w = _like(x, 2, 4, 3, 3)
     n, *_, h, width = x.shape
     pooled, where = ops.max_pool2d(x, 2, return_indices=True)
     kernel = _like(plane, 3, 3)
+    kernel[0, 0] = 12  # more than all others: its spectrum is nowhere near zero
     grad = _like(x, n, 2, h - 2, width - 2)
-    maps = x[0]
     calls: dict[str, Callable[[], dict[str, Any]]] = {
         "apply_transfer": lambda: {"image": plane, "transfer": _like(plane)},
         "avg_pool2d": lambda: {"input": x, "kernel_size": 2, "stride": 2, "padding": 1},
         "avg_unpool2d": lambda: {"input": x, "kernel_size": 2},
         "bilinear_kernel": lambda: {"factor": rng.randint(1, 8)},
         "circular_convolve2d": lambda: {"image": plane, "kernel": kernel},
-        "content_energy": lambda: {"drawn": maps, "content": _like(maps)},
+        "content_energy": lambda: {"drawn": x, "content": _like(x)},
         "conv2d": lambda: {
             "input": x, "weight": w, "bias": _like(x, 2), "stride": 1, "padding": 1, "dilation": 1,
             "groups": 1,
@@ -114,7 +114,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "frequency_radius": lambda: {"shape": (6, 7)},
         "gaussian_lowpass": lambda: {"shape": (6, 7), "cutoff": 0.2},
         "gaussian_transfer": lambda: {"shape": (6, 7), "sigma": 1.5},
-        "gram": lambda: {"maps": maps},
+        "gram": lambda: {"maps": x},
         "heat_solution": lambda: {"initial": plane, "time": 1.0, "diffusivity": 0.5},
         "ideal_lowpass": lambda: {"shape": (6, 7), "cutoff": 0.2},
         "input_interval": lambda: {"layers": _layers(rng), "unit": 1},
@@ -124,14 +124,17 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "inverse_filter": lambda: {"image": plane, "kernel": kernel},
         "log_spectrum": lambda: {"image": plane},
         "max_pool2d": lambda: {"input": x, "kernel_size": 2, "stride": 2, "padding": 0},
-        "max_unpool2d": lambda: {"input": pooled, "indices": where, "kernel_size": 2, "stride": 2},
+        "max_unpool2d": lambda: {
+            "input": pooled, "indices": where, "kernel_size": 2, "stride": 2,
+            "output_size": x.shape[2:],
+        },
         "network_shapes": lambda: {"layers": _layers(rng), "input_size": 32},
         "overlap_count": lambda: {"input_size": 5, "kernel_size": 3, "stride": 2, "padding": 0},
         "receptive_field": lambda: {"layers": _layers(rng)},
         "spectral_derivative": lambda: {"values": plane[0], "length": 1.0, "order": 1},
-        "style_energy": lambda: {"drawn": maps, "style": _like(maps)},
-        "style_gradient": lambda: {"drawn": maps, "style": _like(maps)},
-        "swap_phase": lambda: {"magnitude_from": plane, "phase_from": _like(plane)},
+        "style_energy": lambda: {"drawn": x, "style": _like(x)},
+        "style_gradient": lambda: {"drawn": x, "style": _like(x)},
+        "swap_phase": lambda: {"magnitude_from": plane, "phase_from": plane.T.reshape(plane.shape)},
         "total_variation": lambda: {"image": x},
         "unet_size": lambda: {"output_size": 100, "depth": 3},
         "wiener_filter": lambda: {"image": plane, "kernel": kernel, "noise_to_signal": 0.01},

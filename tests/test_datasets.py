@@ -741,3 +741,62 @@ def test_paint_gives_every_class_its_colour():
     assert [tuple(painted[i]) for i in ((0, 0), (0, 1), (1, 0))] == list(colours)
     assert tuple(painted[1, 1]) == (0, 0, 0)
     assert len(set(data.palette(40))) == 40
+
+
+def test_floats_from_0_to_1_are_scaled(tmp_path):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    for top in (1, 255, 65535):
+        Image.fromarray(ramp * np.float32(top)).save(tmp_path / f"{top}.tif")
+        found = data.read_image(tmp_path / f"{top}.tif")
+        assert np.abs(found[..., 0] - 255.0 * ramp).max() <= 1, top
+    Image.fromarray(ramp / 2).save(tmp_path / "dark.tif")
+    assert data.read_image(tmp_path / "dark.tif").max() == 127
+    Image.fromarray(ramp * np.float32(np.nan)).save(tmp_path / "broken.tif")
+    with pytest.raises(data.BadData, match=r"broken\.tif: got values that are infinite or NaN"):
+        data.read_image(tmp_path / "broken.tif")
+
+
+def test_a_small_file_of_many_pixels_is_refused_unread(tmp_path, monkeypatch):
+    from upconv.data import _folder
+
+    monkeypatch.setattr(_folder, "_most_pixels", _folder._most_pixels)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    path = tmp_path / "large.png"
+    Image.new("L", (9000, 9000)).save(path)
+    assert path.stat().st_size < 200_000
+    read = []
+    monkeypatch.setattr(_folder.np, "asarray", lambda *a, **b: read.append(a))
+    for reader in (data.read_image, lambda path: data.read_mask(path, 2)):
+        with pytest.raises(data.BadData, match=r"large\.png: got 9000 × 9000 pixels.*--max-pixels"):
+            reader(path)
+    assert not read
+    monkeypatch.undo()
+
+
+def test_the_limit_of_pixels_can_be_raised(tmp_path, monkeypatch):
+    from upconv.data import _folder
+
+    monkeypatch.setattr(_folder, "_most_pixels", 100)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    path = tmp_path / "large.png"
+    Image.new("L", (20, 15)).save(path)
+    with pytest.raises(data.BadData, match=r"large\.png"):
+        data.read_image(path)
+    data.limit_pixels(300)
+    assert data.read_image(path).shape == (15, 20, 3)
+    for wrong in (0, -1, 1.5, None):
+        with pytest.raises(ValueError, match="most: got"):
+            data.limit_pixels(wrong)
+
+
+def test_no_set_has_more_classes_than_a_mask_tells_apart():
+    from upconv.training import SegmentationScores
+
+    images, masks = np.zeros((1, 4, 4, 3), np.uint8), np.zeros((1, 4, 4), np.uint8)
+    names = tuple(f"class {number}" for number in range(256))
+    data.SegmentationSet("most", names[:255], images, masks)
+    with pytest.raises(ValueError, match="classes: got 256, expected at most 255"):
+        data.SegmentationSet("more", names, images, masks)
+    with pytest.raises(ValueError, match="classes: got 256, expected at most 255"):
+        SegmentationScores(256)
+    assert data.paint(np.array([[259]], np.uint16), data.palette(260)).any()

@@ -1,13 +1,14 @@
 """Some of the hostile input of tests/fuzz.py; `make fuzz` throws ten thousand and more."""
 
 import os
+import random
 import warnings
 import zipfile
 from collections import Counter
 
 import numpy as np
 import pytest
-from fuzz import KINDS, OPERATORS, cases
+from fuzz import KINDS, OPERATORS, cases, good_call
 
 from upconv import ops
 from upconv.data import BadData, DataUnavailable, folder
@@ -26,6 +27,13 @@ def test_hostile_input_works_or_is_refused_with_a_reason():
 
 def test_every_operator_is_thrown_at():
     assert len(OPERATORS) == len(ops.__all__) - 2
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_good_calls_work(name):
+    """What is spoiled must be good before, or every refusal is of something else."""
+    for seed in range(10):
+        getattr(ops, name)(**good_call(name, random.Random(seed)))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
+from scipy.spatial.distance import cdist
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from upconv import data
@@ -23,6 +24,7 @@ from upconv.training import (
     discriminator_loss,
     draw,
     frechet_distance,
+    generation,
     generator_loss,
     modes,
     nearest,
@@ -198,15 +200,78 @@ def test_frechet_distance_is_torchmetrics():
     )
 
 
+MEASURES = {
+    "frechet_distance": frechet_distance,
+    "neighbourhood": neighbourhood,
+    "nearest": nearest,
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 1])
-def test_broken_features_have_no_frechet_distance(broken, place):
+def test_broken_features_are_not_measured(measure, broken, place):
     """The best of all scores must not go to a network that draws NaN."""
     pair = list(np.random.default_rng(0).normal(size=(2, 30, 4)))
     pair[place][3, 2] = broken
     name = ("real", "drawn")[place]
     with pytest.raises(ValueError, match=f"{name}: got 1 of 120 features .* expected finite"):
-        frechet_distance(*pair)
+        MEASURES[measure](*pair)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize(
+    ("real", "drawn", "message"),
+    [
+        (np.ones((9, 4)), np.ones((9, 3)), "drawn: got 3 features, expected 4"),
+        (np.ones((9, 4)), np.ones((0, 4)), r"drawn: got shape \(0, 4\)"),
+        (np.ones((0, 4)), np.ones((9, 4)), r"real: got shape \(0, 4\)"),
+        (np.ones(9), np.ones((9, 4)), r"real: got shape \(9,\)"),
+        (np.ones((9, 4)), np.ones((9, 4), complex), "drawn: got dtype complex128"),
+    ],
+)
+def test_what_are_no_features_is_refused(measure, real, drawn, message):
+    with pytest.raises(ValueError, match=message):
+        MEASURES[measure](real, drawn)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_broken_probabilities_and_images_are_not_measured(broken):
+    with pytest.raises(ValueError, match="probabilities: got 12 of 12 probabilities"):
+        modes(np.full((3, 4), broken))
+    with pytest.raises(ValueError, match="images: got 64 of 64 values"):
+        stride_energy(np.full((1, 8, 8), broken))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("far", [0, 1000])
+@pytest.mark.parametrize("large", [1, 20])
+def test_density_coverage_and_nearest_hold_far_from_zero(dtype, far, large):
+    """Of the same numbers in any dtype: what counts is how far apart they are."""
+    rng = np.random.default_rng(0)
+    # Sixteen columns: with few, scikit-learn's trees would take differences as well.
+    real, drawn = (large * rng.integers(-9, 10, (100, 16)) + far for _ in range(2))
+    expected = neighbourhood(real - far, drawn - far)
+    assert neighbourhood(real.astype(dtype), drawn.astype(dtype)) == expected
+    distances, places = nearest(real.astype(dtype), drawn.astype(dtype))
+    apart = np.linalg.norm(real - drawn[:, None], axis=2)
+    np.testing.assert_allclose(distances, apart.min(1), rtol=1e-12)
+    np.testing.assert_allclose(apart[range(100), places], apart.min(1), rtol=1e-12)
+
+
+def test_distances_are_taken_some_rows_at_a_time(monkeypatch):
+    rng = np.random.default_rng(0)
+    real, drawn = rng.normal(size=(40, 3)), rng.normal(size=(23, 3))
+    whole = neighbourhood(real, drawn), *nearest(real, drawn)
+    seen = []
+    monkeypatch.setattr(
+        generation, "cdist", lambda a, b: seen.append(len(a) * len(b)) or cdist(a, b)
+    )
+    monkeypatch.setattr(generation, "_AT_ONCE", 100)
+    parts = neighbourhood(real, drawn), *nearest(real, drawn)
+    assert max(seen) <= 100
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -253,8 +318,17 @@ def test_checkerboards_are_measured():
     for image, share in ((board, 1), (stripes, 1), (wave, 0), (both, 2 / 3)):
         shown = image.round().astype(np.uint8)[None]
         assert stride_energy(shown) == pytest.approx(share, abs=0.02)
+    assert stride_energy(np.stack([board, board]).round()) > 0.99
     noise = np.random.default_rng(0).integers(0, 256, (50, 32, 32)).astype(np.uint8)
     assert stride_energy(noise) == pytest.approx((5 * 5 + 2 * 5 * 5) / 32**2, rel=0.1)
+
+
+@pytest.mark.parametrize("level", [0, 9, 77, 255])
+def test_images_without_contrast_have_no_checkerboard(level):
+    """Not the share that rounding has of rounding."""
+    assert stride_energy(np.full((3, 7, 9), level, np.uint8)) == 0
+    with pytest.raises(ValueError, match=r"images: got shape \(3, 8, 8, 3\)"):
+        stride_energy(np.zeros((3, 8, 8, 3), np.uint8))
 
 
 @pytest.mark.parametrize(("act", "dead"), [("relu", True), ("leaky", False)])

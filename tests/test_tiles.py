@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from upconv.ops import unet_size
-from upconv.torch import FCN, UNet
+from upconv.torch import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN, UNet
 from upconv.training import evaluate, predict, predict_tiles, probabilities
 from upconv.training.batches import to_pixels
 from upconv.training.inference import mirrored
@@ -73,6 +73,7 @@ def test_images_smaller_than_a_tile_and_a_margin():
 
 def test_colours_and_other_networks_go_by_tiles(image):
     colours = np.stack([image] * 3, -1)
+    torch.manual_seed(1)
     net = FCN(3, 8, "squeezenet", width=0.25, head=16, head_kernel=3).eval()
     with torch.no_grad():
         net.score.weight.normal_()
@@ -112,3 +113,80 @@ def test_a_network_without_padding_is_trained_and_measured():
     history = train(net, cells, settings, progress=False)
     assert np.mean(history.losses[-5:]) < 0.85 * np.mean(history.losses[:5])
     assert evaluate(net, membranes(2, size=64, split="test")).pixel_accuracy > 0.6
+
+
+def fully_convolutional(kind, encoder, **options):
+    """With weights that hand everything on: none is negative, so that no ReLU hides anything."""
+    torch.manual_seed(0)
+    net = kind(3, encoder=encoder, width=0.03, head=8, **options).eval()
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.copy_(torch.rand_like(weights) / max(1, weights[0].numel()))
+    return net
+
+
+FULLY = [
+    (FCN, "vgg16", {"stride": 32}),
+    (FCN, "vgg16", {"stride": 8}),
+    (FCN, "squeezenet", {"stride": 2, "head_kernel": 3}),
+    (ConcatFCN, "vgg16", {}),
+    (FeatureSumFCN, "vgg16", {}),
+    (EightfoldFCN, "vgg16", {"steps": "three"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "encoder", "options"), FULLY)
+def test_the_rim_is_what_a_block_sees(kind, encoder, options):
+    """By the gradient: the outermost pixels that a block of outputs depends on."""
+    net = fully_convolutional(kind, encoder, **options)
+    image = torch.rand(1, 3, 640, 640, requires_grad=True)
+    net(image)[..., 320:352, 320:352].sum().backward()
+    seen = (image.grad[0] != 0).any(0)
+    for places in (seen.any(0).nonzero().ravel(), seen.any(1).nonzero().ravel()):
+        reach = max(320 - int(places[0]), int(places[-1]) - 351)
+        assert net.rim - 3 <= reach <= net.rim
+
+
+@pytest.mark.parametrize("size", [(576, 544), (571, 549)])
+@pytest.mark.parametrize(("kind", "encoder", "options"), FULLY[1:2])
+def test_tiles_of_a_fully_convolutional_network_leave_no_seam(kind, encoder, options, size):
+    """Also where the image is no multiple of 32, and the whole would be padded on both sides."""
+    net = fully_convolutional(kind, encoder, **options)
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+    def difference(**chosen):  # tiles meet at 288, in the middle
+        found = predict_tiles(net, picture, tile=288, softmax=True, precision="fp32", **chosen)
+        return np.abs(found - whole)[:, 250:-250, 250:-250].max() / spread
+
+    whole = probabilities(net, picture[None], precision="fp32")[0]
+    spread = np.ptp(whole[:, 250:-250, 250:-250], axis=(1, 2)).max()
+    assert difference() < 1e-4  # float32, of a spread of a thousandth
+    assert difference(margin=64) > 3e-4 and difference(margin=0) > 0.1
+
+
+@pytest.mark.parametrize("options", [{"depth": 2}, {"depth": 2, "padded": True}])
+def test_a_tile_is_no_larger_than_the_image(image, options, monkeypatch):
+    from upconv.training import inference
+
+    seen = []
+    logits = inference._logits
+    monkeypatch.setattr(
+        inference, "_logits", lambda net, views, where: seen.append(views.shape)
+        or logits(net, views, where),
+    )  # fmt: skip
+    net = network(**options)
+    found = predict_tiles(net, image, tile=10**9, precision="fp32")
+    assert max(seen[0][1:3]) <= max(image.shape) + 2 * net.rim + 2 * net.multiple
+    np.testing.assert_array_equal(found, predict_tiles(net, image, tile=160, precision="fp32"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "dtype"), [(256, np.uint8), (257, np.uint16), (300, np.uint16)]
+)
+def test_many_classes_keep_their_numbers(image, classes, dtype):
+    net = UNet(classes, width=2, depth=1, padded=True).eval()
+    with torch.no_grad():
+        net.score.weight.zero_()
+        net.score.bias.copy_(torch.arange(classes))
+    for found in (predict(net, image[None])[0], predict_tiles(net, image, tile=64)):
+        assert found.dtype == dtype and (found == classes - 1).all()

@@ -40,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
+        if getattr(options, "max_pixels", None):
+            from upconv.data import limit_pixels
+
+            limit_pixels(options.max_pixels)
         options.run(options)
     except KeyboardInterrupt:
         hint = "; go on with --resume" if hasattr(options, "resume") else ""
@@ -101,7 +105,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
     _add_data(train, list(dict.fromkeys((*SETS, *DRAWN, *PAINTED))))
     train.add_argument("--style", type=Path, help="of transform: the painting to learn from")
-    train.add_argument("--weight", type=float, help="of the style; the content's is 1 [15]")
+    train.add_argument("--weight", type=_number, help="of the style; the content's is 1 [15]")
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
     train.add_argument(
         "--scale", choices=list(SCALES), default="cpu",
@@ -109,7 +113,7 @@ def make_parser() -> argparse.ArgumentParser:
         "(VGG16, 64 channels) [cpu]",
     )  # fmt: skip
     train.add_argument(
-        "--width", type=float,
+        "--width", type=_number,
         help="factor on all numbers of channels; of a U-Net: channels of its first level",
     )  # fmt: skip
     train.add_argument(
@@ -121,22 +125,22 @@ def make_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--crop", type=_positive, default=128, help="side of random crops [128]")
     train.add_argument(
-        "--rate", type=float, help="learning rate [0.001; U-Net 0.002; dcgan 0.0002]"
+        "--rate", type=_number, help="learning rate [0.001; U-Net 0.002; dcgan 0.0002]"
     )
     train.add_argument(
-        "--rotate", type=float, help="largest random rotation, degrees [micrographs 180, else 0]"
+        "--rotate", type=_number, help="largest random rotation, degrees [micrographs 180, else 0]"
     )
     train.add_argument(
-        "--elastic", type=float, help="elastic deformation, pixels [micrographs 10, else 0]"
+        "--elastic", type=_number, help="elastic deformation, pixels [micrographs 10, else 0]"
     )
     train.add_argument(
-        "--border-weight", type=float, help="weight of thin borders [micrographs 10, else none]"
+        "--border-weight", type=_number, help="weight of thin borders [micrographs 10, else none]"
     )
     train.add_argument(
         "--features", choices=list(FEATURES), default="vgg19",
         help="of transform: network to measure the style by [vgg19]",
     )  # fmt: skip
-    train.add_argument("--seed", type=int, default=0, help="same seed, same weights [0]")
+    train.add_argument("--seed", type=_seed, default=0, help="same seed, same weights [0]")
     train.add_argument("--resume", action="store_true", help="go on where the run broke off")
     train.add_argument(
         "--devices", type=_positive, default=1, help="processes on each machine, one a GPU [1]"
@@ -146,12 +150,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--strategy", choices=("ddp", "fsdp"), default="ddp",
         help="ddp: each process holds the network; fsdp: each holds a part of it [ddp]",
     )  # fmt: skip
+    _add_pixels(train)
     _add_device(train)
 
     evaluate = _command(commands, "evaluate", _evaluate, "measure a trained network")
     evaluate.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
     _add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    _add_pixels(evaluate)
     _add_device(evaluate)
 
     predict = _command(commands, "predict", _predict, "segment images, or paint them")
@@ -163,13 +169,14 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--tile", type=_positive, help="side of tiles [512; small images are seen as a whole]"
     )
+    _add_pixels(predict)
     _add_device(predict)
 
     sample = _command(commands, "sample", _sample, "let a trained generator draw")
     _add_weights(sample)
     sample.add_argument("--out", type=Path, required=True, help="picture to write, .png")
     sample.add_argument("--count", type=_positive, default=64, help="images in the grid [64]")
-    sample.add_argument("--seed", type=int, default=0, help="same seed, same images [0]")
+    sample.add_argument("--seed", type=_seed, default=0, help="same seed, same images [0]")
     _add_device(sample)
 
     export = _command(commands, "export", _export, "write a network as ONNX, for other programs")
@@ -189,7 +196,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--size", type=_positive, default=512, help="longer side, pixels; never enlarged [512]"
     )
     stylize.add_argument(
-        "--weight", type=float, default=10.0, help="of the style; the content's is 1 [10]"
+        "--weight", type=_number, default=10.0, help="of the style; the content's is 1 [10]"
     )
     stylize.add_argument(
         "--features", choices=FEATURES, default="vgg19",
@@ -207,15 +214,16 @@ def make_parser() -> argparse.ArgumentParser:
         f"squeezenet {FEATURES['squeezenet'][0]}]",
     )  # fmt: skip
     stylize.add_argument("--steps", type=_positive, default=30, help="steps of L-BFGS [30]")
-    stylize.add_argument("--smooth", type=float, default=0.0, help="weight of smoothness [0]")
+    stylize.add_argument("--smooth", type=_number, default=0.0, help="weight of smoothness [0]")
     stylize.add_argument(
         "--preserve-color", action="store_true", help="the style's strokes, the content's colours"
     )
-    stylize.add_argument("--seed", type=int, default=0, help="of random weights [0]")
+    stylize.add_argument("--seed", type=_seed, default=0, help="of random weights [0]")
     stylize.add_argument(
         "--preview", action="store_true", help="write OUT after every step, to look at meanwhile"
     )
     stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
+    _add_pixels(stylize)
     _add_device(stylize)
 
     _command(commands, "versions", _versions, "say what is installed, for a report of a fault")
@@ -251,6 +259,12 @@ def _add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
 
 
+def _add_pixels(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--max-pixels", type=_positive, help="pixels of the largest picture to read [67108864]"
+    )
+
+
 def _positive(text: str) -> int:
     try:
         value = int(text)
@@ -259,6 +273,30 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {text}, expected a whole number of at least 1")
     return value
+
+
+def _number(text: str) -> float:
+    from upconv.checks import check_real
+
+    return _read(text, float, check_real, "a number")
+
+
+def _seed(text: str) -> int:
+    from upconv.checks import check_seed
+
+    return _read(text, int, check_seed, "a whole number")
+
+
+def _read(text: str, convert: Callable, check: Callable, expected: str) -> Any:
+    """What stands there, by the checks of the module; argparse names the option."""
+    try:
+        value = convert(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text}, expected {expected}") from None
+    try:
+        return check("", value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from None
 
 
 def _load_data(options: argparse.Namespace, split: str) -> Any:
@@ -563,9 +601,6 @@ def _stylize(options: argparse.Namespace) -> None:
     if out.suffix.lower() not in PICTURES:
         raise UsageError(f"--out: got {out}, expected a name that ends in {', '.join(PICTURES)}")
     check_writable(out, "--out")
-    for option, value in (("--weight", options.weight), ("--smooth", options.smooth)):
-        if not 0 <= value < float("inf"):
-            raise UsageError(f"{option}: got {value}, expected a number of at least 0")
     content, style = read_image(options.content), read_image(options.style)
     content_layer, layers = FEATURES[options.features]
     if options.content_layer is not None:
@@ -694,7 +729,8 @@ def _predict(options: argparse.Namespace) -> None:
         else:
             mask = predict(network, image[None], device=options.device)[0]
         indexed = Image.fromarray(mask)
-        indexed.putpalette([value for colour in colours for value in colour])
+        if mask.dtype == "uint8":  # a palette has 256 colours; more classes are grey values
+            indexed.putpalette([value for colour in colours for value in colour])
         target = options.out / f"{path.stem}_mask.png"
         save_picture(target, indexed)
         painted = Image.fromarray(paint(mask, colours))

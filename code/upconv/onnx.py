@@ -31,8 +31,9 @@ with needed("upconv.onnx"):
 
 # What tiling and reading images have to know of a network, and least and most of what is a number.
 _TOLD: dict[str, tuple[int, int]] = {
-    "padded": (0, 1), "multiple": (1, 2**12), "rim": (0, 2**16), "depth": COUNTS["depth"],
-    "channels": (1, 3), "latent": COUNTS["latent"], "size": (1, 2**14), "tile": (1, 2**14),
+    "padded": (0, 1), "multiple": (1, 2**12), "rim": (0, 2**16), "centred": (0, 1),
+    "depth": COUNTS["depth"], "channels": (1, 3), "latent": COUNTS["latent"],
+    "size": (1, 2**14), "tile": (1, 2**14),
 }  # fmt: skip
 _CLASSES = 256  # as many as a mask of bytes can number
 _TILE = 256  # of a network without padding, whose files have one size of input

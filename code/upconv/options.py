@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from numbers import Integral
 
@@ -24,18 +23,6 @@ def one_of(name: str, value: str, known: Sequence[str]) -> None:
     """
     if value not in known:
         raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
-
-
-def at_least_zero(name: str, value: float) -> None:
-    """Refuse a number below 0, and what is none.
-
-    Raises
-    ------
-    ValueError
-        Naming the argument, what came and what was expected.
-    """
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name}: got {value}, expected a finite number of at least 0")
 
 
 # Least and most of what a network is made of: more than any of ours has, and few enough that one

@@ -3,7 +3,7 @@
 from upconv.data._camvid import camvid, road
 from upconv.data._digit_scenes import digit_scenes
 from upconv.data._dsb2018 import dsb2018
-from upconv.data._folder import BadData, folder, read_image, read_mask
+from upconv.data._folder import BadData, folder, limit_pixels, read_image, read_mask
 from upconv.data._images import (
     ImageSet,
     digit_crops,
@@ -40,6 +40,7 @@ __all__ = [
     "grid",
     "image_folder",
     "isbi2012",
+    "limit_pixels",
     "membranes",
     "mnist",
     "paint",

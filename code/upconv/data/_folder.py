@@ -8,9 +8,28 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from upconv.checks import check_integer
 from upconv.data.sets import VOID, SegmentationSet
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+
+# Pixels of the largest picture that is read: 8192 × 8192. A small file may claim many more.
+_most_pixels = 2**26
+
+
+def limit_pixels(most: int) -> None:
+    """Read pictures and masks of up to so many pixels, in this process; 2²⁶ if never called.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer of at least 1.
+    """
+    global _most_pixels
+    _most_pixels = check_integer("most", most, 1)
+    # Pillow refuses what is more than twice as large.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _most_pixels)
+
 
 # What Pillow raises for files that are torn, none at all, or made to fill the memory.
 _UNREADABLE = (
@@ -29,26 +48,49 @@ class BadData(ValueError):
 def read_image(path: str | Path) -> np.ndarray:
     """A picture as (H, W, 3), uint8, upright; transparency on white, 16 bits scaled to 8.
 
+    Floats that lie from 0 to 1 are scaled from there, others as integers are.
+
     Raises
     ------
     BadData
-        If it cannot be read.
+        If it cannot be read, has more pixels than :func:`limit_pixels` allows, or holds NaN.
     """
     _check_file(path)
     try:
         with Image.open(path) as file:
+            _check_size(path, file)
             image = ImageOps.exif_transpose(file)
             if image.mode in ("I", "I;16", "I;16B", "F"):
-                values = np.asarray(image, dtype=np.float64)
-                top = 65535.0 if values.max() > 255 else 255.0
-                image = Image.fromarray(np.clip(values / top * 255, 0, 255).astype(np.uint8))
+                image = _scaled(path, image)
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 image = image.convert("RGBA")
                 white = Image.new("RGBA", image.size, "white")
                 image = Image.alpha_composite(white, image)
             return np.asarray(image.convert("RGB"))
+    except BadData:
+        raise
     except _UNREADABLE as error:
         raise BadData(f"{path}: not a readable image ({str(error).splitlines()[0]})") from error
+
+
+def _scaled(path: str | Path, image: Image.Image) -> Image.Image:
+    """An image of 16 or 32 bits, or of floats, in 8 bits."""
+    values = np.asarray(image, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise BadData(f"{path}: got values that are infinite or NaN, expected finite ones")
+    top = 65535.0 if values.max() > 255 else 255.0
+    if image.mode == "F" and values.min() >= 0 and values.max() <= 1:
+        top = 1.0
+    return Image.fromarray(np.clip(values * (255 / top), 0, 255).astype(np.uint8))
+
+
+def _check_size(path: str | Path, image: Image.Image) -> None:
+    """Before the pixels are read: the head of the file says how many there are."""
+    width, height = image.size
+    if width * height > _most_pixels:
+        got = f"{width} × {height} pixels"
+        expected = f"at most {_most_pixels} in all (limit_pixels, or --max-pixels)"
+        raise BadData(f"{path}: got {got}, expected {expected}")
 
 
 def _check_file(path: str | Path) -> None:
@@ -71,6 +113,7 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
     _check_file(path)
     try:
         with Image.open(path) as image:
+            _check_size(path, image)
             if image.mode == "1":
                 image = image.convert("L")
             if image.mode not in ("L", "P", "I", "I;16"):

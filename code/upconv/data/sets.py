@@ -41,6 +41,9 @@ class SegmentationSet:
             if wrong.any():
                 expected = f"0 to {len(self.classes) - 1}, or {VOID} for void"
                 raise ValueError(f"masks: got label {self.masks[wrong][0]}, expected {expected}")
+        if len(self.classes) > VOID:
+            got, expected = len(self.classes), f"at most {VOID}: {VOID} in a mask is no class"
+            raise ValueError(f"classes: got {got}, expected {expected}")
         if not self.colours:
             self.colours = palette(len(self.classes))
 
@@ -92,7 +95,7 @@ def palette(count: int) -> tuple[tuple[int, int, int], ...]:
 
 def paint(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
     """A mask (H, W) as a picture (H, W, 3), uint8; what is not labelled is black."""
-    table = np.zeros((256, 3), np.uint8)
+    table = np.zeros((max(256, len(colours)), 3), np.uint8)
     table[: len(colours)] = colours
     return table[mask]
 

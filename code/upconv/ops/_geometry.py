@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from upconv.ops._checks import (
+from upconv.checks import (
     check_array,
     check_integer,
     check_pair,

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse
 from numpy.lib.stride_tricks import sliding_window_view
 
-from upconv.ops._checks import (
+from upconv.checks import (
     check_array,
     check_pair,
     check_same_dtype,
@@ -89,9 +89,11 @@ def conv2d(
     output = np.empty((len(input), *matrix.shape[:2], *plan.output_size), input.dtype)
     for images, rows, columns in _columns(windows):
         part = output[images, ..., rows, :]
-        part[...] = (matrix @ columns).reshape(part.shape)
-    output = output.reshape(len(input), plan.out_channels, *plan.output_size)
-    return output if bias is None else np.add(output, bias[:, None, None], out=output)
+        product = matrix @ columns
+        if bias is not None:  # a part of the sum: added before it is rounded to float16
+            product += widen(bias).reshape(*matrix.shape[:2], 1)
+        part[...] = product.reshape(part.shape)
+    return output.reshape(len(input), plan.out_channels, *plan.output_size)
 
 
 def conv_transpose2d(
@@ -166,8 +168,8 @@ def conv_transpose2d(
     stamped = _stamp(input, weight, stride, dilation, groups, canvas)
     output = stamped[:, :, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
     if bias is not None:
-        output = output + bias[:, None, None]
-    return np.ascontiguousarray(output)
+        output = output + widen(bias)[:, None, None]
+    return np.ascontiguousarray(output, input.dtype)
 
 
 def convolution_matrix(
@@ -282,7 +284,8 @@ def conv2d_input_gradient(
     stamped = _stamp(grad_output, weight, plan.stride, plan.dilation, groups, plan.padded_size)
     (top, _), (left, _) = plan.padding
     height, width = input_shape[2:]
-    return np.ascontiguousarray(stamped[:, :, top : top + height, left : left + width])
+    stamped = stamped[:, :, top : top + height, left : left + width]
+    return np.ascontiguousarray(stamped, grad_output.dtype)
 
 
 def conv2d_weight_gradient(
@@ -373,7 +376,7 @@ def _stamp(
     groups: int,
     canvas_size: Pair,
 ) -> np.ndarray:
-    """Sum of the kernels that the input values stamp onto a canvas of the given size."""
+    """Sum of the kernels that the input values stamp onto a canvas, in float32 at least."""
     count, channels, height, width = input.shape
     shape = (count, groups, weight.shape[1], *canvas_size)
     canvas = np.zeros(shape, widen(input).dtype)
@@ -385,8 +388,7 @@ def _stamp(
         columns = every(stride[1], dilation[1] * j, width)
         stamps = taps[i, j] @ values
         canvas[..., rows, columns] += stamps.reshape(*shape[:3], height, width)
-    canvas = canvas.reshape(count, -1, *canvas_size)
-    return canvas.astype(input.dtype, copy=False)
+    return canvas.reshape(count, -1, *canvas_size)
 
 
 def _check_grad_output(grad_output: np.ndarray, shape: tuple[int, ...]) -> None:

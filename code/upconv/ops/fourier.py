@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.fft
 
-from upconv.ops._checks import (
+from upconv.checks import (
     check_array,
     check_integer,
     check_real,
@@ -76,9 +76,10 @@ def fft_conv2d(
         group = channel * plan.groups // plan.out_channels
         transfer = scipy.fft.rfft2(_spread(kernel, plan.dilation), s=size).conj()
         product = np.einsum("nchw,chw->nhw", spectrum[:, group], transfer)
-        linear = scipy.fft.irfft2(product, s=size)
-        output[:, channel] = linear[:, : full[0] : down, : full[1] : across]
-    return output if bias is None else np.add(output, bias[:, None, None], out=output)
+        linear = scipy.fft.irfft2(product, s=size)[:, : full[0] : down, : full[1] : across]
+        # The bias is a part of the sum: added before it is rounded to float16.
+        output[:, channel] = linear if bias is None else linear + widen(bias)[channel]
+    return output
 
 
 def _spread(kernel: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from upconv.ops._checks import (
+from upconv.checks import (
     check_array,
     check_flag,
     check_pair,

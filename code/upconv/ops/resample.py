@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 
-from upconv.ops._checks import (
+from upconv.checks import (
     check_array,
     check_flag,
     check_integer,

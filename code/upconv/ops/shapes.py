@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from upconv.ops._checks import check_flag, check_integer, check_pair, is_integer, refuse
+from upconv.checks import check_flag, check_integer, check_pair, is_integer, refuse
 
 Size = int | tuple[int, int]
 

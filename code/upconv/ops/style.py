@@ -2,13 +2,16 @@
 
 Gatys, Ecker & Bethge (2016) in the form of the lecture notes: sums of squares over pre-activations
 ``a`` (N, K, I, J), one image at a time, with the layer's own sizes I, J and K in the normaliser.
+
+Sums over whole maps outgrow float16, whose largest number is 65,504, and the normaliser falls below
+its smallest: of float16 maps all results are float32; of others they keep the dtype.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from upconv.ops._checks import check_array, check_same_dtype, refuse
+from upconv.checks import check_array, check_same_dtype, refuse, widen
 
 
 def gram(maps: np.ndarray) -> np.ndarray:
@@ -20,19 +23,19 @@ def gram(maps: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (N, K, K)
+    (N, K, K), float32 at least
 
     Raises
     ------
     ValueError
         If ``maps`` has other than four axes or no floating dtype.
     """
-    maps = check_array("maps", maps, "N, K, I, J")
+    maps = widen(check_array("maps", maps, "N, K, I, J"))
     return np.einsum("nkij,nlij->nkl", maps, maps)
 
 
 def content_energy(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Σ_ijk (a_ijk(G) − a_ijk(C))² of each image, (N,).
+    """Σ_ijk (a_ijk(G) − a_ijk(C))² of each image, (N,), float32 at least.
 
     Raises
     ------
@@ -46,8 +49,8 @@ def content_energy(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
 def style_energy(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
     """1 / (2IJK)² Σ_kk' (F_kk'(G) − F_kk'(S))² of each image, (N,); I, J, K of the layer.
 
-    ``style`` may have other I and J than ``drawn``: its Gram matrix is scaled to the area of
-    ``drawn``, so that a style of any size asks for the same.
+    The result is float32 at least. ``style`` may have other I and J than ``drawn``: its Gram matrix
+    is scaled to the area of ``drawn``, so that a style of any size asks for the same.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def style_energy(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
 
 
 def style_gradient(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
-    """Derivative of :func:`style_energy` by ``drawn``, (N, K, I, J).
+    """Derivative of :func:`style_energy` by ``drawn``, (N, K, I, J), float32 at least.
 
     F is a product of ``a`` with itself, and F(G) − F(S) is symmetric: so the derivative by a_ijk
     is 4 / (2IJK)² Σ_k' (F_kk'(G) − F_kk'(S)) a_ijk'.
@@ -76,9 +79,9 @@ def style_gradient(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
 def total_variation(image: np.ndarray) -> np.ndarray:
     """Mean absolute difference of neighbours, down plus across, of each image (N, C, H, W): (N,).
 
-    Rudin, Osher & Fatemi (1992).
+    float32 at least. Rudin, Osher & Fatemi (1992).
     """
-    image = check_array("image", image, "N, C, H, W")
+    image = widen(check_array("image", image, "N, C, H, W"))
     if min(image.shape[2:]) < 2:
         refuse("image", f"shape {image.shape}", "at least two rows and two columns")
     down, across = (np.abs(np.diff(image, axis=axis)).mean((1, 2, 3)) for axis in (2, 3))
@@ -86,7 +89,7 @@ def total_variation(image: np.ndarray) -> np.ndarray:
 
 
 def _scaled_gram(style: np.ndarray, area: int) -> np.ndarray:
-    return gram(style) * style.dtype.type(area / (style.shape[2] * style.shape[3]))
+    return gram(style) * widen(style).dtype.type(area / (style.shape[2] * style.shape[3]))
 
 
 def _alike(
@@ -98,4 +101,4 @@ def _alike(
     axes = 4 if places else 2
     if drawn.shape[:axes] != other.shape[:axes]:
         refuse(name, f"shape {other.shape}", f"that of drawn, {drawn.shape[:axes]}, on those axes")
-    return drawn, other
+    return widen(drawn), widen(other)

@@ -33,10 +33,42 @@ class Segmenter(nn.Module):
     """Base: pad, ``logits`` on the padded image, crop."""
 
     multiple = 32
+    centred = True  # what is missing to the multiple is added on both sides
+
+    def paths(self) -> list[tuple[int, list[nn.Module]]]:
+        """Stride of a map of the encoder, and the layers from there to the logits."""
+        raise NotImplementedError
+
+    @property
+    def rim(self) -> int:
+        """Pixels that a block of the output sees beyond itself, at most, on each side."""
+        reach = 0
+        for stride, layers in self.paths():
+            block = (0, self.multiple - 1)
+            before = self.encoder.features[: self.encoder.ends[stride] + 1]
+            for layer in reversed([*before, *layers]):
+                block = seen_by(layer, block)
+            reach = max(reach, -block[0], block[1] - (self.multiple - 1))
+        return reach
 
     def forward(self, image: Tensor) -> Tensor:
         padded, window = pad_to_multiple(image, self.multiple)
         return self.logits(padded)[..., window[0], window[1]]
+
+
+def seen_by(layer: nn.Module, block: tuple[int, int]) -> tuple[int, int]:
+    """First and last place of a layer's input that its outputs from first to last depend on."""
+    layer = getattr(layer, "expand3x3", layer)  # of a Fire: beside it, nothing sees farther
+    if not hasattr(layer, "kernel_size"):
+        return block
+    kernel, stride, pad = (
+        value if isinstance(value, int) else value[0]
+        for value in (layer.kernel_size, layer.stride, layer.padding)
+    )
+    first, last = block
+    if isinstance(layer, nn.ConvTranspose2d):
+        return -((kernel - 1 - pad - first) // stride), (last + pad) // stride
+    return stride * first - pad, stride * last - pad + kernel - 1
 
 
 def upsampling(classes: int, factor: int, learned: bool = True) -> nn.ConvTranspose2d:
@@ -111,6 +143,13 @@ class FCN(Segmenter):
         self.up = nn.ModuleDict({str(s): upsampling(classes, 2) for s in skips})
         self.up_last = upsampling(classes, stride)
 
+    def paths(self) -> list[tuple[int, list[nn.Module]]]:
+        found, after = [], [self.up_last]
+        for stride in reversed([*self.score_skip]):
+            found.append((int(stride), after))
+            after = [self.up[stride], *after]
+        return [*found, (32, [self.fc6, *after])]
+
     def logits(self, image: Tensor) -> Tensor:
         maps = self.encoder(image)
         x = self.dropout(self.fc6(maps[32]).relu())
@@ -147,6 +186,10 @@ class FeatureSumFCN(Segmenter):
         self.up1 = nn.ConvTranspose2d(c[8], classes, 16, stride=8, padding=4)
         he_initialise(self)
 
+    def paths(self) -> list[tuple[int, list[nn.Module]]]:
+        deepest = (32, [self.fc6, self.up16, self.up8, self.up1])
+        return [(8, [self.up1]), (16, [self.up8, self.up1]), deepest]
+
     def logits(self, image: Tensor) -> Tensor:
         maps = self.encoder(image)
         x = self.fc7(self.fc6(maps[32]).relu()).relu()
@@ -178,6 +221,14 @@ class ConcatFCN(Segmenter):
         self.score = nn.Conv2d(before, classes, 1)
         he_initialise(self)
         self.up_last = upsampling(classes, stride)
+
+    def paths(self) -> list[tuple[int, list[nn.Module]]]:
+        found, after = [], [self.up_last]
+        for stride in reversed([*self.up]):
+            after = [self.mix[stride], *after]
+            found.append((int(stride), after))
+            after = [self.up[stride], *after]
+        return [*found, (32, [self.fc6, *after])]
 
     def logits(self, image: Tensor) -> Tensor:
         maps = self.encoder(image)
@@ -219,6 +270,9 @@ class EightfoldFCN(Segmenter):
                 layers.append(nn.ConvTranspose2d(before, after, 4, 2, padding=1, bias=False))
         self.up = nn.Sequential(*layers)
         he_initialise(self)
+
+    def paths(self) -> list[tuple[int, list[nn.Module]]]:
+        return [(8, [self.fc, *self.up])]
 
     def logits(self, image: Tensor) -> Tensor:
         return self.up(self.score(self.fc(self.encoder(image)[8]).relu()))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from upconv.checks import check_pair
 from upconv.data.sets import VOID, SegmentationSet
 from upconv.training import augment
 
@@ -177,8 +178,7 @@ Cut = Callable[[list[np.ndarray]], list[np.ndarray]]  # of image, mask and, if a
 
 def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settings) -> Cut:
     """A random cut from an image of that shape, to be made now or by nobody."""
-    crop = settings.crop
-    size = (crop, crop) if isinstance(crop, int) else crop
+    size = check_pair("crop", settings.crop, 1)
     low, high = settings.zoom
     factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
     if settings.warps:

@@ -11,14 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upconv.checks import check_flag, check_share
 from upconv.data import ImageSet
-from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import PRECISIONS, casting, inferring, loss_scaler, resolve_precision
+from upconv.training.device import casting, inferring, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature
+from upconv.training.settings import check_run
 from upconv.training.team import Team
 
 
@@ -36,12 +37,9 @@ class GanSettings:
     log_every: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
-        if not 0 <= self.beta1 < 1:
-            raise ValueError(f"beta1: got {self.beta1}, expected 0 to 1")
-        one_of("precision", self.precision, PRECISIONS)
+        check_run(self)
+        check_share("beta1", self.beta1)
+        check_flag("flip", self.flip)
 
 
 @dataclass

@@ -8,20 +8,32 @@ comparable with an FID, which takes Inception's.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.linalg import eigvals
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial.distance import cdist
 from torch import nn
 from tqdm.auto import tqdm
 
+from upconv.checks import (
+    check_features,
+    check_finite,
+    check_integer,
+    check_real,
+    check_seed,
+    refuse,
+)
 from upconv.data import ImageSet
 from upconv.torch.modes import evaluating
 from upconv.training.batches import to_pixels
 from upconv.training.device import casting, layout, loss_scaler, pick_device, resolve_precision
+from upconv.training.settings import LARGEST_BATCH, MOST_STEPS
+
+_AT_ONCE = 2**23  # distances held in memory, 64 MiB
 
 
 def train_classifier(
@@ -42,8 +54,12 @@ def train_classifier(
     Raises
     ------
     ValueError
-        If the set has no labels.
+        If the set has no labels, or a number is out of bounds.
     """
+    check_integer("steps", steps, 1, MOST_STEPS)
+    check_integer("batch", batch, 1, LARGEST_BATCH)
+    check_real("learning_rate", learning_rate)
+    check_seed("seed", seed)
     if data.labels is None:
         raise ValueError(f"data: got {data.name} without labels, expected a labelled set")
     where = pick_device(device)
@@ -92,17 +108,11 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     ValueError
         If there are fewer than two of either, D differs, or a feature is infinite or NaN.
     """
-    if min(len(real), len(drawn)) < 2 or real.shape[1] != drawn.shape[1]:
-        got = f"{real.shape} and {drawn.shape}"
-        raise ValueError(f"drawn: got {got}, expected at least two each, of equal length")
-    means, covariances = [], []
-    for name, features in (("real", real), ("drawn", drawn)):
-        features = np.asarray(features, np.float64)
-        if broken := np.count_nonzero(~np.isfinite(features)):
-            got = f"{broken} of {features.size} features that are infinite or NaN"
-            raise ValueError(f"{name}: got {got}, expected finite features")
-        means.append(features.mean(0))
-        covariances.append(np.atleast_2d(np.cov(features, rowvar=False)))
+    real, drawn = _pair(real, drawn)
+    if min(len(real), len(drawn)) < 2:
+        refuse("drawn", f"{real.shape} and {drawn.shape}", "at least two each")
+    means = [features.mean(0) for features in (real, drawn)]
+    covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (real, drawn)]
     # The trace of a root is the sum of the roots of the eigenvalues. Those of a product of two
     # covariances are real and not negative, but for rounding.
     root = np.sqrt(eigvals(covariances[0] @ covariances[1]).astype(complex)).real.sum()
@@ -125,20 +135,32 @@ class Neighbourhood(NamedTuple):
 def neighbourhood(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> Neighbourhood:
     """Density (fidelity) and coverage (variety) of drawn images.
 
+    Parameters
+    ----------
+    real, drawn : (N, D), (M, D)
+        Features; distances are taken in float64, whatever their dtype.
+    k
+        Which neighbour a ball reaches.
+
     Raises
     ------
     ValueError
-        If there are not more than k real ones, or none drawn.
+        If there are not more than k real ones, or none drawn, D differs, or a feature is
+        infinite or NaN.
     """
-    if len(real) <= k or not len(drawn):
-        got = f"{len(real)} real and {len(drawn)} drawn"
-        raise ValueError(f"real: got {got}, expected more than {k} and at least one")
-    radii = NearestNeighbors(n_neighbors=k + 1).fit(real).kneighbors(real)[0][:, -1]
-    distances = np.sqrt(
-        np.maximum((real**2).sum(1)[:, None] + (drawn**2).sum(1)[None] - 2 * real @ drawn.T, 0)
-    )
-    inside = distances < radii[:, None]
-    return Neighbourhood(float(inside.sum() / (k * len(drawn))), float(inside.any(1).mean()))
+    real, drawn = _pair(real, drawn)
+    check_integer("k", k, 1)
+    if len(real) <= k:
+        refuse("real", f"{len(real)} rows", f"more than {k}")
+    # Its own distance, 0, is the first.
+    radii = np.concatenate([np.partition(block, k)[:, k] for block in _distances(real, real)])
+    balls = np.zeros(len(real), bool)
+    hits = 0
+    for block in _distances(drawn, real):
+        inside = block < radii
+        hits += np.count_nonzero(inside)
+        balls |= inside.any(0)
+    return Neighbourhood(float(hits / (k * len(drawn))), float(balls.mean()))
 
 
 class Modes(NamedTuple):
@@ -150,7 +172,19 @@ class Modes(NamedTuple):
 
 
 def modes(probabilities: np.ndarray, sure: float = 0.9) -> Modes:
-    """Entropy of the most likely classes, and the share with a probability of at least ``sure``."""
+    """Entropy of the most likely classes, and the share with a probability of at least ``sure``.
+
+    Parameters
+    ----------
+    probabilities : (N, classes)
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is infinite or NaN.
+    """
+    probabilities = np.asarray(probabilities)
+    check_features("probabilities", probabilities, "probabilities")
     counts = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
     shares = counts[counts > 0] / counts.sum()
     entropy = float(-(shares * np.log(shares)).sum())
@@ -158,9 +192,34 @@ def modes(probabilities: np.ndarray, sure: float = 0.9) -> Modes:
 
 
 def nearest(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each drawn image the nearest real one, by features: distances (M,) and places (M,)."""
-    distances, places = NearestNeighbors(n_neighbors=1).fit(real).kneighbors(drawn)
-    return distances[:, 0], places[:, 0]
+    """For each drawn image the nearest real one, by features: distances (M,) and places (M,).
+
+    Raises
+    ------
+    ValueError
+        If there are none, their features differ in number, or one is infinite or NaN.
+    """
+    real, drawn = _pair(real, drawn)
+    places = np.concatenate([block.argmin(1) for block in _distances(drawn, real)])
+    return np.sqrt(((drawn - real[places]) ** 2).sum(1)), places
+
+
+def _pair(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets of features that can be compared, in float64."""
+    real, drawn = check_features("real", real), check_features("drawn", drawn)
+    if real.shape[1] != drawn.shape[1]:
+        refuse("drawn", f"{drawn.shape[1]} features", f"{real.shape[1]}, as many as real has")
+    return real, drawn
+
+
+def _distances(rows: np.ndarray, columns: np.ndarray) -> Iterator[np.ndarray]:
+    """Euclidean distances of each row to all columns, some rows at a time.
+
+    From differences: |a|² + |b|² − 2ab is faster, and far from 0 it leaves only rounding.
+    """
+    some = max(1, _AT_ONCE // len(columns))
+    for start in range(0, len(rows), some):
+        yield cdist(rows[start : start + some], columns)
 
 
 def stride_energy(images: np.ndarray) -> float:
@@ -172,9 +231,26 @@ def stride_energy(images: np.ndarray) -> float:
     Parameters
     ----------
     images : (N, H, W), uint8
+
+    Returns
+    -------
+    float
+        From 0 to 1; 0 if no image has any contrast.
+
+    Raises
+    ------
+    ValueError
+        If there are none, they have other axes, or a value is infinite or NaN.
     """
-    scaled = images / 255
-    power = (np.abs(np.fft.fft2(scaled - scaled.mean((1, 2), keepdims=True))) ** 2).mean(0)
+    images = np.asarray(images)
+    if images.ndim != 3 or images.size == 0:
+        refuse("images", f"shape {images.shape}", "(N, H, W), at least one image")
+    scaled = check_finite("images", images / np.float64(255), "values")
+    # Less one of its pixels an image without contrast is zero exactly; less its mean, rounding.
+    power = (np.abs(np.fft.fft2(scaled - scaled[:, :1, :1])) ** 2).mean(0)
+    power[0, 0] = 0
+    if not power.any():
+        return 0.0
     sides = [np.abs(np.fft.fftfreq(length)) for length in power.shape]
     high, low = ([side >= 1 / 2 - 1 / 16 for side in sides], [side <= 1 / 16 for side in sides])
     board = np.outer(*high) | np.outer(high[0], low[1]) | np.outer(low[0], high[1])

@@ -31,11 +31,12 @@ def predict(
 ) -> np.ndarray:
     """Class numbers (N, H, W), uint8, of images (N, H, W, 3) or (N, H, W), uint8.
 
+    Of a network of more than 256 classes they are uint16, of more than 65,536 uint32.
     A network without padding predicts tile by tile.
     """
     if getattr(network, "padded", True):
         with inferring(network, device, precision) as where:
-            return _logits(network, images, where).argmax(1).to(torch.uint8).cpu().numpy()
+            return _labels(_logits(network, images, where))
     options = {"device": device, "precision": precision}
     return np.stack([predict_tiles(network, image, **options) for image in images])
 
@@ -78,6 +79,15 @@ def _softmax(network, images, device, precision) -> np.ndarray:
     return np.stack([predict_tiles(network, image, **options) for image in images])
 
 
+def _labels(logits: torch.Tensor) -> np.ndarray:
+    """The most likely class of each pixel, in the smallest dtype that holds them all."""
+    classes = logits.shape[1]
+    found = logits.argmax(1)
+    if classes <= 256:  # before it is fetched: an eighth of the bytes
+        return found.to(torch.uint8).cpu().numpy()
+    return found.cpu().numpy().astype(np.min_scalar_type(classes - 1))
+
+
 def _logits(network, images, where) -> torch.Tensor:
     return network(to_pixels(np.array(images), getattr(network, "channels", 3)).to(where))
 
@@ -104,24 +114,35 @@ def predict_tiles(
     ----------
     image : (H, W) or (H, W, 3), uint8
     tile
-        Side of the tiles, in pixels; rounded up to what the network's poolings divide.
+        Side of the tiles, in pixels; rounded up to what the network's poolings divide, and no
+        larger than the image.
     margin
         Pixels seen around each tile. By default what the network's convolutions reach; a
         network without padding has no choice.
     batch
         Tiles at once.
     softmax
-        Return probabilities (classes, H, W), float32, instead of class numbers (H, W), uint8.
+        Return probabilities (classes, H, W), float32, instead of class numbers (H, W), as of
+        :func:`predict`.
 
     Raises
     ------
     ValueError
         For a tile below 1, a negative margin, or a margin for a network without padding.
     """
-    tile, margin, seen, cut = _tiling(network, tile, margin)
     height, width = image.shape[:2]
-    corners = [(top, left) for top in range(0, height, tile) for left in range(0, width, tile)]
-    result = None if softmax else np.empty((height, width), np.uint8)
+    if getattr(network, "tile", None) is None:  # a file's may have one size of tile only
+        tile = min(tile, max(height, width))
+    tile, margin, seen, cut = _tiling(network, tile, margin)
+    # Where the network would begin, too, were the image seen as a whole: else the poolings of the
+    # two would be out of step.
+    step = network.multiple if getattr(network, "centred", False) else 1
+    firsts = (-(-n % step // 2) for n in (height, width))
+    rows, columns = (
+        range(first, n, tile) for first, n in zip(firsts, (height, width), strict=True)
+    )
+    corners = [(top, left) for top in rows for left in columns]
+    result = None
     bar = tqdm(total=len(corners), disable=None if progress else True, unit="tile", file=sys.stderr)
     with bar, inferring(network, device, precision) as where:
         for start in range(0, len(corners), batch):
@@ -136,15 +157,14 @@ def predict_tiles(
             views = np.stack([image[window] for window in windows])
             logits = _logits(network, views, where)
             logits = logits[..., cut : cut + tile, cut : cut + tile]
-            if softmax:
-                found = logits.float().softmax(1).cpu().numpy()
-                if result is None:
-                    result = np.empty((found.shape[1], height, width), np.float32)
-            else:
-                found = logits.argmax(1).to(torch.uint8).cpu().numpy()
+            found = logits.float().softmax(1).cpu().numpy() if softmax else _labels(logits)
+            if result is None:
+                result = np.empty((*found.shape[1:-2], height, width), found.dtype)
             for (top, left), values in zip(some, found, strict=True):
-                space = result[..., top : top + tile, left : left + tile]
-                space[...] = values[..., : space.shape[-2], : space.shape[-1]]
+                values = values[..., max(-top, 0) : height - top, max(-left, 0) : width - left]
+                top, left = max(top, 0), max(left, 0)
+                space = result[..., top : top + values.shape[-2], left : left + values.shape[-1]]
+                space[...] = values
             bar.update(len(some))
     return result
 

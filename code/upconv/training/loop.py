@@ -7,17 +7,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upconv.checks import (
+    check_flag,
+    check_pair,
+    check_range,
+    check_real,
+    check_share,
+    check_weights,
+    refuse,
+)
 from upconv.data.sets import VOID, SegmentationSet
 from upconv.options import one_of
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
-from upconv.training.device import PRECISIONS, casting, loss_scaler, resolve_precision
+from upconv.training.device import casting, loss_scaler, resolve_precision
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature
+from upconv.training.settings import LONGEST_SIDE, check_run
 from upconv.training.team import Team
 
 
@@ -106,14 +117,23 @@ class Settings:
     log_every: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "log_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 1")
-        for name in ("rotate", "elastic", "jitter"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least 0")
+        check_run(self)
+        check_pair("crop", self.crop, 1)
+        if max(np.ravel(self.crop)) > LONGEST_SIDE:
+            refuse("crop", repr(self.crop), f"at most {LONGEST_SIDE} pixels a side")
+        for name in ("weight_decay", "encoder_factor"):
+            check_real(name, getattr(self, name))
+        check_real("clip", self.clip, positive=True)
+        check_share("momentum", self.momentum)
+        check_real("jitter", self.jitter, most=1)  # with more, a gain may be below 0
+        check_range("zoom", self.zoom, 1 / 16, 16)
+        check_real("rotate", self.rotate, most=360)
+        check_real("elastic", self.elastic, most=LONGEST_SIDE)
+        for name in ("flip", "upside_down"):
+            check_flag(name, getattr(self, name))
+        if self.class_weights is not None:
+            check_weights("class_weights", self.class_weights)
         one_of("schedule", self.schedule, ("cosine", "constant"))
-        one_of("precision", self.precision, PRECISIONS)
         one_of("optimizer", self.optimizer, ("adamw", "sgd"))
 
     @property
@@ -191,7 +211,7 @@ def train(
     BadCheckpoint
         If the checkpoint is of another run or cannot be read.
     ValueError
-        If the batch cannot be shared equally.
+        If the batch cannot be shared equally, or there are not as many weights as classes.
     """
     team = team or Team(device)
     where, share = team.device, team.share(settings.batch)
@@ -203,6 +223,9 @@ def train(
     history = History()
     class_weights = None
     if settings.class_weights is not None:
+        if len(settings.class_weights) != len(data.classes):
+            expected = f"{len(data.classes)}, one for each class"
+            refuse("class_weights", f"{len(settings.class_weights)} numbers", expected)
         class_weights = torch.tensor(settings.class_weights, device=where)
     channels = getattr(network, "channels", 3)
     scaler = loss_scaler(precision, where)

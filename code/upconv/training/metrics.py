@@ -52,6 +52,9 @@ class SegmentationScores:
     """
 
     def __init__(self, classes: int, boundary: float = 0.02) -> None:
+        if classes > VOID:
+            expected = f"at most {VOID}: {VOID} in a mask is no class"
+            raise ValueError(f"classes: got {classes}, expected {expected}")
         self.classes, self.boundary = classes, boundary
         self.matrix = np.zeros((classes, classes), np.int64)  # true class, class taken for it
         self.common = np.zeros(classes)

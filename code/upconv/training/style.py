@@ -12,12 +12,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upconv.options import at_least_zero, one_of
+from upconv.checks import (
+    check_flag,
+    check_integer,
+    check_real,
+    check_weights,
+    check_words,
+    refuse,
+)
+from upconv.options import one_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import mean_gram, style_energy_of, total_variation
 from upconv.training import checkpoints
 from upconv.training.device import (
-    PRECISIONS,
     announce,
     casting,
     described,
@@ -29,6 +36,7 @@ from upconv.training.device import (
 )
 from upconv.training.loop import Diverged
 from upconv.training.origin import contents, sketch
+from upconv.training.settings import LONGEST_SIDE, check_run
 
 
 @dataclass(frozen=True)
@@ -57,27 +65,26 @@ class StyleSettings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 16), ("steps", 1), ("scales", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {least}")
+        check_run(self)
+        check_integer("size", self.size, 16, LONGEST_SIDE)
+        check_integer("scales", self.scales, 1, 16)
         if self.size / 2 ** (self.scales - 1) < 16:
             got = f"{self.scales} for {self.size} pixels"
-            raise ValueError(f"scales: got {got}, expected at least 16 pixels at the coarsest")
+            refuse("scales", got, "at least 16 pixels at the coarsest")
         for name in ("content_weight", "style_weight", "variation_weight"):
-            at_least_zero(name, getattr(self, name))
+            check_real(name, getattr(self, name))
+        check_flag("preserve_colour", self.preserve_colour)
+        for name in ("content_layers", "style_layers"):
+            check_words(name, getattr(self, name))
         if self.layer_weights:
-            usable = all(math.isfinite(value) and value >= 0 for value in self.layer_weights)
-            if not (usable and any(self.layer_weights)):
-                expected = "numbers of at least 0, one above it"
-                raise ValueError(f"layer_weights: got {self.layer_weights}, expected {expected}")
+            check_weights("layer_weights", self.layer_weights)
             if len(self.layer_weights) != len(self.style_layers):
                 expected = f"one for each of {', '.join(self.style_layers)}"
-                raise ValueError(f"layer_weights: got {self.layer_weights}, expected {expected}")
+                refuse("layer_weights", self.layer_weights, expected)
         if not (self.content_layers or self.style_layers):
-            raise ValueError("style_layers: got none and no content_layers, expected one or more")
+            refuse("style_layers", "none and no content_layers", "one or more")
         one_of("start", self.start, ("content", "noise"))
         one_of("optimizer", self.optimizer, ("lbfgs", "adam"))
-        one_of("precision", self.precision, PRECISIONS)
 
     def sides(self) -> list[int]:
         """Longer side at each scale, coarse to fine."""

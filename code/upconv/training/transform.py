@@ -12,13 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from upconv.options import at_least_zero, one_of
+from upconv.checks import check_integer, check_real, check_seed, check_words, refuse
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
 from upconv.training.device import (
-    PRECISIONS,
     announce,
     casting,
     described,
@@ -31,6 +30,7 @@ from upconv.training.device import (
 from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature, sketch
+from upconv.training.settings import LONGEST_SIDE, check_run
 from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
 # Standard deviation of the noise that a network paints over. Convolutions paint equal places
@@ -62,23 +62,18 @@ class TransformSettings:
     log_every: int = 10
 
     def __post_init__(self) -> None:
-        least = {"steps": 1, "batch": 1, "crop": 16, "style_size": 16, "windows": 1, "log_every": 1}
-        for name, low in least.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected at least {low}")
-        for name in (
-            "learning_rate", "noise", "content_weight", "style_weight", "variation_weight",
-        ):  # fmt: skip
-            at_least_zero(name, getattr(self, name))
+        check_run(self)
+        for name in ("crop", "style_size"):
+            check_integer(name, getattr(self, name), 16, LONGEST_SIDE)
+        for name in ("noise", "content_weight", "style_weight", "variation_weight"):
+            check_real(name, getattr(self, name))
         for name in ("content_layers", "style_layers"):
-            if not getattr(self, name):
-                raise ValueError(f"{name}: got none, expected one or more")
+            if not check_words(name, getattr(self, name)):
+                refuse(name, "none", "one or more")
+        check_integer("windows", self.windows, 1)
         if self.crop // self.windows < 16:
-            raise ValueError(
-                f"windows: got {self.windows}, expected at most {self.crop // 16} "
-                f"for a crop of {self.crop}"
-            )
-        one_of("precision", self.precision, PRECISIONS)
+            expected = f"at most {self.crop // 16} for a crop of {self.crop}"
+            refuse("windows", self.windows, expected)
 
 
 @dataclass
@@ -267,7 +262,8 @@ def transform(
         If it is not (H, W, 3) uint8 of 16 pixels a side or more, or the noise is negative.
     """
     check_picture("image", image)
-    at_least_zero("noise", noise)
+    check_real("noise", noise)
+    check_seed("seed", seed)
     with inferring(network, device, precision) as where:
         pixels = to_pixels(np.array(image[None])).to(where)
         painted = network(grainy(pixels, noise, seed))[0].float().clamp(0, 1)

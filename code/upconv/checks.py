@@ -1,6 +1,6 @@
 """Checks of arguments. Every refusal reads ``name: got X, expected Y``.
 
-The operators call these first, so that their own lines show only the mathematics.
+Operators, settings and measures call these first, so that their own lines show only what they do.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ def is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def check_integer(name: str, value: Any, minimum: int) -> int:
-    """One integer, at least ``minimum``."""
+def check_integer(name: str, value: Any, minimum: int, maximum: int = LARGEST) -> int:
+    """One integer, at least ``minimum`` and at most ``maximum``."""
     if not is_integer(value) or value < minimum:
         refuse(name, repr(value), f"an integer of at least {minimum}")
-    return _countable(name, value)
+    value = _countable(name, value)
+    if value > maximum:
+        refuse(name, repr(value), f"an integer of at most {maximum}")
+    return value
 
 
 def is_list(value: object) -> bool:
@@ -72,12 +75,60 @@ def check_shape(name: str, value: Any, axes: str) -> tuple[int, ...]:
     return tuple(int(v) for v in value)
 
 
-def check_real(name: str, value: Any, *, positive: bool = False) -> float:
-    """A finite real number, at least zero, or above zero if ``positive``."""
+def check_real(name: str, value: Any, *, positive: bool = False, most: float = math.inf) -> float:
+    """A finite real number, at least zero, or above zero if ``positive``, and at most ``most``."""
     bad = isinstance(value, bool | np.bool_) or not isinstance(value, Real)
     if bad or not math.isfinite(value) or value < 0 or (positive and value == 0):
         refuse(name, repr(value), f"a finite number {'above' if positive else 'of at least'} 0")
+    if value > most:
+        refuse(name, repr(value), f"a number of at most {most:g}")
     return float(value)
+
+
+def check_share(name: str, value: Any) -> float:
+    """A real number from 0 to less than 1: what is kept of a running mean."""
+    if check_real(name, value) >= 1:
+        refuse(name, repr(value), "a number from 0 to less than 1")
+    return float(value)
+
+
+def check_range(name: str, value: Any, low: float, high: float) -> tuple[float, float]:
+    """A pair of real numbers, the second no smaller than the first, both within bounds."""
+    expected = f"two numbers from {low:g} to {high:g}, the smaller one first"
+    if not is_list(value) or len(value) != 2:
+        refuse(name, repr(value), expected)
+    for part in value:
+        if isinstance(part, bool | np.bool_) or not isinstance(part, Real):
+            refuse(name, repr(value), expected)
+    if not low <= value[0] <= value[1] <= high:  # NaN is nowhere
+        refuse(name, repr(value), expected)
+    return float(value[0]), float(value[1])
+
+
+def check_weights(name: str, value: Any) -> tuple[float, ...]:
+    """Finite numbers of at least zero, one of them above it."""
+    expected = "finite numbers of at least 0, one above it"
+    if not is_list(value) or any(isinstance(part, bool | np.bool_) for part in value):
+        refuse(name, repr(value), expected)
+    if not all(isinstance(part, Real) and math.isfinite(part) and part >= 0 for part in value):
+        refuse(name, repr(value), expected)
+    if not any(value):
+        refuse(name, repr(value), expected)
+    return tuple(map(float, value))
+
+
+def check_words(name: str, value: Any) -> tuple[str, ...]:
+    """A sequence of words; a word alone is none, but a sequence of letters to Python."""
+    if not is_list(value) or not all(isinstance(part, str) for part in value):
+        refuse(name, repr(value), "a sequence of names")
+    return tuple(value)
+
+
+def check_seed(name: str, value: Any) -> int:
+    """A seed that NumPy and PyTorch both take: an integer from 0 to 2⁶³ − 1."""
+    if not is_integer(value) or not 0 <= value <= LARGEST:
+        refuse(name, repr(value), "an integer from 0 to 2**63 - 1")
+    return int(value)
 
 
 def check_array(name: str, value: Any, axes: str | None = None) -> np.ndarray:
@@ -108,3 +159,21 @@ def check_volume(name: str, got: object, shape: Sequence[int], itemsize: int = 8
 def widen(array: np.ndarray) -> np.ndarray:
     """float16 as float32, in which its sums are made; any other dtype as it is."""
     return array.astype(np.result_type(array.dtype, np.float32), copy=False)
+
+
+def check_features(name: str, value: Any, what: str = "features") -> np.ndarray:
+    """Finite real numbers (N, D) as float64: a row for each image, at least one row and column."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        refuse(name, f"dtype {array.dtype}", "real numbers")
+    if array.ndim != 2 or array.size == 0:
+        refuse(name, f"shape {array.shape}", "(N, D), at least one row and one column")
+    return check_finite(name, array.astype(np.float64, copy=False), what)
+
+
+def check_finite(name: str, array: np.ndarray, what: str) -> np.ndarray:
+    """An array without NaN or infinity: a measure of these would be any number, the best too."""
+    if broken := np.count_nonzero(~np.isfinite(array)):
+        got = f"{broken} of {array.size} {what} that are infinite or NaN"
+        refuse(name, got, f"finite {what}")
+    return array
