@@ -34,7 +34,7 @@ ALLOWED = {
     "port": {"files"},  # the only one to see both frameworks
     "training": {"checks", "ops", "options", "packages", "data", "files", "torch"},
     "zoo": {"options", "packages", "port", "data", "torch", "keras"},
-    "onnx": {"ops", "packages", "files", "torch"},
+    "onnx": {"ops", "options", "packages", "files", "torch"},
     "cli": {"checks", "zoo", "ops", "packages", "data", "files", "torch", "training", "onnx"},
 }
 ALLOWED_FRAMEWORKS = {

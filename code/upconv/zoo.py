@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -235,11 +234,9 @@ def _made(make: Callable[[], Any], found: dict, framework: str) -> Any:
         with torch.device("meta"):
             described = sum(part.numel() for part in make().parameters())
     else:
-        with needed("upconv.zoo"):
-            import tensorflow
+        from upconv.keras.weights import count_described
 
-        with tensorflow.Graph().as_default():  # within one, weights are said and not made
-            described = sum(prod(part.shape) for part in make().trainable_weights)
+        described = count_described(make)
     held = sum(value.size for value in found.values())
     if described > held:
         raise ValueError(f"describes {described:,} weights, but holds {held:,}")

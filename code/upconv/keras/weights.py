@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import prod
+
 import keras
 import numpy as np
+import tensorflow as tf
 
 from upconv.keras.layers import IMAGENET_MEAN, IMAGENET_STD
 
 # Keras trained its VGG16 on BGR from 0 to 255 minus this, as Caffe did; here in RGB.
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
+
+
+def count_described(make: Callable[[], keras.Model]) -> int:
+    """How many numbers a network learns, without taking the memory for them."""
+    with tf.Graph().as_default():  # within one, weights are described and not made
+        return sum(prod(part.shape) for part in make().trainable_weights)
 
 
 def load_imagenet(
