@@ -73,7 +73,7 @@ def heavy(page: str) -> bool:
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("page_name", filter(heavy, PAGES))
+@pytest.mark.parametrize("page_name", list(filter(heavy, PAGES)))
 def test_a_heavy_page_is_fast(lighthouse, served, page_name):
     content(lighthouse, served + page_name, TIMED)
 
