@@ -183,7 +183,8 @@ def test_links_land_without_script(chromium, served):
             def lies_there(target=target):
                 whole = page.locator("html").bounding_box()
                 end = whole["y"] + whole["height"] <= PHONE["height"] + 40  # no further down
-                return -2 <= target.bounding_box()["y"] <= (PHONE["height"] if end else 120)
+                # No script corrects what a font or a picture that comes later moves: a line or two.
+                return -2 <= target.bounding_box()["y"] <= (PHONE["height"] if end else 170)
 
             def stays_there():  # it is scrolled to smoothly, and a busy machine may halt on the way
                 for _ in range(5):
