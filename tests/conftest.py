@@ -40,11 +40,6 @@ settings.register_profile(
 settings.load_profile("reproducible")
 
 
-def file_of(nodeid: str) -> str:
-    """The file of a test, or the chapter of a cell."""
-    return nodeid.partition("::")[0]
-
-
 # These take longest, in this order. They come first: of two processes, the one that began with a
 # long file last would leave the other with nothing to do.
 LONG = [
@@ -65,7 +60,8 @@ def pytest_terminal_summary(terminalreporter, config):
     spent: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            spent[file_of(getattr(report, "nodeid", ""))] += getattr(report, "duration", 0)
+            file = getattr(report, "nodeid", "").partition("::")[0]
+            spent[file] += getattr(report, "duration", 0)
     if config.getoption("durations"):
         terminalreporter.section("slowest files")
         for name, seconds in spent.most_common(config.getoption("durations")):
