@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from upconv import ops
 
@@ -10,6 +11,8 @@ PLANE, KERNEL = np.ones((8, 8)), np.ones((3, 3))
 UP = ops.Layer(2, 2, transposed=True)
 INDICES = np.zeros((1, 4, 3, 3), np.int64)
 HUGE = 2**62
+RAGGED = [[1.0], [1.0, 2.0]]
+LEARNED = torch.nn.Parameter(torch.ones(2, 4, 3, 3))
 
 # (what is wrong, the call, the argument to be blamed, what came as it must be shown)
 CASES = [
@@ -129,6 +132,10 @@ CASES = [
         "noise_to_signal",
         "0.0",
     ),
+    ("rows of unequal length", lambda: ops.max_pool2d(RAGGED, 2), "input", "list"),
+    ("indices of unequal length", lambda: ops.max_unpool2d(X, RAGGED, 2), "indices", "list"),
+    ("a tensor with a gradient", lambda: ops.conv2d(X, LEARNED), "weight", "Parameter"),
+    ("a learned transfer", lambda: ops.apply_transfer(PLANE, LEARNED), "transfer", "Parameter"),
     ("time running backwards", lambda: ops.heat_solution(PLANE, -1.0), "time", "-1.0"),
 ]
 

@@ -396,6 +396,34 @@ def test_shapes_of_the_page_are_those_of_the_module(page):
             assert rows[size - 1]["fit"] == explorer.fitting_size
 
 
+# A layer whose name is markup: as text it is harmless, as HTML its script would run.
+HOSTILE = "<img src=x:none onerror='window.ran = true'>"
+RENDER = """(m, [values, hostile]) => new Promise((resolve) => {
+    const model = { get: (name) => values[name], set() {}, save_changes() {}, on() {}, off() {} };
+    m.default.render({ model, el: document.body });
+    const text = document.body.textContent;
+    // One that is HTML comes last: when its error has run, those of the others have.
+    document.body.insertAdjacentHTML("beforeend", hostile.replace("ran", "last"));
+    document.body.lastChild.addEventListener(
+        "error", () => resolve([text, Boolean(window.ran), window.last]));
+})"""
+
+
+def test_names_are_text_and_never_html(page):
+    steps = [
+        {"name": name, "op": "pool", "kernel": 2, "stride": 2, "padding": 0, "channels": 1}
+        for name in (HOSTILE, HOSTILE + "2")
+    ]
+    steps.append({"name": HOSTILE + "3", "op": "add", "source": HOSTILE, "channels": 1})
+    explorer = ShapeExplorer(
+        networks={HOSTILE: {"steps": steps, "size": 5, "same": True}}, network=HOSTILE, size=5
+    )
+    values = explorer.get_state(explorer.keys)
+    values = {name: value for name, value in values.items() if not name.startswith("_")}
+    text, ran, last = module(page, "shape").evaluate(RENDER, [values, HOSTILE])
+    assert text.count(HOSTILE) >= 5 and last and not ran
+
+
 @pytest.mark.parametrize("name", ["FCN-32s", "FCN-16s", "FCN-8s"])
 def test_five_poolings_need_a_multiple_of_32(name):
     fits = [n for n in range(1, 601) if ShapeExplorer(network=name, size=n).fitting_size == n]

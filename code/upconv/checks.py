@@ -131,9 +131,19 @@ def check_seed(name: str, value: Any) -> int:
     return int(value)
 
 
+def as_array(name: str, value: Any, dtype: type | None = None) -> np.ndarray:
+    """What NumPy makes of a value. What it refuses, rows of unequal length say, is named."""
+    try:
+        return np.asarray(value, dtype)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        # A tensor that has a gradient, or lies on a GPU, says itself how it becomes an array.
+        got, reason = type(value).__name__, str(error).rstrip(".")
+        raise ValueError(f"{name}: got a {got}, expected an array of numbers ({reason})") from error
+
+
 def check_array(name: str, value: Any, axes: str | None = None) -> np.ndarray:
     """A non-empty array of a real floating dtype, with the given ``axes`` if any are named."""
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype.kind != "f":
         refuse(name, f"dtype {array.dtype}", "a real floating dtype such as float32 or float64")
     if axes is not None and array.ndim != axes.count(",") + 1:
@@ -163,7 +173,7 @@ def widen(array: np.ndarray) -> np.ndarray:
 
 def check_features(name: str, value: Any, what: str = "features") -> np.ndarray:
     """Finite real numbers (N, D) as float64: a row for each image, at least one row and column."""
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         refuse(name, f"dtype {array.dtype}", "real numbers")
     if array.ndim != 2 or array.size == 0:

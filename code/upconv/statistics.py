@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from upconv.checks import as_array
+
 
 class Interval(NamedTuple):
     """A mean and half the width of its confidence interval."""
@@ -35,7 +37,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     ValueError
         For fewer than two values.
     """
-    values = np.asarray(values, dtype=float)
+    values = as_array("values", values, float)
     if values.ndim != 1 or len(values) < 2:
         raise ValueError(f"values: got {values.size}, expected at least two runs")
     error = values.std(ddof=1) / np.sqrt(len(values))
@@ -53,6 +55,6 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Comparison:
     """
     if len(first) != len(second):
         raise ValueError(f"second: got {len(second)} runs, expected {len(first)}, one a pair")
-    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    difference = as_array("first", first, float) - as_array("second", second, float)
     mean, half = interval(difference)
     return Comparison(mean, half, float(stats.ttest_1samp(difference, 0.0).pvalue))

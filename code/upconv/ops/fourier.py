@@ -14,6 +14,7 @@ import numpy as np
 import scipy.fft
 
 from upconv.checks import (
+    as_array,
     check_array,
     check_integer,
     check_real,
@@ -262,7 +263,7 @@ def apply_transfer(image: np.ndarray, transfer: np.ndarray) -> np.ndarray:
         function has not the image's size.
     """
     image = _check_image("image", image)
-    transfer = np.asarray(transfer)
+    transfer = as_array("transfer", transfer)
     if transfer.dtype.kind not in "fc":
         refuse("transfer", f"dtype {transfer.dtype}", "a floating or complex dtype")
     if transfer.shape != image.shape[-2:]:

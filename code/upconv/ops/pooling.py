@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from upconv.checks import (
+    as_array,
     check_array,
     check_flag,
     check_pair,
@@ -166,7 +167,7 @@ def max_unpool2d(
     Han, "Learning deconvolution network for semantic segmentation" (2015).
     """
     input = check_array("input", input, "N, C, H, W")
-    indices = np.asarray(indices)
+    indices = as_array("indices", indices)
     if indices.dtype.kind not in "iu":
         refuse("indices", f"dtype {indices.dtype}", "an integer dtype")
     if indices.shape != input.shape:

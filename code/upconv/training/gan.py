@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upconv.checks import check_flag, check_share
+from upconv.checks import as_array, check_flag, check_share
 from upconv.data import ImageSet
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, places_of, to_pixels
@@ -226,10 +226,9 @@ def draw(
     ValueError
         If the noise is no such array of numbers.
     """
-    try:
-        given = noise.detach().cpu() if isinstance(noise, Tensor) else np.asarray(noise, np.float32)
-    except (ValueError, TypeError) as error:  # ragged, or no numbers
-        raise ValueError(f"noise: got {error}, expected numbers (N, {generator.latent})") from error
+    given = (
+        noise.detach().cpu() if isinstance(noise, Tensor) else as_array("noise", noise, np.float32)
+    )
     if given.ndim != 2 or given.shape[1] != generator.latent:
         got = f"shape {tuple(given.shape)}"
         raise ValueError(f"noise: got {got}, expected (N, {generator.latent})")

@@ -20,6 +20,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from upconv.checks import (
+    as_array,
     check_features,
     check_finite,
     check_integer,
@@ -183,8 +184,7 @@ def modes(probabilities: np.ndarray, sure: float = 0.9) -> Modes:
     ValueError
         If there are none, or one is infinite or NaN.
     """
-    probabilities = np.asarray(probabilities)
-    check_features("probabilities", probabilities, "probabilities")
+    probabilities = check_features("probabilities", probabilities, "probabilities")
     counts = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
     shares = counts[counts > 0] / counts.sum()
     entropy = float(-(shares * np.log(shares)).sum())
@@ -242,7 +242,7 @@ def stride_energy(images: np.ndarray) -> float:
     ValueError
         If there are none, they have other axes, or a value is infinite or NaN.
     """
-    images = np.asarray(images)
+    images = as_array("images", images)
     if images.ndim != 3 or images.size == 0:
         refuse("images", f"shape {images.shape}", "(N, H, W), at least one image")
     scaled = check_finite("images", images / np.float64(255), "values")

@@ -99,6 +99,14 @@ function element(tag, properties = {}, ...children) {
   return node;
 }
 
+/** The nodes of a template: its own words may carry tags, and what is put in is text, never HTML. */
+function marked(words, ...values) {
+  const template = document.createElement("template");
+  template.innerHTML = words.join("<slot></slot>");
+  template.content.querySelectorAll("slot").forEach((slot, i) => slot.replaceWith(values[i]));
+  return template.content;
+}
+
 /** A list with its name; without the attribute its options would be part of the name. */
 function named(name, select) {
   select.setAttribute("aria-label", name);

@@ -152,7 +152,7 @@ function render({ model, el }) {
     input.caption.textContent = drawn()
       ? `draw here: pointer, or arrow keys and space`
       : `picture, ${n} × ${n}${p ? `, in a rim of ${p}` : ""}`;
-    sizeLine.innerHTML = `Size: ⌊(N + 2P − D(K − 1) − 1) / S⌋ + 1 = ⌊(${n} + 2·${p} − ${d}·(${k} − 1) − 1) / ${s}⌋ + 1 = <b>${size}</b>`;
+    sizeLine.replaceChildren(marked`Size: ⌊(N + 2P − D(K − 1) − 1) / S⌋ + 1 = ⌊(${n} + 2·${p} − ${d}·(${k} − 1) − 1) / ${s}⌋ + 1 = <b>${size}</b>`);
     const frames = hand.focused() ? [{ ...hand.cursor, width: 3 }] : [];
     const show = (read) => paint(input.canvas, n + 2 * p, n + 2 * p, (r, c) => grey(picture[r - p]?.[c - p]),
       [...read.map((tap) => ({ row: tap.row + p, column: tap.column + p, width: 2 })), ...frames]);
@@ -183,7 +183,7 @@ function render({ model, el }) {
     const terms = read.filter((tap) => tap.product !== 0);
     const sum = signedSum(terms.slice(0, 9).map((tap) => `${format(tap.weight)}·${format(tap.value)}`));
     const value = format(output[row][column]);
-    sumLine.innerHTML = `Output (${row}, ${column}) = ${sum}${terms.length > 9 ? " + …" : ""} = <b>${value}</b>`;
+    sumLine.replaceChildren(marked`Output (${row}, ${column}) = ${sum}${terms.length > 9 ? " + …" : ""} = <b>${value}</b>`);
     input.canvas.setAttribute("aria-label", hand.focused()
       ? `drawing, at row ${hand.cursor.row - p}, column ${hand.cursor.column - p}; space draws`
       : `picture ${model.get("picture")} with the window at row ${row * s - p}, column ${column * s - p}`);

@@ -306,7 +306,7 @@ function render({ model, el }) {
     const flat = model.get("view") === "signal";
     (flat ? drawSignal : drawPicture)();
     const percent = (x) => `${(100 * x).toFixed(x > 0.0995 ? 0 : 1)} %`;
-    keptLine.innerHTML = `Kept: <b>${percent(now.kept.coefficients)}</b> of the coefficients, <b>${percent(now.kept.energy)}</b> of the energy (without the mean).`;
+    keptLine.replaceChildren(marked`Kept: <b>${percent(now.kept.coefficients)}</b> of the coefficients, <b>${percent(now.kept.energy)}</b> of the energy (without the mean).`);
   }
 
   function drawPicture() {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
+from upconv.checks import as_array
 from upconv.data import grid
 from upconv.widgets._explorer import SheetExplorer, encode_jpeg, from_url, to_url
 
@@ -100,7 +101,7 @@ def places(directions: np.ndarray, middle: np.ndarray | None = None) -> np.ndarr
     ValueError
         If there are not three directions.
     """
-    directions = np.asarray(directions, dtype=float)
+    directions = as_array("directions", directions, float)
     if directions.ndim != 2 or len(directions) != 3:
         raise ValueError(f"directions: got shape {directions.shape}, expected (3, latent)")
     if middle is None:

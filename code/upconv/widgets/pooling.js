@@ -116,7 +116,7 @@ function render({ model, el }) {
     paint(middle.canvas, size, size, colour(values), [{ row: p, column: q, width: 2.5 }], text(values));
     middle.canvas.setAttribute("aria-label", `pooled map; at row ${p}, column ${q} it is ${format(values[p][q])}`);
     const window = grid(k, (i, j) => format(input[top + i][side + j])).flat().join(", ");
-    poolLine.innerHTML = `Pooled (${p}, ${q}) = ${pooling === "max" ? "largest" : "mean"} of ${window} = <b>${format(values[p][q])}</b>${where ? `; its switch: row ${where[0]}, column ${where[1]}` : ""}`;
+    poolLine.replaceChildren(marked`Pooled (${p}, ${q}) = ${pooling === "max" ? "largest" : "mean"} of ${window} = <b>${format(values[p][q])}</b>${where ? `; its switch: row ${where[0]}, column ${where[1]}` : ""}`);
     window_.say(`row ${p}, column ${q}: ${format(values[p][q])}`);
     if (!restored) {
       paint(right.canvas, 1, 1, () => "#00000000", []);
@@ -130,14 +130,14 @@ function render({ model, el }) {
       where && model.get("unpooling") === "switches" ? winner : [{ row: p * k, column: q * k, rows: k, columns: k, width: 2 }], text(restored));
     right.canvas.setAttribute("aria-label", `unpooled map, ${m} by ${m}`);
     if (m !== n) {
-      backLine.innerHTML = `<span class="ux-bad">${m} × ${m}, not ${n} × ${n}:</span> the window does not divide the map, and the rest is lost.`;
+      backLine.replaceChildren(marked`<span class="ux-bad">${m} × ${m}, not ${n} × ${n}:</span> the window does not divide the map, and the rest is lost.`);
       return "";
     }
     const errors = restored.flat().map((value, i) => (value - input.flat()[i]) ** 2);
     const rms = Math.sqrt(errors.reduce((a, b) => a + b, 0) / errors.length);
     const exact = errors.filter((e) => e < 1e-18).length;
-    backLine.innerHTML = rms < 1e-9 ? "<b>Restored exactly:</b> every block was constant."
-      : `Root-mean-square error <b>${format(rms)}</b>; ${exact} of ${errors.length} numbers are right.`;
+    backLine.replaceChildren(rms < 1e-9 ? marked`<b>Restored exactly:</b> every block was constant.`
+      : marked`Root-mean-square error <b>${format(rms)}</b>; ${exact} of ${errors.length} numbers are right.`);
     return "";
   }
 

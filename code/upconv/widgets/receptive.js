@@ -212,12 +212,12 @@ function render({ model, el }) {
 
     const width = east - west + 1;
     const outside = (Math.max(0, -west) + Math.max(0, east - n + 1)) / width;
-    sizeLine.innerHTML = `Unit (${row}, ${column}) of ${nameOf(layer - 1)} sees <b>${width} × ${bottom - top + 1}</b> pixels; neighbours' fields lie <b>${format(step)}</b> apart.${outside > 0 ? ` ${Math.round(100 * outside)} % of its width is padding.` : ""}`;
+    sizeLine.replaceChildren(marked`Unit (${row}, ${column}) of ${nameOf(layer - 1)} sees <b>${width} × ${bottom - top + 1}</b> pixels; neighbours' fields lie <b>${format(step)}</b> apart.${outside > 0 ? ` ${Math.round(100 * outside)} % of its width is padding.` : ""}`);
     const inner = ({ shares }) => {
       const cut = Math.round(shares.length / 4);
       return shares.slice(cut, shares.length - cut).reduce((a, b) => a + b, 0);
     };
-    shareLine.innerHTML = width < 4 ? "" : `Not evenly: with equal weights, the central quarter of the field has <b>${Math.round(100 * inner(down) * inner(across))} %</b> of the influence (drawn in orange).`;
+    shareLine.replaceChildren(width < 4 ? "" : marked`Not evenly: with equal weights, the central quarter of the field has <b>${Math.round(100 * inner(down) * inner(across))} %</b> of the influence (drawn in orange).`);
     canvas.setAttribute("aria-label", `photograph; the unit sees rows ${top} to ${bottom} and columns ${west} to ${east} of ${n}; arrow keys move it`);
   }
 

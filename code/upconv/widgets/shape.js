@@ -103,16 +103,16 @@ function render({ model, el }) {
 
     const troubles = row.filter((box) => box.trouble);
     const last = row.at(-1);
-    answer.innerHTML = troubles.length
-      ? `<span class="ux-bad">Sizes stop matching.</span> First at ${troubles[0].name}: ${troubles[0].trouble}.${troubles.length > 1 ? ` In all ${troubles.length} places, the last at ${troubles.at(-1).name}: ${troubles.at(-1).trouble}.` : ""}`
-      : `<b>Everything matches:</b> ${row[0].size} × ${row[0].size} in, ${last.size} × ${last.size} out.`;
+    answer.replaceChildren(troubles.length
+      ? marked`<span class="ux-bad">Sizes stop matching.</span> First at ${troubles[0].name}: ${troubles[0].trouble}.${troubles.length > 1 ? ` In all ${troubles.length} places, the last at ${troubles.at(-1).name}: ${troubles.at(-1).trouble}.` : ""}`
+      : marked`<b>Everything matches:</b> ${row[0].size} × ${row[0].size} in, ${last.size} × ${last.size} out.`);
     const missing = fit === null ? 0 : fit - size;
     const before = Math.floor(missing / 2);
     const { same } = network();
     const crop = same ? `, and crop the output back to ${size} × ${size}` : "";
-    mending.innerHTML = fit === null ? "No larger size up to 1200 fits either."
-      : missing ? `Pad to <b>${fit} × ${fit}</b>: ${before} pixels before and ${missing - before} after, along both axes${crop}.`
-      : same ? "No padding needed." : last.size === row[0].size ? "" : `The output has ${last.size > row[0].size ? `${last.size - row[0].size} pixels more` : `${row[0].size - last.size} pixels less`} than the input, by design.`;
+    mending.replaceChildren(fit === null ? "No larger size up to 1200 fits either."
+      : missing ? marked`Pad to <b>${fit} × ${fit}</b>: ${before} pixels before and ${missing - before} after, along both axes${crop}.`
+      : same ? "No padding needed." : last.size === row[0].size ? "" : `The output has ${last.size > row[0].size ? `${last.size - row[0].size} pixels more` : `${row[0].size - last.size} pixels less`} than the input, by design.`);
     const used = [...new Set(row.map((box) => box.op))].filter((op) => op !== "concat" || !row.some((box) => box.op === "add"));
     legend.replaceChildren(...used.map((op) => {
       const key = element("span", {}, WORDS[op]);

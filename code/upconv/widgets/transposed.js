@@ -139,7 +139,7 @@ function render({ model, el }) {
     const { stride: s, padding: p, outputPadding: a } = options();
     const [n, k] = [input.length, kernel.length];
     const size = transposedSize(n, k, s, p, a);
-    lines[1].innerHTML = `Size: S(N − 1) + K − 2P + A = ${s}·(${n} − 1) + ${k} − 2·${p} + ${a} = <b>${output ? size : "none"}</b>`;
+    lines[1].replaceChildren(marked`Size: S(N − 1) + K − 2P + A = ${s}·(${n} − 1) + ${k} − 2·${p} + ${a} = <b>${output ? size : "none"}</b>`);
     const position = pixel.at();
     if (!output) {
       for (const { canvas, caption } of [left, right, count]) {
@@ -181,15 +181,15 @@ function render({ model, el }) {
       [{ row, column, width: 2.5 }], (r, c) => format(output[r][c]));
     const terms = mine.map((stamp) => `${format(kernel[stamp.i][stamp.j])}·${format(input[stamp.p][stamp.q])}`);
     const value = format(output[row][column]);
-    lines[0].innerHTML = `Output (${row}, ${column}) = ${signedSum(terms)} = <b>${value}</b>`;
+    lines[0].replaceChildren(marked`Output (${row}, ${column}) = ${signedSum(terms)} = <b>${value}</b>`);
 
     const products = overlaps(n, k, options());
     const most = Math.max(...products.flat());
     count.caption.textContent = "products per pixel";
     paint(count.canvas, size, size, (r, c) => blue(products[r][c], most + 1), [], (r, c) => String(products[r][c]));
-    lines[2].innerHTML = k % s === 0
-      ? `The kernel size ${k} is a multiple of the stride ${s}: away from the borders every pixel is a sum of <b>${(k / s) ** 2}</b> products.`
-      : `The kernel size ${k} is no multiple of the stride ${s}: neighbouring pixels are sums of unequally many products. <b>Expect a checkerboard.</b>`;
+    lines[2].replaceChildren(k % s === 0
+      ? marked`The kernel size ${k} is a multiple of the stride ${s}: away from the borders every pixel is a sum of <b>${(k / s) ** 2}</b> products.`
+      : marked`The kernel size ${k} is no multiple of the stride ${s}: neighbouring pixels are sums of unequally many products. <b>Expect a checkerboard.</b>`);
     left.canvas.setAttribute("aria-label", left.caption.textContent);
     right.canvas.setAttribute("aria-label", `output; at row ${row}, column ${column} it is ${value}`);
     count.canvas.setAttribute("aria-label", `products per pixel, from ${Math.min(...products.flat())} to ${most}`);
