@@ -38,16 +38,17 @@ def test_a_stored_result_says_how_it_was_made(name):
     stored = results.load(name)
     for key in ("data", "device", "versions", "command", "day", "settings"):
         assert stored[key], key
-    assert re.match(r"python code/scripts/\w+\.py", stored["command"])
+    assert re.match(r"python code/(scripts/\w+\.py|experiments)", stored["command"])
     assert len(stored["runs"]) >= 3
     for run in stored["runs"]:
         assert {"seed", "seconds"} <= run.keys()
         assert re.fullmatch(r"[0-9a-f]{40}( with changes)?", run["commit"]), json.dumps(run)[:200]
 
 
-def test_the_gallery_shows_every_picture_above_its_command():
+def test_the_gallery_shows_every_picture_above_its_command(monkeypatch):
     root = Path(__file__).parents[1]
-    script = runpy.run_path(str(root / "code/scripts/gallery.py"))
+    monkeypatch.syspath_prepend(str(root / "code/experiments"))
+    script = runpy.run_path(str(root / "code/experiments/gallery.py"))
     runs = {run["command"]: run for run in results.load("gallery")["runs"]}
     assert set(runs) == set(script["COMMANDS"]) and len(runs) >= 6
     page = (root / "book/gallery.md").read_text(encoding="utf-8")

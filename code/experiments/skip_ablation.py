@@ -1,21 +1,19 @@
-"""What the skips are worth, on digit scenes: writes results/skip_ablation.json.
+"""What the skips are worth, on digit scenes: about 25 minutes on two CPU cores.
 
-    python code/scripts/skip_ablation.py
-
-About 25 minutes on two CPU cores. Every network has the same data, the same number of steps and
-the same seeds; runs that the file holds already are not repeated.
+Every network has the same data, the same number of steps and the same seeds.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
+from campaign import Experiment, Key, of_seeds
 
-from upconv import results
 from upconv.data import SegmentationSet, digit_scenes
 from upconv.torch import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
 from upconv.training import Settings, evaluate, train
@@ -72,15 +70,24 @@ def interpolated(data: SegmentationSet) -> SegmentationSet:
     return SegmentationSet(data.name, data.classes, data.images, np.stack(masks), data.colours)
 
 
-def run(name: str, seed: int, data: SegmentationSet, test: SegmentationSet) -> dict:
+@lru_cache(maxsize=1)  # one seed after the other
+def sets(seed: int, scenes: str | None = None) -> tuple[SegmentationSet, SegmentationSet]:
+    options = {} if scenes is None else SCENES[scenes]
+    return (
+        digit_scenes(TRAINING, seed=seed, **options),
+        digit_scenes(TEST, split="test", **options),
+    )
+
+
+def run(key: Key) -> dict[str, Any]:
+    name, seed = key["name"], key["seed"]
+    data, test = sets(seed, key.get("scenes"))
     torch.manual_seed(seed)
     network = NETWORKS[name]()
     if name.endswith("interpolated"):
         data = interpolated(data)
     history = train(network, data, replace(SETTINGS, seed=seed), progress=False)
     outcome = {
-        "name": name,
-        "seed": seed,
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(history.seconds, 1),
         "losses": [round(loss, 4) for loss in history.losses[::5]],
@@ -93,47 +100,26 @@ def run(name: str, seed: int, data: SegmentationSet, test: SegmentationSet) -> d
     return outcome
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
-    arguments = parser.parse_args()
-    result = {"scenes": []} | results.resume("skip_ablation")
-    words = f"digit_scenes, {TRAINING} scenes of 64 × 64 to train (seed of the run), {TEST} to test"
-    wanted = {(name, seed) for name in NETWORKS for seed in range(arguments.seeds)}
-    if wanted - {(run["name"], run["seed"]) for run in result["runs"]}:
-        result |= results.provenance(words)
-    result |= {
-        "network": SIZES | HEAD | {"weights": "random (He)"},
-        "settings": asdict(SETTINGS),
-    }
-    for seed in range(arguments.seeds):
-        data, test = digit_scenes(TRAINING, seed=seed), digit_scenes(TEST, split="test")
-        for name in NETWORKS:
-            if not any((r["name"], r["seed"]) == (name, seed) for r in result["runs"]):
-                commit = {"commit": result["commit"]}
-                result["runs"].append(run(name, seed, data, test) | commit)
-                results.keep("skip_ablation", result)
-                _say(result["runs"][-1])
-    for scenes, options in SCENES.items():
-        for seed in range(3):
-            data = digit_scenes(TRAINING, seed=seed, **options)
-            test = digit_scenes(TEST, split="test", **options)
-            for name in ("FCN-32s", "FCN-16s", "FCN-8s"):
-                key = (scenes, name, seed)
-                if any((r["scenes"], r["name"], r["seed"]) == key for r in result["scenes"]):
-                    continue
-                result["scenes"].append(
-                    {"scenes": scenes, "commit": result["commit"]} | run(name, seed, data, test)
-                )
-                results.keep("skip_ablation", result)
-                _say(result["scenes"][-1])
+def about() -> dict[str, Any]:
+    return {"network": SIZES | HEAD | {"weights": "random (He)"}, "settings": asdict(SETTINGS)}
 
 
-def _say(outcome: dict) -> None:
-    place = outcome.get("scenes", "")
-    print(place, outcome["name"], outcome["seed"], f"{outcome['seconds']:.0f} s", end="  ")
-    print(f"mIoU {outcome['mean_iou']:.3f}, boundary {outcome['boundary_iou']:.3f}", flush=True)
+def keys_of_scenes(seeds: int) -> list[Key]:
+    return [
+        {"scenes": scenes, "name": name, "seed": seed}
+        for scenes in SCENES
+        for seed in range(seeds)
+        for name in ("FCN-32s", "FCN-16s", "FCN-8s")
+    ]
 
 
-if __name__ == "__main__":
-    main()
+EXPERIMENT = Experiment(
+    name="skip_ablation",
+    data=f"digit_scenes, {TRAINING} scenes of 64 × 64 to train (seed of the run), {TEST} to test",
+    keys=of_seeds(name=NETWORKS),
+    run=run,
+    about=about,
+    seeds=5,
+    show=("mean_iou", "boundary_iou"),
+)
+SCENES_EXPERIMENT = replace(EXPERIMENT, keys=keys_of_scenes, part="scenes", seeds=3)

@@ -1,23 +1,22 @@
-"""The drawings of chapter 7: writes results/style_studies.json and results/style_*.jpg.
-
-    python code/scripts/style_studies.py STYLE "what it is"
+"""The drawings of chapter 7: results/style_*.jpg, some ten minutes on one core.
 
 Each study changes one thing: the layer, the features, the activation, the normaliser, the
-smoothness, the content. Photographs are scikit-image's and scikit-learn's, STYLE is a picture of
-yours. Some ten minutes on one core; studies that the file holds already are not repeated.
+smoothness, the content. Photographs are scikit-image's and scikit-learn's, the style is a picture
+of yours.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from campaign import Experiment, Key
+from style_sheet import read
 
 from upconv import data, results, zoo
 from upconv.files import write_atomically
@@ -276,37 +275,22 @@ STUDIES: tuple[Callable[[Study], None], ...] = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("style", type=Path, metavar="STYLE")
-    parser.add_argument("what", help="title, painter, year")
-    arguments = parser.parse_args()
-    style = data.read_image(arguments.style)
-    result = results.resume("style_studies")
-    done = {run["study"] for run in result["runs"]}
-    missing = [study for study in STUDIES if study.__name__ not in done]
-    if missing:
-        photographs = "scikit-image's and scikit-learn's photographs"
-        result |= results.provenance(f"{photographs}; {arguments.what}")
-        result |= {"settings": asdict(SETTINGS), "seeds": list(SEEDS)}
-    for which in missing:
-        start, study = time.perf_counter(), Study(style)
-        which(study)
-        name = which.__name__
-        result["runs"] += [
-            {"study": name} | run | {"commit": result["commit"]} for run in study.runs
-        ]
-        sheet = encode_jpeg(data.grid(np.array(study.pictures), 1), 80)
-        write_atomically(
-            results.FOLDER / f"style_{name}.jpg", lambda path, sheet=sheet: path.write_bytes(sheet)
-        )
-        results.keep("style_studies", result)
-        spent = time.perf_counter() - start
-        print(
-            f"{name}: {len(study.pictures)} pictures, {len(sheet) / 1000:.0f} kB, {spent:.0f} s",
-            flush=True,
-        )
+def run(style: Path | None, key: Key) -> list[dict[str, Any]]:
+    """All drawings of one study, side by side in one picture."""
+    study = Study(read(style))
+    next(one for one in STUDIES if one.__name__ == key["study"])(study)
+    sheet = encode_jpeg(data.grid(np.array(study.pictures), 1), 80)
+    path = results.FOLDER / f"style_{key['study']}.jpg"
+    write_atomically(path, lambda path: path.write_bytes(sheet))
+    return study.runs
 
 
-if __name__ == "__main__":
-    main()
+def experiment(style: Path | None, what: str) -> Experiment:
+    return Experiment(
+        name="style_studies",
+        data=f"scikit-image's and scikit-learn's photographs; {what}",
+        keys=lambda seeds: [{"study": study.__name__} for study in STUDIES],
+        run=partial(run, style),
+        about=lambda: {"settings": asdict(SETTINGS), "seeds": list(SEEDS)},
+        seeds=1,
+    )

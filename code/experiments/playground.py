@@ -1,22 +1,16 @@
-"""The playground's networks: writes results/playground.json and results/playground/*.onnx.
+"""The playground's networks, results/playground/*.onnx: an hour and a half on one CPU core.
 
-    python code/scripts/playground.py [--only NAME ...] [--steps N]
-
-About an hour and a half on one CPU core. Networks that the file holds already are not trained
-again. The digits are MNIST's, over photographs; paintings are the gallery's, from the data folder.
+The digits are MNIST's, over photographs; paintings are the gallery's, from the data folder.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import asdict, replace
-from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
+from campaign import ASIDE, Experiment, Key, of_seeds
 from PIL import Image, ImageOps
 
 from upconv import data, onnx, results, zoo
@@ -36,7 +30,6 @@ from upconv.training.style import StyleEnergy, content_energy_of, to_tensor
 from upconv.widgets.latent import strongest_directions
 
 FOLDER = results.FOLDER / "playground"
-BEGUN = Path("build") / "playground"  # checkpoints: a run that was broken off goes on
 SIDE = 128  # of the scenes, pixels
 SCENES = {"size": SIDE, "digits": (1, 4), "height": (28.0, 90.0), "source": "mnist"}
 TEXTURES = (1.0, 0.6, 0.2, 0.0)  # a quarter of the scenes each: photographs to flat colours
@@ -67,18 +60,17 @@ def scenes(split: str, each: int) -> data.SegmentationSet:
     return replace(parts[0], images=images, masks=masks)
 
 
-def segmenter(name: str, steps: int | None) -> dict[str, Any]:
+def segmenter(name: str) -> dict[str, Any]:
     """Train a network on scenes, measure and export it."""
     # An encoder that has seen ImageNet needs fewer and shorter steps than a U-Net from scratch.
     scratch = {"learning_rate": 2e-3, "steps": 3000} if name == "unet" else {}
     settings = replace(SETTINGS, **scratch)
-    settings = replace(settings, steps=steps or settings.steps)
     found, test = scenes("train", 1500), scenes("test", 100)
     torch.manual_seed(settings.seed)
     network = zoo.build(name, len(found.classes), **SEGMENTERS[name])
     if name != "unet":
         load_imagenet(network.encoder, "squeezenet")
-    history = train(network, found, settings, checkpoint=BEGUN / f"{name}.pt", resume=True)
+    history = train(network, found, settings, checkpoint=ASIDE / f"{name}.pt", resume=True)
     about = {"network": name, "classes": list(found.classes)}
     path = FOLDER / f"{name}.onnx"
     onnx.export(network, path, about=about, half=True, maps=True)
@@ -94,9 +86,9 @@ def segmenter(name: str, steps: int | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def painter(name: str, steps: int | None) -> dict[str, Any]:
+def painter(name: str) -> dict[str, Any]:
     """Train a network for one painting, measure it on photographs it has not seen, export it."""
-    settings = replace(PAINTING, steps=steps or PAINTING.steps)
+    settings = PAINTING
     place = find(f"style/{name}.jpg")
     if place is None:
         raise DataUnavailable(
@@ -109,7 +101,7 @@ def painter(name: str, steps: int | None) -> dict[str, Any]:
     network = zoo.build_painter("transform", **PAINTER)
     history = train_transform(
         network, features, data.photographs("train"), painting, settings,
-        checkpoint=BEGUN / f"{name}.pt", resume=True,
+        checkpoint=ASIDE / f"{name}.pt", resume=True,
     )  # fmt: skip
     path = FOLDER / f"{name}.onnx"
     onnx.export(network, path, about={"network": "transform", "style": name}, half=True)
@@ -143,8 +135,8 @@ def _energies(features, wanted, settings, before, after) -> tuple[float, float]:
     return content_energy_of(maps, content).item(), wanted(maps).item()
 
 
-def generator(name: str, steps: int | None) -> dict[str, Any]:
-    """Export the generator of chapter 6; it has been trained by dcgan_mnist.py."""
+def generator(name: str) -> dict[str, Any]:
+    """Export the generator of chapter 6; it has been trained by dcgan_mnist."""
     network = zoo.restore_generator(results.FOLDER / "dcgan_mnist.safetensors")
     path = FOLDER / f"{name}.onnx"
     onnx.export(network, path, about={"network": "dcgan"}, half=True)
@@ -171,28 +163,29 @@ WORK = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", choices=list(WORK), metavar="NAME")
-    parser.add_argument("--steps", type=int, help="fewer, for a trial")
-    options = parser.parse_args()
-    made = results.provenance("MNIST's digits over photographs; photographs and paintings")
+def run(key: Key) -> dict[str, Any]:
+    outcome = WORK[key["name"]](key["name"])
+    return outcome | {"bytes": (FOLDER / f"{key['name']}.onnx").stat().st_size}
+
+
+def about() -> dict[str, Any]:
     settings = {"scenes": SCENES, "textures": TEXTURES}
     settings |= {"segmenters": asdict(SETTINGS), "painters": asdict(PAINTING)}
-    own = {key: made[key] for key in ("device", "threads", "commit", "command", "day")}
-    for name in options.only or WORK:
-        if name in {run["name"] for run in results.resume("playground")["runs"]}:
-            continue
-        start = perf_counter()
-        run = WORK[name](name, options.steps)
-        size, seconds = (FOLDER / f"{name}.onnx").stat().st_size, perf_counter() - start
-        run = {"name": name, "bytes": size, "seed": 0, "seconds": seconds, **own, **run}
-        runs = [*results.resume("playground")["runs"], run]  # as another process has left them
-        runs.sort(key=lambda run: list(WORK).index(run["name"]))
-        results.keep("playground", {"runs": runs} | made | {"settings": settings})
-        print(json.dumps({key: run.get(key) for key in ("name", "bytes", "seconds", "energies")}))
+    return {"settings": settings}
+
+
+def finish(result: dict[str, Any]) -> dict[str, Any]:
     write_scenes()
+    return {}
 
 
-if __name__ == "__main__":
-    main()
+EXPERIMENT = Experiment(
+    name="playground",
+    data="MNIST's digits over photographs; photographs and paintings",
+    keys=of_seeds(name=WORK),
+    run=run,
+    about=about,
+    seeds=1,
+    show=("bytes",),
+    finish=finish,
+)

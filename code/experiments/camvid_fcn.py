@@ -1,23 +1,22 @@
-"""FCN-32s, 16s, 8s and 2s on CamVid, three seeds each: writes results/camvid_fcn.json.
+"""FCN-32s, 16s, 8s and 2s on CamVid, three seeds each: about 25 minutes on two CPU cores.
 
-    python code/scripts/camvid_fcn.py
-
-About 25 minutes on two CPU cores. Runs that the file holds already are not repeated, so it can
-be broken off and started again. Also draws the best, the median and the worst test frame of
-FCN-8s, seed 0, chosen by score.
+Also draws the best, the median and the worst test frame of FCN-8s, seed 0, chosen by score.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from campaign import ASIDE, Experiment, Key, of_seeds
 
 from upconv import results
-from upconv.data import VOID, camvid, paint
-from upconv.files import save_picture
+from upconv.data import VOID, SegmentationSet, camvid, paint
+from upconv.files import save_picture, write_atomically
 from upconv.torch import FCN, load_imagenet
 from upconv.training import SegmentationScores, Settings, evaluate, predict, train
 
@@ -29,6 +28,7 @@ VARIANTS = {
     "FCN-2s": (2, {}),
     "FCN-8s, encoder fixed": (8, {"encoder_factor": 0.0}),
 }
+DRAWN = ("FCN-32s", "FCN-16s", "FCN-8s")  # what is painted beside a frame, with seed 0
 SETTINGS = Settings(
     steps=1500,
     batch=8,
@@ -56,62 +56,61 @@ def build(stride: int, seed: int) -> FCN:
     return network
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    arguments = parser.parse_args()
-    sets = {split: camvid(split) for split in ("train", "val", "test")}
-    settings = replace(
-        SETTINGS, class_weights=class_weights(sets["train"].masks, len(sets["train"].classes))
-    )
-    result = results.resume("camvid_fcn")
-    data = "CamVid, 240 × 180, 367 frames to train, 233 to test, 11 classes, void left out"
-    wanted = {(name, seed) for name in VARIANTS for seed in range(arguments.seeds)}
-    if wanted - {(run["name"], run["seed"]) for run in result["runs"]}:
-        result |= results.provenance(data)
-    result |= {
+@cache
+def sets() -> dict[str, SegmentationSet]:
+    return {split: camvid(split) for split in ("train", "val", "test")}
+
+
+def settings() -> Settings:
+    training = sets()["train"]
+    return replace(SETTINGS, class_weights=class_weights(training.masks, len(training.classes)))
+
+
+def about() -> dict[str, Any]:
+    return {
         "network": NETWORK | {"weights": "SqueezeNet 1.1, ImageNet"},
-        "settings": asdict(settings),
-        "classes": sets["test"].classes,
+        "settings": asdict(settings()),
+        "classes": sets()["test"].classes,
     }
-    for seed in range(arguments.seeds):
-        for name, (stride, differing) in VARIANTS.items():
-            if any(run["name"] == name and run["seed"] == seed for run in result["runs"]):
-                continue
-            network = build(stride, seed)
-            now = replace(settings, seed=seed, **differing)
-            history = train(network, sets["train"], now, progress=False)
-            scores = {split: evaluate(network, sets[split]).asdict() for split in ("val", "test")}
-            result["runs"].append(
-                {
-                    "name": name,
-                    "seed": seed,
-                    "commit": result["commit"],
-                    "differing": differing,
-                    "parameters": sum(p.numel() for p in network.parameters()),
-                    "seconds": round(history.seconds, 1),
-                    "losses": [round(loss, 4) for loss in history.losses[::10]],
-                }
-                | scores
-            )
-            results.keep("camvid_fcn", result)
-            print(
-                name,
-                seed,
-                f"{history.seconds:.0f} s",
-                round(scores["test"]["mean_iou"], 3),
-                flush=True,
-            )
-            if seed == 0 and stride in (32, 16, 8) and not differing:
-                predictions[name] = predict_all(network, sets["test"].images)
-    if predictions:
-        result["frames"] = draw_frames(sets["test"], predictions)
-    for found in result["frames"].values():
-        found |= shift_of_mask(sets["test"].masks, found["frame"])
-    results.keep("camvid_fcn", result)
 
 
-predictions: dict[str, np.ndarray] = {}
+def run(key: Key) -> dict[str, Any]:
+    name, seed = key["name"], key["seed"]
+    stride, differing = VARIANTS[name]
+    network = build(stride, seed)
+    now = replace(settings(), seed=seed, **differing)
+    history = train(network, sets()["train"], now, progress=False)
+    if seed == 0 and name in DRAWN:
+        ASIDE.mkdir(parents=True, exist_ok=True)
+        maps = predict_all(network, sets()["test"].images)
+        write_atomically(predicted(name), lambda path: np.savez_compressed(path, maps=maps))
+    return {
+        "differing": differing,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "seconds": round(history.seconds, 1),
+        "losses": [round(loss, 4) for loss in history.losses[::10]],
+    } | {split: evaluate(network, sets()[split]).asdict() for split in ("val", "test")}
+
+
+def predicted(name: str) -> Path:
+    """Where the predictions of a finished run wait until all three are there."""
+    return ASIDE / f"camvid_{name}.npz"
+
+
+def finish(result: dict[str, Any]) -> dict[str, Any]:
+    test = sets()["test"]
+    frames = result.get("frames", {})
+    if all(predicted(name).exists() for name in DRAWN):
+        frames = draw_frames(test, {name: np.load(predicted(name))["maps"] for name in DRAWN})
+    elif not frames:
+        missing = next(path for path in map(predicted, DRAWN) if not path.exists())
+        raise FileNotFoundError(f"{missing}: not there; move results/camvid_fcn.json away")
+    return {
+        "frames": {
+            kind: found | shift_of_mask(test.masks, found["frame"])
+            for kind, found in frames.items()
+        }
+    }
 
 
 def predict_all(network, images: np.ndarray) -> np.ndarray:
@@ -165,5 +164,12 @@ def shift_of_mask(masks: np.ndarray, frame: int) -> dict[str, float]:
     }
 
 
-if __name__ == "__main__":
-    main()
+EXPERIMENT = Experiment(
+    name="camvid_fcn",
+    data="CamVid, 240 × 180, 367 frames to train, 233 to test, 11 classes, void left out",
+    keys=of_seeds(name=VARIANTS),
+    run=run,
+    about=about,
+    show=("test.mean_iou",),
+    finish=finish,
+)

@@ -1,18 +1,13 @@
-"""U-Net on real micrographs, three seeds each: writes results/unet_micrographs.json and pictures.
-
-    python code/scripts/unet_microscopy.py
-
-About an hour and a half on one core. Runs that the file holds already are not repeated.
-"""
+"""U-Net on real micrographs, three seeds each, and pictures: an hour and a half on one core."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
+from campaign import Experiment, Key, of_seeds
 from PIL import Image
 
 from upconv import data, results
@@ -53,7 +48,8 @@ STRIP = (0, 30, 100, 300, 1000, 2999)  # steps after which a slice is shown
 CORNER = (slice(150, 406), slice(200, 456))  # what of it is shown
 
 
-def run(task: str, seed: int) -> tuple[dict[str, Any], UNet]:
+def run(key: Key) -> dict[str, Any]:
+    task, seed = key["data"], key["seed"]
     how = TASKS[task]
     load = SETS[task.split(",")[0]]
     training, test = load(), load("test")
@@ -73,8 +69,6 @@ def run(task: str, seed: int) -> tuple[dict[str, Any], UNet]:
         draw_strip(test.images[0][CORNER], test.masks[0][CORNER], frames)
     options = {"smallest": how["smallest"]}
     outcome = {
-        "data": task,
-        "seed": seed,
         "steps": settings.steps,
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(history.seconds, 1),
@@ -82,7 +76,9 @@ def run(task: str, seed: int) -> tuple[dict[str, Any], UNet]:
         "plain": evaluate_objects(network, test, **options).asdict(),
         "views": evaluate_objects(network, test, views=8, **options).asdict(),
     }
-    return outcome, network
+    if seed == 0 and task in SETS:
+        outcome["shared"] = {"cases": {task: draw_cases(task, network, how["smallest"])}}
+    return outcome
 
 
 def draw_strip(image: np.ndarray, mask: np.ndarray, frames: list[np.ndarray]) -> None:
@@ -120,37 +116,17 @@ def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    arguments = parser.parse_args()
-    result = {"cases": {}} | results.resume("unet_micrographs")
-    done = {(found["data"], found["seed"]) for found in result["runs"]}
-    missing = [(t, s) for s in range(arguments.seeds) for t in TASKS if (t, s) not in done]
-    if missing:
-        result |= results.provenance(
-            "ISBI 2012, slices 0 to 24 to train, 25 to 29 to test; "
-            "DSB 2018, 260 images of 256 × 256 to train, 74 of other plates to test"
-        )
-        result |= {
-            "network": NETWORK,
-            "settings": {task: asdict(how["settings"]) for task, how in TASKS.items()},
-        }
-    for task, seed in missing:
-        outcome, network = run(task, seed)
-        result["runs"].append(outcome | {"commit": result["commit"]})
-        if seed == 0 and task in SETS:
-            result["cases"][task] = draw_cases(task, network, TASKS[task]["smallest"])
-        results.keep("unet_micrographs", result)
-        scores = outcome["views"]
-        print(task, seed, f"{outcome['seconds']:.0f} s", end="  ")
-        print(
-            f"error {scores['pixel_error']:.4f} ({scores['best_pixel_error']:.4f}), "
-            f"IoU {scores['mean_iou']:.3f}, V_rand {scores['v_rand']:.4f}, "
-            f"AP {scores['average_precision'][0.5]:.3f}",
-            flush=True,
-        )
+def about() -> dict[str, Any]:
+    settings = {task: asdict(how["settings"]) for task, how in TASKS.items()}
+    return {"network": NETWORK, "settings": settings}
 
 
-if __name__ == "__main__":
-    main()
+EXPERIMENT = Experiment(
+    name="unet_micrographs",
+    data="ISBI 2012, slices 0 to 24 to train, 25 to 29 to test; "
+    "DSB 2018, 260 images of 256 × 256 to train, 74 of other plates to test",
+    keys=of_seeds(data=TASKS),
+    run=run,
+    about=about,
+    show=("views.pixel_error", "views.mean_iou", "views.v_rand"),
+)

@@ -1,19 +1,18 @@
-"""DCGAN's guidelines, each switched off in turn, on MNIST: writes results/dcgan_guidelines.json.
+"""DCGAN's guidelines, each switched off in turn, on MNIST: an hour and a half on one core.
 
-    python code/scripts/dcgan_guidelines.py
-
-About an hour and a half on one core. Every variant has the same images, steps and seeds; runs that
-the file holds already are not repeated. Also draws the same noise by every variant of seed 0.
+Every variant has the same images, steps and seeds. Also draws the same noise by every variant of
+seed 0.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+from campaign import Experiment, Key, of_seeds
 from PIL import Image
 from torch import nn
 
@@ -67,6 +66,7 @@ def build(kind: type[nn.Module], options: dict[str, Any]) -> nn.Module:
     return network
 
 
+@cache
 def prepare() -> tuple[data.ImageSet, SmallClassifier, float, np.ndarray]:
     """The digits, a classifier trained on them, its accuracy, and their features, shuffled."""
     images = data.mnist("test")
@@ -99,7 +99,10 @@ def measure(drawn: np.ndarray, real: np.ndarray, classifier: SmallClassifier) ->
     }
 
 
-def run(name: str, seed: int, images, features, classifier, noise) -> tuple[dict, np.ndarray]:
+def run(key: Key) -> dict[str, Any]:
+    name, seed = key["name"], key["seed"]
+    images, classifier, _, features = prepare()
+    noise = np.random.default_rng(7).standard_normal((DRAWN, 100))
     differing = VARIANTS[name]
     torch.manual_seed(seed)
     generator, discriminator = map(build, (Generator, Discriminator), differing)
@@ -108,9 +111,11 @@ def run(name: str, seed: int, images, features, classifier, noise) -> tuple[dict
     drawn = draw(generator, noise)
     some = 2 * to_pixels(images.images[:500], 1) - 1
     units = list(dead_units(discriminator, some).values())
-    outcome = {
-        "name": name,
-        "seed": seed,
+    if seed == 0:
+        sheet = Image.fromarray(data.grid(drawn[:16], 16))
+        picture = results.FOLDER / f"dcgan_{list(VARIANTS).index(name)}.jpg"
+        save_picture(picture, sheet, quality=88)
+    return {
         "differing": {"generator": differing[0], "discriminator": differing[1]},
         "parameters": [
             sum(p.numel() for p in network.parameters()) for network in (generator, discriminator)
@@ -121,44 +126,26 @@ def run(name: str, seed: int, images, features, classifier, noise) -> tuple[dict
         "dead": [round(unit.dead, 4) for unit in units],
         "real": [round(value, 3) for value in history.real[::10]],
         "fake": [round(value, 3) for value in history.fake[::10]],
-    }
-    return outcome | measure(drawn, features, classifier), drawn
+    } | measure(drawn, features, classifier)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    arguments = parser.parse_args()
+def about() -> dict[str, Any]:
     images, classifier, accuracy, features = prepare()
-    noise = np.random.default_rng(7).standard_normal((DRAWN, 100))
-    result = results.resume("dcgan_guidelines")
-    done = {(found["name"], found["seed"]) for found in result["runs"]}
-    missing = [(n, s) for s in range(arguments.seeds) for n in VARIANTS if (n, s) not in done]
-    if missing:
-        result |= results.provenance("MNIST, the 10,000 test digits, 32 × 32")
-        half = len(images) // 2
-        others = images.images[order_of(images)][half:]
-        result |= {
-            "network": SIZES,
-            "settings": asdict(SETTINGS),
-            "classifier_accuracy": accuracy,
-            "real_images": measure(others, features[:half], classifier),
-        }
-    for name, seed in missing:
-        outcome, drawn = run(name, seed, images, features, classifier, noise)
-        result["runs"].append(outcome | {"commit": result["commit"]})
-        results.keep("dcgan_guidelines", result)
-        if seed == 0:
-            place = list(VARIANTS).index(name)
-            sheet = Image.fromarray(data.grid(drawn[:16], 16))
-            save_picture(results.FOLDER / f"dcgan_{place}.jpg", sheet, quality=88)
-        print(
-            f"{name:26} {seed} {outcome['seconds']:.0f} s {outcome['verdict']:10}"
-            f" Fréchet {outcome['frechet']:.2f} coverage {outcome['coverage']:.2f}"
-            f" entropy {outcome['entropy']:.3f} confident {outcome['confident']:.2f}",
-            flush=True,
-        )
+    half = len(images) // 2
+    others = images.images[order_of(images)][half:]
+    return {
+        "network": SIZES,
+        "settings": asdict(SETTINGS),
+        "classifier_accuracy": accuracy,
+        "real_images": measure(others, features[:half], classifier),
+    }
 
 
-if __name__ == "__main__":
-    main()
+EXPERIMENT = Experiment(
+    name="dcgan_guidelines",
+    data="MNIST, the 10,000 test digits, 32 × 32",
+    keys=of_seeds(name=VARIANTS),
+    run=run,
+    about=about,
+    show=("verdict", "frechet", "coverage", "entropy", "confident"),
+)

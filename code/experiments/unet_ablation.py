@@ -1,23 +1,20 @@
-"""What each part of U-Net and of its training is worth: writes results/unet_DATA.json.
+"""What each part of U-Net and of its training is worth: on one core 12 minutes, and an hour.
 
-    python code/scripts/unet_ablation.py membranes
-    python code/scripts/unet_ablation.py isbi2012
-
-On one core about 12 minutes, and an hour. Every network has the same images, the same number of
-steps and the same seeds, and nearly as many parameters; runs that the file holds already are not
-repeated.
+Every network has the same images, the same number of steps and the same seeds, and nearly as many
+parameters.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from campaign import Experiment, Key, of_seeds
 
-from upconv import data, results
+from upconv import data
 from upconv.torch import UNet
 from upconv.training import Settings, evaluate_objects, predict, train
 
@@ -31,6 +28,7 @@ SCALES: dict[str, dict[str, Any]] = {
             rotate=180, upside_down=True, jitter=0.1,
         ),
         "wider": 9,
+        "seeds": 5,
         "words": "membranes, 4 images of 128 × 128 to train (seed of the run), 20 to test",
     },
     "isbi2012": {
@@ -40,6 +38,7 @@ SCALES: dict[str, dict[str, Any]] = {
             rotate=180, upside_down=True, jitter=0.1,
         ),
         "wider": 17,
+        "seeds": 3,
         "words": "ISBI 2012, slices 0 to 24 to train, 25 to 29 to test, 512 × 512",
     },
 }  # fmt: skip
@@ -77,7 +76,8 @@ def build(name: str, variant: str) -> UNet:
     return UNet(**options)
 
 
-def run(name: str, variant: str, seed: int) -> dict[str, Any]:
+def run(name: str, key: Key) -> dict[str, Any]:
+    variant, seed = key["name"], key["seed"]
     scale, differing = SCALES[name], VARIANTS[variant]
     training, test = sets(name, seed)
     height = differing.get("weights", 10.0)
@@ -88,8 +88,6 @@ def run(name: str, variant: str, seed: int) -> dict[str, Any]:
     settings = replace(scale["settings"], seed=seed, **differing.get("settings", {}))
     history = train(network, training, settings, progress=False)
     outcome = {
-        "name": variant,
-        "seed": seed,
         "differing": differing,
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(history.seconds, 1),
@@ -104,30 +102,19 @@ def run(name: str, variant: str, seed: int) -> dict[str, Any]:
     return outcome
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", choices=list(SCALES))
-    parser.add_argument("--seeds", type=int, default=3)
-    arguments = parser.parse_args()
-    scale, file = SCALES[arguments.data], f"unet_{arguments.data}"
-    result = results.resume(file)
-    done = {(found["name"], found["seed"]) for found in result["runs"]}
-    wanted = [(v, seed) for seed in range(arguments.seeds) for v in VARIANTS]
-    missing = [key for key in wanted if key not in done]
-    if missing:
-        result |= results.provenance(scale["words"])
-        result |= {"network": scale["network"], "settings": asdict(scale["settings"])}
-    for variant, seed in missing:
-        outcome = run(arguments.data, variant, seed) | {"commit": result["commit"]}
-        result["runs"].append(outcome)
-        results.keep(file, result)
-        print(variant, seed, f"{outcome['seconds']:.0f} s", end="  ")
-        print(
-            f"error {outcome['pixel_error']:.3f}, V_rand {outcome['v_rand']:.3f}, "
-            f"best {outcome['best_v_rand']:.3f}",
-            flush=True,
-        )
+def about(name: str) -> dict[str, Any]:
+    return {"network": SCALES[name]["network"], "settings": asdict(SCALES[name]["settings"])}
 
 
-if __name__ == "__main__":
-    main()
+EXPERIMENTS = [
+    Experiment(
+        name=f"unet_{name}",
+        data=scale["words"],
+        keys=of_seeds(name=VARIANTS),
+        run=partial(run, name),
+        about=partial(about, name),
+        seeds=scale["seeds"],
+        show=("pixel_error", "v_rand", "best_v_rand"),
+    )
+    for name, scale in SCALES.items()
+]
