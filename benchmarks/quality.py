@@ -20,22 +20,15 @@ import torch
 from tables import HERE, origin, store
 
 from upconv import data, results, zoo
+from upconv.inference import draw, evaluate
+from upconv.metrics import frechet_distance
+from upconv.pixels import to_pixels
 from upconv.statistics import paired
+from upconv.style import StyleSettings, stylize
+from upconv.style.optimization import Energy
+from upconv.style.pictures import to_tensor
 from upconv.torch import FCN, Discriminator, Generator, SmallClassifier, UNet, describe
-from upconv.training import (
-    GanSettings,
-    Settings,
-    StyleSettings,
-    draw,
-    evaluate,
-    frechet_distance,
-    stylize,
-    train,
-    train_classifier,
-    train_gan,
-)
-from upconv.training.batches import to_pixels
-from upconv.training.style import Energy, to_tensor
+from upconv.training import GanSettings, Settings, train, train_classifier, train_gan
 
 STORED, MARK = HERE / "quality.json", "<!-- quality -->"
 

@@ -30,18 +30,7 @@ from tables import HERE, origin, store
 from torch import nn
 
 from upconv import data, results, zoo
-from upconv.torch import FCN, Discriminator, Generator, UNet
-from upconv.training import (
-    GanSettings,
-    Settings,
-    StyleSettings,
-    draw,
-    predict,
-    stylize,
-    train,
-    train_gan,
-)
-from upconv.training.device import (
+from upconv.device import (
     KEPT,
     casting,
     described,
@@ -50,7 +39,11 @@ from upconv.training.device import (
     pick_device,
     resolve_precision,
 )
-from upconv.training.style import to_tensor
+from upconv.inference import draw, predict
+from upconv.style import StyleSettings, stylize
+from upconv.style.pictures import to_tensor
+from upconv.torch import FCN, Discriminator, Generator, UNet
+from upconv.training import GanSettings, Settings, train, train_gan
 
 STORED, MARK = HERE / "speed.json", "<!-- speed -->"
 # Seconds a step, of so many steps after so many that are not timed.

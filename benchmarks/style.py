@@ -19,9 +19,10 @@ import torch
 
 from upconv import data, zoo
 from upconv.data.download import find
+from upconv.style import StyleSettings, stylize
+from upconv.style.optimization import Energy
+from upconv.style.pictures import to_tensor
 from upconv.torch import VGG19
-from upconv.training import StyleSettings, stylize
-from upconv.training.style import Energy, to_tensor
 
 RECIPE = {
     "steps": 300, "scales": 1, "optimizer": "adam", "learning_rate": 0.02, "precision": "fp32"

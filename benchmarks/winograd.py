@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from tables import HERE, origin, store
 
 from upconv import results
+from upconv.device import keep_memory
 from upconv.torch.winograd import conv2d, pays
-from upconv.training.device import keep_memory
 
 STORED, MARK = HERE / "winograd.json", "<!-- winograd -->"
 # Images, channels in and out, side: of U-Net at 256, and of VGG at 224 and 512.

@@ -10,8 +10,9 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from upconv import data
+from upconv.pixels import to_pixels
 from upconv.training import Settings, augment
-from upconv.training.batches import make_batch, to_pixels
+from upconv.training.batches import make_batch
 from upconv.training.loop import pixel_loss
 
 

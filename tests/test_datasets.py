@@ -20,8 +20,8 @@ from PIL import Image
 from upconv import data
 from upconv.data import _camvid as camvid_module
 from upconv.data import _dsb2018 as dsb_module
-from upconv.data import _images as images_module
 from upconv.data import _isbi2012 as isbi_module
+from upconv.data import _mnist as mnist_module
 from upconv.data.download import cache_folder, download
 
 
@@ -544,9 +544,9 @@ def digits(server, monkeypatch):
         path = server.folder / f"t10k-{part}-{kind}-ubyte.gz"
         write_idx(path, array)
         sums[f"t10k-{part}"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(images_module, "_MNIST", server.address)
-    monkeypatch.setitem(images_module._SHA256, "mnist", sums)
-    images_module._idx.cache_clear()
+    monkeypatch.setattr(mnist_module, "_MNIST", server.address)
+    monkeypatch.setitem(mnist_module._SHA256, "mnist", sums)
+    mnist_module._idx.cache_clear()
     return images, labels
 
 
@@ -558,13 +558,13 @@ def test_mnist_is_fetched_checked_and_padded(digits, server):
     assert found.images[:, :2].max() == 0
     np.testing.assert_array_equal(found.labels, labels)
     server.shutdown()
-    images_module._idx.cache_clear()
+    mnist_module._idx.cache_clear()
     assert data.mnist("test", size=28).images.shape == (7, 28, 28)  # from the cache
 
 
 def test_changed_mnist_is_refused(digits, monkeypatch):
-    wrong = images_module._SHA256["mnist"] | {"t10k-labels": "0" * 64}
-    monkeypatch.setitem(images_module._SHA256, "mnist", wrong)
+    wrong = mnist_module._SHA256["mnist"] | {"t10k-labels": "0" * 64}
+    monkeypatch.setitem(mnist_module._SHA256, "mnist", wrong)
     with pytest.raises(data.DataUnavailable, match="t10k-labels"):
         data.mnist("test")
 
@@ -573,9 +573,9 @@ def test_mnist_from_a_mirror(tmp_path, monkeypatch):
     for part, array in (("images-idx3", np.zeros((3, 28, 28))), ("labels-idx1", np.arange(3))):
         write_idx(tmp_path / "mnist" / f"t10k-{part}-ubyte.gz", array.astype(np.uint8))
     monkeypatch.setenv("UPCONV_DATA", str(tmp_path))
-    images_module._idx.cache_clear()
+    mnist_module._idx.cache_clear()
     assert data.mnist().labels.tolist() == [0, 1, 2]
-    images_module._idx.cache_clear()
+    mnist_module._idx.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -790,7 +790,7 @@ def test_the_limit_of_pixels_can_be_raised(tmp_path, monkeypatch):
 
 
 def test_no_set_has_more_classes_than_a_mask_tells_apart():
-    from upconv.training import SegmentationScores
+    from upconv.metrics import SegmentationScores
 
     images, masks = np.zeros((1, 4, 4, 3), np.uint8), np.zeros((1, 4, 4), np.uint8)
     names = tuple(f"class {number}" for number in range(256))

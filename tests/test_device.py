@@ -16,23 +16,15 @@ import torch
 from pace import PATIENCE
 
 from upconv import data, zoo
+from upconv.device import casting, loss_scaler, resolve_precision
+from upconv.style import StyleSettings, TransformSettings, stylize, train_transform
+from upconv.style.energies import StyleEnergy
+from upconv.style.optimization import Canvas
+from upconv.style.pictures import to_tensor
 from upconv.torch import FCN, Discriminator, Generator, SmallClassifier
-from upconv.training import (
-    Diverged,
-    GanSettings,
-    Settings,
-    StyleSettings,
-    TransformSettings,
-    stylize,
-    train,
-    train_classifier,
-    train_gan,
-    train_transform,
-)
+from upconv.training import Diverged, GanSettings, Settings, train, train_classifier, train_gan
 from upconv.training.batches import MAKERS, Ahead, Batch, makers
-from upconv.training.device import casting, loss_scaler, resolve_precision
 from upconv.training.loop import Losses
-from upconv.training.style import Canvas, StyleEnergy, to_tensor
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from upconv.data import photo
 from upconv.figures import image_row, number_grid, show
-from upconv.figures.style import encode
+from upconv.figures.theme import encode
 
 
 def grid():

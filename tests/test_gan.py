@@ -14,26 +14,21 @@ from scipy.spatial.distance import cdist
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from upconv import data
-from upconv.torch import Discriminator, Generator, SmallClassifier, describe
+from upconv.inference import draw
+from upconv.metrics import frechet_distance, modes, nearest, neighbourhood, stride_energy
+from upconv.pixels import to_pixels
+from upconv.torch import Discriminator, Generator, SmallClassifier, dead_units, describe
 from upconv.training import (
     BadCheckpoint,
     Diverged,
     GanHistory,
     GanSettings,
-    dead_units,
     discriminator_loss,
-    draw,
-    frechet_distance,
     generation,
     generator_loss,
-    modes,
-    nearest,
-    neighbourhood,
-    stride_energy,
     train_classifier,
     train_gan,
 )
-from upconv.training.batches import to_pixels
 from upconv.training.gan import make_images
 
 SETTINGS = GanSettings(steps=8, batch=8, precision="fp32", log_every=1)

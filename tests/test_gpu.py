@@ -15,19 +15,12 @@ import torch
 from torch import nn
 
 from upconv import data, zoo
+from upconv.device import resolve_precision
+from upconv.inference import predict, probabilities
+from upconv.style import StyleSettings, stylize
 from upconv.torch import FCN, Discriminator, Generator, UNet
-from upconv.training import (
-    GanSettings,
-    Settings,
-    StyleSettings,
-    predict,
-    probabilities,
-    stylize,
-    train,
-    train_gan,
-)
+from upconv.training import GanSettings, Settings, train, train_gan
 from upconv.training.batches import Ahead, make_batch
-from upconv.training.device import resolve_precision
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else os.environ.get("UPCONV_TEST_DEVICE", "")

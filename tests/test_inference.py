@@ -11,24 +11,12 @@ from torch import nn
 
 from upconv import data, onnx, results, zoo
 from upconv import torch as in_torch
+from upconv.device import inferring, resolve_precision
+from upconv.inference import draw, evaluate, evaluate_objects, predict, predict_tiles, probabilities
+from upconv.style import TransformSettings, train_transform, transform
+from upconv.torch import dead_units
 from upconv.torch.modes import evaluating
-from upconv.training import (
-    GanSettings,
-    Settings,
-    TransformSettings,
-    dead_units,
-    draw,
-    evaluate,
-    evaluate_objects,
-    predict,
-    predict_tiles,
-    probabilities,
-    train,
-    train_gan,
-    train_transform,
-    transform,
-)
-from upconv.training.device import inferring, resolve_precision
+from upconv.training import GanSettings, Settings, train, train_gan
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (2, 48, 48, 3)).astype(np.uint8)

@@ -273,7 +273,8 @@ def test_chapters_do_the_same_on_a_gpu(script, monkeypatch):
     from dataclasses import dataclass
 
     from upconv import data
-    from upconv.training import GanSettings, Settings, StyleSettings
+    from upconv.style import StyleSettings
+    from upconv.training import GanSettings, Settings
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(data, "isbi2012", lambda split="train": data.membranes(1, split=split))

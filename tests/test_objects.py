@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from upconv.training import agreement, average_precision, best_agreement, components, thinned
+from upconv.metrics import agreement, average_precision, best_agreement, components, thinned
 
 labels = st.integers(0, 2**32 - 1).map(
     lambda seed: np.random.default_rng(seed).integers(0, 5, (2, 7, 9))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from upconv import cli, zoo
+from upconv.inference import draw, predict, predict_tiles
 from upconv.onnx import Network, export
-from upconv.training import draw, predict, predict_tiles
 
 SMALL = {"encoder": "vgg16", "width": 0.125, "head": 128, "head_kernel": 3}
 

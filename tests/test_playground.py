@@ -24,8 +24,9 @@ from test_explorers import choose, drag
 from test_site import PHONE, soup
 
 from upconv import results, zoo
+from upconv.inference import draw
 from upconv.onnx import Network
-from upconv.training import TransformSettings, draw
+from upconv.style import TransformSettings
 
 PAGE = "book/playground.html"
 FOLDER = results.FOLDER / "playground"

@@ -14,19 +14,16 @@ import torch
 from PIL import Image
 
 from upconv import cli, data, zoo
+from upconv.style import StyleSettings, TransformSettings, stylize, train_transform
 from upconv.torch import Discriminator, Generator
 from upconv.training import (
     BadCheckpoint,
     GanSettings,
     History,
     Settings,
-    StyleSettings,
-    TransformSettings,
     checkpoints,
-    stylize,
     train,
     train_gan,
-    train_transform,
 )
 from upconv.training.origin import contents
 
@@ -174,7 +171,7 @@ def test_a_picture_does_not_go_on_with_anothers_run(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     import upconv.training
 
-    whole = upconv.training.stylize
+    whole = upconv.style.stylize
 
     def broken(*arguments, **options):
         def stop(step, image):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from upconv import data, training
-from upconv.training import GanSettings, Settings, StyleSettings, TransformSettings
+from upconv.style import StyleSettings, TransformSettings
+from upconv.training import GanSettings, Settings
 
 KINDS = [getattr(training, name) for name in training.__all__ if name.endswith("Settings")]
 FIELDS = [(kind, field.name) for kind in KINDS for field in fields(kind)]

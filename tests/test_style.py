@@ -16,9 +16,9 @@ from upconv import ops, port, zoo
 from upconv import torch as in_torch
 from upconv.data import photo
 from upconv.keras import style as keras_style
+from upconv.style import StyleSettings, stylize, with_colours_of
 from upconv.torch import style as torch_style
 from upconv.torch.weights import vgg19_normalised
-from upconv.training import StyleSettings, stylize, with_colours_of
 
 SEEDS = st.integers(0, 2**32 - 1)
 sides = st.tuples(st.integers(2, 5), st.integers(2, 5))

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from upconv.inference import evaluate, mirrored, predict, predict_tiles, probabilities
 from upconv.ops import unet_size
+from upconv.pixels import to_pixels
 from upconv.torch import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN, UNet
-from upconv.training import evaluate, predict, predict_tiles, probabilities
-from upconv.training.batches import to_pixels
-from upconv.training.inference import mirrored
 
 
 @pytest.fixture(scope="module")

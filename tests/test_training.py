@@ -18,20 +18,12 @@ from pace import PATIENCE
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
 from upconv import data
+from upconv.device import announce
+from upconv.inference import evaluate, evaluate_objects, predict, probabilities
+from upconv.metrics import SegmentationScores
 from upconv.torch import FCN
-from upconv.training import (
-    BadCheckpoint,
-    Diverged,
-    SegmentationScores,
-    Settings,
-    evaluate,
-    evaluate_objects,
-    predict,
-    probabilities,
-    train,
-)
+from upconv.training import BadCheckpoint, Diverged, Settings, train
 from upconv.training.batches import make_batch
-from upconv.training.device import announce
 from upconv.training.loop import rate_at
 from upconv.training.optimizers import lay_flat
 

@@ -14,9 +14,10 @@ from test_cli import call
 from upconv import data, zoo
 from upconv.onnx import Network, export
 from upconv.port import weights
-from upconv.training import TransformSettings, train_transform, transform
-from upconv.training.style import StyleEnergy, to_tensor
-from upconv.training.transform import cuts, in_windows
+from upconv.style import TransformSettings, train_transform, transform
+from upconv.style.energies import StyleEnergy
+from upconv.style.feedforward import cuts, in_windows
+from upconv.style.pictures import to_tensor
 
 FAST = TransformSettings(
     steps=100, batch=2, crop=48, style_size=64, windows=1, variation_weight=0.0,

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from upconv import data
+from upconv.device import casting, layout
+from upconv.inference import predict
 from upconv.torch import Discriminator, Generator, UNet
 from upconv.torch import winograd as module
 from upconv.torch.winograd import Convolutions, conv2d, pays
-from upconv.training import Settings, predict, train
-from upconv.training.device import casting, layout
+from upconv.training import Settings, train
 
 CPU = torch.device("cpu")
 

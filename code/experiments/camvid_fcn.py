@@ -17,8 +17,10 @@ from campaign import ASIDE, Experiment, Key, of_seeds
 from upconv import results
 from upconv.data import VOID, SegmentationSet, camvid, paint
 from upconv.files import save_picture, write_atomically
+from upconv.inference import evaluate, predict
+from upconv.metrics import SegmentationScores
 from upconv.torch import FCN, load_imagenet
-from upconv.training import SegmentationScores, Settings, evaluate, predict, train
+from upconv.training import Settings, train
 
 # Name → stride of the finest skip, and what differs from SETTINGS.
 VARIANTS = {

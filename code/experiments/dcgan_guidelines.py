@@ -18,20 +18,18 @@ from torch import nn
 
 from upconv import data, results
 from upconv.files import save_picture
-from upconv.torch import Discriminator, Generator, SmallClassifier, describe, he_initialise
-from upconv.training import (
-    GanSettings,
+from upconv.inference import draw
+from upconv.metrics import frechet_distance, modes, nearest, neighbourhood, stride_energy
+from upconv.pixels import to_pixels
+from upconv.torch import (
+    Discriminator,
+    Generator,
+    SmallClassifier,
     dead_units,
-    draw,
-    frechet_distance,
-    modes,
-    nearest,
-    neighbourhood,
-    stride_energy,
-    train_classifier,
-    train_gan,
+    describe,
+    he_initialise,
 )
-from upconv.training.batches import to_pixels
+from upconv.training import GanSettings, train_classifier, train_gan
 
 SETTINGS = GanSettings(steps=2500, batch=64, learning_rate=2e-4)
 SIZES = {"size": 32, "channels": 1, "width": 32}

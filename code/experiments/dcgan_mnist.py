@@ -19,9 +19,11 @@ from PIL import Image
 
 from upconv import data, port, results, zoo
 from upconv.files import save_picture, write_atomically
+from upconv.inference import draw
+from upconv.metrics import modes, nearest
+from upconv.pixels import to_pixels
 from upconv.torch import Discriminator, Generator, describe
-from upconv.training import GanSettings, draw, modes, nearest, train_gan
-from upconv.training.batches import to_pixels
+from upconv.training import GanSettings, train_gan
 from upconv.widgets.latent import encode_sheet, places, strongest_directions
 
 # Four times the paper's rate: this pair is narrow, and gets farther in as many steps.

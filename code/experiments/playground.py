@@ -16,17 +16,12 @@ from PIL import Image, ImageOps
 from upconv import data, onnx, results, zoo
 from upconv.data.download import DataUnavailable, find
 from upconv.files import write_atomically
+from upconv.inference import evaluate, predict
+from upconv.style import TransformSettings, train_transform, transform
+from upconv.style.energies import StyleEnergy, content_energy_of
+from upconv.style.pictures import to_tensor
 from upconv.torch import load_imagenet
-from upconv.training import (
-    Settings,
-    TransformSettings,
-    evaluate,
-    predict,
-    train,
-    train_transform,
-    transform,
-)
-from upconv.training.style import StyleEnergy, content_energy_of, to_tensor
+from upconv.training import Settings, train
 from upconv.widgets.latent import strongest_directions
 
 FOLDER = results.FOLDER / "playground"

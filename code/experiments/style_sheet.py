@@ -16,8 +16,8 @@ from PIL import Image
 
 from upconv import data, results, zoo
 from upconv.files import save_picture, write_atomically
+from upconv.style import StyleSettings, stylize
 from upconv.torch.encoders import Encoder
-from upconv.training import StyleSettings, stylize
 from upconv.widgets.style import LAYERS, RATIO, WEIGHTS, encode_sheet
 
 SIDE = 180

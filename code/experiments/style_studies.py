@@ -20,10 +20,10 @@ from style_sheet import read
 
 from upconv import data, results, zoo
 from upconv.files import write_atomically
+from upconv.style import StyleSettings, stylize
+from upconv.style.pictures import to_tensor
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import content_energy, style_energy
-from upconv.training import StyleSettings, stylize
-from upconv.training.style import to_tensor
 from upconv.widgets._explorer import encode_jpeg
 
 SIDE, RATIO = 240, 1.5

@@ -15,8 +15,9 @@ import torch
 from campaign import Experiment, Key, of_seeds
 
 from upconv import data
+from upconv.inference import evaluate_objects, predict
 from upconv.torch import UNet
-from upconv.training import Settings, evaluate_objects, predict, train
+from upconv.training import Settings, train
 
 # Per set: the network, the settings, and the width at which a decoder that gets no maps
 # concatenated has as many parameters.

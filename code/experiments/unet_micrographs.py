@@ -12,17 +12,10 @@ from PIL import Image
 
 from upconv import data, results
 from upconv.files import save_picture
+from upconv.inference import evaluate_objects, probabilities
+from upconv.metrics import agreement, average_precision, components, thinned
 from upconv.torch import UNet
-from upconv.training import (
-    Settings,
-    agreement,
-    average_precision,
-    components,
-    evaluate_objects,
-    probabilities,
-    thinned,
-    train,
-)
+from upconv.training import Settings, train
 
 NETWORK = {"width": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
 COMMON = Settings(

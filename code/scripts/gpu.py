@@ -171,7 +171,8 @@ def segment(
     """
     import torch
 
-    from upconv.training import evaluate, train
+    from upconv.inference import evaluate
+    from upconv.training import train
 
     most = settings.steps
     begin()
@@ -330,8 +331,10 @@ def dcgan(task: Task) -> Iterator[Row]:
     import numpy as np
     import torch
 
+    from upconv.inference import draw
+    from upconv.metrics import stride_energy
     from upconv.torch import Discriminator, Generator
-    from upconv.training import GanSettings, draw, stride_energy, train_gan
+    from upconv.training import GanSettings, train_gan
 
     images, words = clothes()
     settings, most = GanSettings(**DCGAN_SETTINGS), DCGAN_SETTINGS["steps"]
@@ -370,7 +373,7 @@ def style(task: Task) -> Iterator[Row]:
 
     from upconv import data, zoo
     from upconv.data.download import cache_folder
-    from upconv.training import StyleSettings, stylize
+    from upconv.style import StyleSettings, stylize
 
     settings, most = StyleSettings(**STYLE), STYLE["steps"]
     if task.smallest:
@@ -490,7 +493,7 @@ def about_device() -> dict[str, Any]:
     """What there is, and in what precision it computes."""
     import torch
 
-    from upconv.training.device import pick_device, resolve_precision
+    from upconv.device import pick_device, resolve_precision
 
     where = pick_device()
     found = {

@@ -533,7 +533,7 @@ def _train_painter(options: argparse.Namespace) -> None:
 
     import torch
 
-    from upconv.training import TransformSettings, train_transform
+    from upconv.style import TransformSettings, train_transform
 
     given = {
         "batch": options.batch, "learning_rate": options.rate, "style_weight": options.weight,
@@ -560,7 +560,7 @@ def _sample(options: argparse.Namespace) -> None:
     from upconv import zoo
     from upconv.data import grid
     from upconv.files import check_writable, save_picture
-    from upconv.training import draw
+    from upconv.inference import draw
 
     if options.out.suffix.lower() != ".png":
         raise UsageError(f"--out: got {options.out}, expected a name that ends in .png")
@@ -595,7 +595,7 @@ def _stylize(options: argparse.Namespace) -> None:
     from upconv import zoo
     from upconv.data import read_image
     from upconv.files import alone, check_writable, save_picture
-    from upconv.training import StyleSettings, stylize
+    from upconv.style import StyleSettings, stylize
 
     out = options.out
     if out.suffix.lower() not in PICTURES:
@@ -645,7 +645,7 @@ def _stylize(options: argparse.Namespace) -> None:
 
 def _scores(network: Any, found: Any, device: str) -> dict[str, Any]:
     """Of the pixels, and of the objects where the set has them."""
-    from upconv.training import evaluate, evaluate_objects
+    from upconv.inference import evaluate, evaluate_objects
 
     scores = evaluate(network, found, device=device).asdict()
     if found.instances is not None and len(found.classes) == 2:
@@ -687,7 +687,8 @@ def _predict(options: argparse.Namespace) -> None:
     from upconv import zoo
     from upconv.data import paint, palette, read_image
     from upconv.files import check_writable, save_picture
-    from upconv.training import predict, predict_tiles, transform
+    from upconv.inference import predict, predict_tiles
+    from upconv.style import transform
 
     check_writable(options.out, "--out", folder=True)
     classes: Sequence[str] | None = None  # none: it paints

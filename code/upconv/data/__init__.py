@@ -1,25 +1,17 @@
 """Data for the chapters. Imports no framework."""
 
 from upconv.data._camvid import camvid, road
-from upconv.data._digit_scenes import digit_scenes
+from upconv.data._digit_scenes import digit_crops, digit_scenes
 from upconv.data._dsb2018 import dsb2018
 from upconv.data._folder import BadData, folder, limit_pixels, read_image, read_mask
-from upconv.data._images import (
-    ImageSet,
-    digit_crops,
-    digits,
-    fashion_mnist,
-    folder_images,
-    image_folder,
-    mnist,
-    read_idx,
-)
+from upconv.data._images import digits, folder_images, image_folder
 from upconv.data._instances import border_weights, separate, with_border_weights
 from upconv.data._isbi2012 import isbi2012
 from upconv.data._membranes import membranes
+from upconv.data._mnist import fashion_mnist, mnist, read_idx
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo, photographs
-from upconv.data.sets import VOID, SegmentationSet, grid, paint, paint_objects, palette
+from upconv.data.sets import VOID, ImageSet, SegmentationSet, grid, paint, paint_objects, palette
 
 __all__ = [
     "PHOTOS",

@@ -6,8 +6,9 @@ from functools import cache
 
 import numpy as np
 
+from upconv.data._mnist import mnist
 from upconv.data.photos import photo
-from upconv.data.sets import SegmentationSet
+from upconv.data.sets import DIGITS, ImageSet, SegmentationSet
 
 CLASSES = ("background", *(f"digit {d}" for d in range(10)))
 # Neither a digit nor a photograph of the one split is in the other.
@@ -24,8 +25,6 @@ _MNIST = {"train": slice(0, 8000), "test": slice(8000, 10_000)}
 def _materials(split: str, source: str) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     which, names = _SPLITS[split]
     if source == "mnist":
-        from upconv.data._images import mnist
-
         digits, which = mnist("test", 28), _MNIST[split]
         images, labels = digits.images[which] / 255, digits.labels[which]
     else:
@@ -125,6 +124,25 @@ def digit_scenes(
         images = images + noise * rng.standard_normal(images.shape, dtype=np.float32)
     images = (np.clip(images, 0, 1) * 255).round().astype(np.uint8)
     return SegmentationSet("digit_scenes", CLASSES, images, np.ascontiguousarray(masks))
+
+
+def digit_crops(count: int, size: int = 32, seed: int = 0, split: str = "train") -> ImageSet:
+    """Handwritten digits in colour over photographs, one an image, endless: nothing to download.
+
+    Parameters as of :func:`digit_scenes`.
+
+    Returns
+    -------
+    ImageSet
+        (count, size, size, 3), with labels.
+    """
+    height = (0.62 * size, 0.78 * size)
+    scenes = digit_scenes(
+        count, size, seed, split, digits=(1, 1), height=height, noise=0.02, texture=0.35
+    )
+    labels = scenes.masks.reshape(count, -1).max(1).astype(np.int64) - 1
+    # Not a pixel of a digit turned far out: call it what it is not, rather than nothing.
+    return ImageSet("digit_crops", scenes.images, np.maximum(labels, 0), DIGITS)
 
 
 def _corners(

@@ -1,4 +1,4 @@
-"""What a segmentation set is: images with masks, and the names of the classes."""
+"""What a set of data is: images, alone or with masks, and the names of the classes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,41 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 VOID = 255  # in masks: not labelled, counted nowhere
+DIGITS = tuple(str(digit) for digit in range(10))
+
+
+@dataclass
+class ImageSet:
+    """Images (N, H, W) if grey or (N, H, W, 3), uint8, of one size; maybe with classes.
+
+    ``labels`` are class numbers (N,), or None.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.images.ndim not in (3, 4) or self.images.dtype != np.uint8:
+            got = f"{self.images.ndim} axes of {self.images.dtype}"
+            raise ValueError(f"images: got {got}, expected (N, H, W) or (N, H, W, 3), uint8")
+        if self.labels is not None and len(self.labels) != len(self.images):
+            got = f"{len(self.images)} images and {len(self.labels)} labels"
+            raise ValueError(f"labels: got {got}, expected as many")
+        if self.labels is not None and self.classes and len(self.labels):
+            low, high, most = min(self.labels), max(self.labels), len(self.classes) - 1
+            if not 0 <= low <= high <= most:
+                wrong = low if low < 0 else high
+                raise ValueError(f"labels: got {wrong}, expected 0 to {most}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def channels(self) -> int:
+        """1 for grey images, 3 for colour."""
+        return 1 if self.images.ndim == 3 else self.images.shape[3]
 
 
 @dataclass

@@ -4,14 +4,6 @@
 hold the pictures themselves, one file per subject.
 """
 
-from upconv.figures.style import (
-    COLOURS,
-    INK,
-    image_row,
-    number_grid,
-    show,
-    show_image,
-    use_style,
-)
+from upconv.figures.theme import COLOURS, INK, image_row, number_grid, show, show_image, use_style
 
 __all__ = ["COLOURS", "INK", "image_row", "number_grid", "show", "show_image", "use_style"]

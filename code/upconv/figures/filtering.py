@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.figures.style import COLOURS, INK, number_grid, show_image
+from upconv.figures.theme import COLOURS, INK, number_grid, show_image
 
 
 def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Figure:

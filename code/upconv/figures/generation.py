@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
 from upconv.data import grid
-from upconv.figures.style import COLOURS, INK, show_image
+from upconv.figures.theme import COLOURS, INK, show_image
 
 _SLANT = np.array([0.42, 0.3])  # how far a box goes back, across and up
 

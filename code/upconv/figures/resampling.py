@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from upconv.figures.style import COLOURS, INK, number_grid, show_image
+from upconv.figures.theme import COLOURS, INK, number_grid, show_image
 
 _INPUT_COLOURS = (COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple)
 _SMALL = 8.5

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from upconv.data import paint
-from upconv.figures.style import COLOURS, INK, show_image
+from upconv.figures.theme import COLOURS, INK, show_image
 from upconv.statistics import interval
 
 

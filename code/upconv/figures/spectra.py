@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.figures.style import COLOURS, INK, show_image
+from upconv.figures.theme import COLOURS, INK, show_image
 
 
 def chord(

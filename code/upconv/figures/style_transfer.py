@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from upconv.figures.style import COLOURS, INK, number_grid, show_image
+from upconv.figures.theme import COLOURS, INK, number_grid, show_image
 
 _BLOCKS = (COLOURS.blue, COLOURS.sky, COLOURS.green, COLOURS.orange, COLOURS.red)
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from upconv.figures.style import COLOURS, INK, number_grid, show_image
+from upconv.figures.theme import COLOURS, INK, number_grid, show_image
 
 _GRID = "#c9d1db"
 _EMPTY = "#f4f6f9"

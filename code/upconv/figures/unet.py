@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from upconv.data import paint_objects
-from upconv.figures.style import COLOURS, INK, show_image
+from upconv.figures.theme import COLOURS, INK, show_image
 
 
 class Map(NamedTuple):

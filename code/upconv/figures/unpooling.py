@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.figures.style import COLOURS, show_image
+from upconv.figures.theme import COLOURS, show_image
 
 
 def compared(original: np.ndarray, results: Mapping[str, np.ndarray], zoom: slice) -> Figure:

@@ -28,6 +28,7 @@ from upconv.torch.fcn import (
 )
 from upconv.torch.transform import TransformNet
 from upconv.torch.unet import UNet
+from upconv.torch.units import Units, dead_units
 from upconv.torch.weights import load_imagenet, load_style_weights, standardise_activations
 
 __all__ = [
@@ -47,8 +48,10 @@ __all__ = [
     "SqueezeNet",
     "TransformNet",
     "UNet",
+    "Units",
     "VGG16Classifier",
     "WindowClassifier",
+    "dead_units",
     "describe",
     "he_initialise",
     "load_imagenet",

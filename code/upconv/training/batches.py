@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,10 +16,9 @@ from torch import Tensor
 
 from upconv.checks import check_pair
 from upconv.data.sets import VOID, SegmentationSet
+from upconv.pixels import to_pixels
 from upconv.training import augment
-
-if TYPE_CHECKING:
-    from upconv.training.loop import Settings
+from upconv.training.settings import Settings
 
 Made = TypeVar("Made")
 
@@ -148,29 +147,6 @@ def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
         for epoch in {number // count for number in numbers}
     }
     return [int(orders[number // count][number % count]) for number in numbers]
-
-
-def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
-    """Images (N, H, W, 3) or (N, H, W), uint8, as (N, channels, H, W), float32 in [0, 1].
-
-    In memory the channels come last. Grey images are copied to three channels; of colours, one
-    channel holds the luminance.
-    """
-    pixels = torch.from_numpy(np.ascontiguousarray(images))
-    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
-    # NCHW in shape, NHWC in memory: that is what channels_last means.
-    pixels = pixels.permute(0, 3, 1, 2).float() / 255
-    given = pixels.shape[1]
-    if given == channels:
-        return pixels
-    if (given, channels) == (1, 3):
-        return pixels.repeat(1, 3, 1, 1).contiguous(memory_format=torch.channels_last)
-    if (given, channels) == (3, 1):
-        return (pixels * pixels.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
-    raise ValueError(f"images: got {given} channels, expected {channels}")
-
-
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
 
 
 Cut = Callable[[list[np.ndarray]], list[np.ndarray]]  # of image, mask and, if any, weights

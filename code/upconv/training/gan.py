@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upconv.checks import as_array, check_flag, check_share
+from upconv.checks import check_flag, check_share
 from upconv.data import ImageSet
+from upconv.device import casting, loss_scaler, resolve_precision
+from upconv.pixels import to_pixels
 from upconv.training import checkpoints
-from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import casting, inferring, loss_scaler, resolve_precision
+from upconv.training.batches import Ahead, places_of
 from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature
@@ -209,32 +210,3 @@ def _note(history, step, losses, real, fake, real_logits, fake_logits) -> None:
     history.fake.append(fake_logits.detach().float().sigmoid().mean().item())
     spreads = [images.detach().float().std(0).mean().item() for images in (fake, real)]
     history.spread.append(spreads[0] / max(spreads[1], 1e-9))
-
-
-def draw(
-    generator: nn.Module,
-    noise: np.ndarray | Tensor,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    batch: int = 256,
-) -> np.ndarray:
-    """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent).
-
-    Raises
-    ------
-    ValueError
-        If the noise is no such array of numbers.
-    """
-    given = (
-        noise.detach().cpu() if isinstance(noise, Tensor) else as_array("noise", noise, np.float32)
-    )
-    if given.ndim != 2 or given.shape[1] != generator.latent:
-        got = f"shape {tuple(given.shape)}"
-        raise ValueError(f"noise: got {got}, expected (N, {generator.latent})")
-    noise = torch.as_tensor(given, dtype=torch.float32)
-    with inferring(generator, device, precision) as where:
-        drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
-    images = ((torch.cat(drawn) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    images = images.permute(0, 2, 3, 1).numpy()
-    return images[..., 0] if images.shape[-1] == 1 else images

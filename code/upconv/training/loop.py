@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upconv.checks import (
-    check_flag,
-    check_pair,
-    check_range,
-    check_real,
-    check_share,
-    check_weights,
     refuse,
 )
 from upconv.data.sets import VOID, SegmentationSet
-from upconv.options import one_of
+from upconv.device import casting, loss_scaler, resolve_precision
 from upconv.training import checkpoints
 from upconv.training.batches import Ahead, Batch, make_batch, middle
-from upconv.training.device import casting, loss_scaler, resolve_precision
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature
-from upconv.training.settings import LONGEST_SIDE, check_run
+from upconv.training.settings import History, Settings
 from upconv.training.team import Team
 
 
@@ -81,78 +72,6 @@ class Losses:
             self._last = values
             self._unread.clear()
         return self._last
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train.
-
-    ``precision`` is "bf16" (autocast), "fp16" (autocast and a scaled loss, on GPUs), "fp32", or
-    "auto": bf16 where the device has instructions for it, else fp16 on GPUs that have these. In
-    fp16, steps whose gradients overflow are left out. ``crop`` is the side of the random square
-    crops, or (height, width). ``schedule`` is "cosine" (after a linear warm-up over 5 % of the
-    steps) or "constant". ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net
-    paper).
-    """
-
-    steps: int = 1000
-    batch: int = 8
-    crop: int | tuple[int, int] = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    schedule: str = "cosine"
-    optimizer: str = "adamw"
-    momentum: float = 0.9
-    encoder_factor: float = 1.0  # on the learning rate of ``encoder``; 0 freezes it
-    clip: float = 1.0  # largest norm of the gradient
-    flip: bool = True  # mirror half of the crops; never for digits
-    jitter: float = 0.0  # random gain and offset of brightness and colours, as a share of 1
-    zoom: tuple[float, float] = (1.0, 1.0)  # range of random enlargements before cropping
-    upside_down: bool = False  # turn half of the crops over: where there is no up and down
-    rotate: float = 0.0  # largest angle of random rotations, in degrees
-    elastic: float = 0.0  # deviation of random displacements on a 3 × 3 grid, in pixels
-    seed: int = 0
-    precision: str = "auto"
-    class_weights: tuple[float, ...] | None = None
-    log_every: int = 10
-
-    def __post_init__(self) -> None:
-        check_run(self)
-        check_pair("crop", self.crop, 1)
-        if max(np.ravel(self.crop)) > LONGEST_SIDE:
-            refuse("crop", repr(self.crop), f"at most {LONGEST_SIDE} pixels a side")
-        for name in ("weight_decay", "encoder_factor"):
-            check_real(name, getattr(self, name))
-        check_real("clip", self.clip, positive=True)
-        check_share("momentum", self.momentum)
-        check_real("jitter", self.jitter, most=1)  # with more, a gain may be below 0
-        check_range("zoom", self.zoom, 1 / 16, 16)
-        check_real("rotate", self.rotate, most=360)
-        check_real("elastic", self.elastic, most=LONGEST_SIDE)
-        for name in ("flip", "upside_down"):
-            check_flag(name, getattr(self, name))
-        if self.class_weights is not None:
-            check_weights("class_weights", self.class_weights)
-        one_of("schedule", self.schedule, ("cosine", "constant"))
-        one_of("optimizer", self.optimizer, ("adamw", "sgd"))
-
-    @property
-    def warps(self) -> bool:
-        """Whether pixels move otherwise than by cropping, mirroring and enlarging."""
-        return bool(self.rotate or self.elastic or self.upside_down)
-
-
-@dataclass
-class History:
-    """The losses of a run, one every ``log_every`` steps, and how long it took.
-
-    ``waited``: for how many seconds of these the device had no batch to work on.
-    """
-
-    steps: list[int] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-    waited: float = 0.0
 
 
 def rate_at(step: int, settings: Settings) -> float:

@@ -1,12 +1,25 @@
-"""What the settings of all trainings have in common, and its bounds."""
+"""How to train a network that segments; what the settings of all trainings have in common."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
-from upconv.checks import check_integer, check_real, check_seed
+import numpy as np
+
+from upconv.checks import (
+    check_flag,
+    check_integer,
+    check_pair,
+    check_range,
+    check_real,
+    check_seed,
+    check_share,
+    check_weights,
+    refuse,
+)
+from upconv.device import PRECISIONS
 from upconv.options import one_of
-from upconv.training.device import PRECISIONS
 
 LONGEST_SIDE = 2**15  # pixels of a crop or of a picture that is drawn
 MOST_STEPS = 10**9
@@ -27,3 +40,75 @@ def check_run(settings: Any) -> None:
     check_real("learning_rate", settings.learning_rate)
     check_seed("seed", settings.seed)
     one_of("precision", settings.precision, PRECISIONS)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    ``precision`` is "bf16" (autocast), "fp16" (autocast and a scaled loss, on GPUs), "fp32", or
+    "auto": bf16 where the device has instructions for it, else fp16 on GPUs that have these. In
+    fp16, steps whose gradients overflow are left out. ``crop`` is the side of the random square
+    crops, or (height, width). ``schedule`` is "cosine" (after a linear warm-up over 5 % of the
+    steps) or "constant". ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net
+    paper).
+    """
+
+    steps: int = 1000
+    batch: int = 8
+    crop: int | tuple[int, int] = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    schedule: str = "cosine"
+    optimizer: str = "adamw"
+    momentum: float = 0.9
+    encoder_factor: float = 1.0  # on the learning rate of ``encoder``; 0 freezes it
+    clip: float = 1.0  # largest norm of the gradient
+    flip: bool = True  # mirror half of the crops; never for digits
+    jitter: float = 0.0  # random gain and offset of brightness and colours, as a share of 1
+    zoom: tuple[float, float] = (1.0, 1.0)  # range of random enlargements before cropping
+    upside_down: bool = False  # turn half of the crops over: where there is no up and down
+    rotate: float = 0.0  # largest angle of random rotations, in degrees
+    elastic: float = 0.0  # deviation of random displacements on a 3 × 3 grid, in pixels
+    seed: int = 0
+    precision: str = "auto"
+    class_weights: tuple[float, ...] | None = None
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        check_run(self)
+        check_pair("crop", self.crop, 1)
+        if max(np.ravel(self.crop)) > LONGEST_SIDE:
+            refuse("crop", repr(self.crop), f"at most {LONGEST_SIDE} pixels a side")
+        for name in ("weight_decay", "encoder_factor"):
+            check_real(name, getattr(self, name))
+        check_real("clip", self.clip, positive=True)
+        check_share("momentum", self.momentum)
+        check_real("jitter", self.jitter, most=1)  # with more, a gain may be below 0
+        check_range("zoom", self.zoom, 1 / 16, 16)
+        check_real("rotate", self.rotate, most=360)
+        check_real("elastic", self.elastic, most=LONGEST_SIDE)
+        for name in ("flip", "upside_down"):
+            check_flag(name, getattr(self, name))
+        if self.class_weights is not None:
+            check_weights("class_weights", self.class_weights)
+        one_of("schedule", self.schedule, ("cosine", "constant"))
+        one_of("optimizer", self.optimizer, ("adamw", "sgd"))
+
+    @property
+    def warps(self) -> bool:
+        """Whether pixels move otherwise than by cropping, mirroring and enlarging."""
+        return bool(self.rotate or self.elastic or self.upside_down)
+
+
+@dataclass
+class History:
+    """The losses of a run, one every ``log_every`` steps, and how long it took.
+
+    ``waited``: for how many seconds of these the device had no batch to work on.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    waited: float = 0.0

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from upconv.device import announce, described, layout, pick_device
 from upconv.options import one_of
-from upconv.training.device import announce, described, layout, pick_device
 
 STRATEGIES = ("ddp", "fsdp")
 

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from upconv.checks import as_array
 from upconv.data.sets import SegmentationSet
-from upconv.ops import unet_size
-from upconv.training.batches import to_pixels
-from upconv.training.device import inferring
-from upconv.training.metrics import Scores, SegmentationScores
-from upconv.training.objects import (
+from upconv.device import inferring
+from upconv.metrics.instances import (
     Agreement,
     agreement,
     average_precision,
@@ -24,6 +22,9 @@ from upconv.training.objects import (
     components,
     thinned,
 )
+from upconv.metrics.segmentation import Scores, SegmentationScores
+from upconv.ops import unet_size
+from upconv.pixels import to_pixels
 
 
 def predict(
@@ -293,3 +294,32 @@ def evaluate_objects(
         half = best = Agreement(*np.mean(each, axis=0).tolist())
     precisions = average_precision(data.instances, objects)
     return ObjectScores(pixels.scores(), float(min(wrong)), half, best, precisions)
+
+
+def draw(
+    generator: nn.Module,
+    noise: np.ndarray | Tensor,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    batch: int = 256,
+) -> np.ndarray:
+    """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent).
+
+    Raises
+    ------
+    ValueError
+        If the noise is no such array of numbers.
+    """
+    given = (
+        noise.detach().cpu() if isinstance(noise, Tensor) else as_array("noise", noise, np.float32)
+    )
+    if given.ndim != 2 or given.shape[1] != generator.latent:
+        got = f"shape {tuple(given.shape)}"
+        raise ValueError(f"noise: got {got}, expected (N, {generator.latent})")
+    noise = torch.as_tensor(given, dtype=torch.float32)
+    with inferring(generator, device, precision) as where:
+        drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
+    images = ((torch.cat(drawn) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    images = images.permute(0, 2, 3, 1).numpy()
+    return images[..., 0] if images.shape[-1] == 1 else images

@@ -7,92 +7,22 @@ comparable with an FID, which takes Inception's.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from scipy.linalg import eigvals
 from scipy.spatial.distance import cdist
-from torch import nn
-from tqdm.auto import tqdm
 
 from upconv.checks import (
     as_array,
     check_features,
     check_finite,
     check_integer,
-    check_real,
-    check_seed,
     refuse,
 )
-from upconv.data import ImageSet
-from upconv.torch.modes import evaluating
-from upconv.training.batches import to_pixels
-from upconv.training.device import casting, layout, loss_scaler, pick_device, resolve_precision
-from upconv.training.settings import LARGEST_BATCH, MOST_STEPS
 
 _AT_ONCE = 2**23  # distances held in memory, 64 MiB
-
-
-def train_classifier(
-    network: nn.Module,
-    data: ImageSet,
-    *,
-    steps: int = 600,
-    batch: int = 128,
-    learning_rate: float = 3e-3,
-    seed: int = 0,
-    device: str = "auto",
-    progress: bool = False,
-) -> float:
-    """Train a classifier on a labelled set, in place; returns its accuracy on the last tenth.
-
-    The last tenth of the images is held out. Crops are moved by up to two pixels.
-
-    Raises
-    ------
-    ValueError
-        If the set has no labels, or a number is out of bounds.
-    """
-    check_integer("steps", steps, 1, MOST_STEPS)
-    check_integer("batch", batch, 1, LARGEST_BATCH)
-    check_real("learning_rate", learning_rate)
-    check_seed("seed", seed)
-    if data.labels is None:
-        raise ValueError(f"data: got {data.name} without labels, expected a labelled set")
-    where = pick_device(device)
-    precision = resolve_precision("auto", where)
-    network = network.to(where, memory_format=layout(network, precision, where)).train()
-    optimizer = torch.optim.AdamW(network.parameters(), learning_rate, fused=True)
-    scaler = loss_scaler(precision, where)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
-    rng = np.random.default_rng(seed)
-    held_out = max(1, len(data) // 10)
-    known = len(data) - held_out
-    bar = tqdm(range(steps), disable=None if progress else True, file=sys.stderr)
-    for _ in bar:
-        places = rng.integers(known, size=batch)
-        pixels = to_pixels(data.images[places], network.channels)
-        pixels = torch.roll(pixels, tuple(rng.integers(-2, 3, 2).tolist()), (2, 3))
-        with casting(precision, where):
-            logits = network(pixels.to(where))
-        loss = F.cross_entropy(logits.float(), torch.as_tensor(data.labels[places], device=where))
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.step(optimizer)
-        scaler.update()
-        schedule.step()
-    network.eval()
-    with torch.inference_mode():
-        right = 0
-        for start in range(known, len(data), 500):
-            pixels = to_pixels(data.images[start : start + 500], network.channels).to(where)
-            said = network(pixels).argmax(1).cpu().numpy()
-            right += (said == data.labels[start : start + 500]).sum()
-    return float(right / held_out)
 
 
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
@@ -255,41 +185,3 @@ def stride_energy(images: np.ndarray) -> float:
     high, low = ([side >= 1 / 2 - 1 / 16 for side in sides], [side <= 1 / 16 for side in sides])
     board = np.outer(*high) | np.outer(high[0], low[1]) | np.outer(low[0], high[1])
     return float(power[board].sum() / power.sum())
-
-
-class Units(NamedTuple):
-    """Shares of a layer's units: ``silent``, below zero for every image, and ``dead``, so that no
-    image's gradient passes. A LeakyReLU's units may be silent, and are never dead."""
-
-    silent: float
-    dead: float
-
-
-def dead_units(network: nn.Module, images: torch.Tensor) -> dict[str, Units]:
-    """Silent and dead units before each ReLU, LeakyReLU or tanh of a network, over some images.
-
-    A unit is a channel at a place. The network's activation is its attribute ``act``.
-
-    Raises
-    ------
-    ValueError
-        If the network has none.
-    """
-    act = getattr(network, "act", None)
-    if act is None:
-        raise ValueError(f"network: got {type(network).__name__}, expected one with an act")
-    found: dict[str, Units] = {}
-
-    def look(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        values = inputs[0]
-        silent = (values <= 0).flatten(1).all(0).float().mean().item()
-        dead = silent if isinstance(layer, nn.ReLU) else 0.0
-        found[f"layer {len(found) + 1}"] = Units(silent, dead)
-
-    hook = act.register_forward_pre_hook(look)
-    try:
-        with evaluating(network), torch.inference_mode():
-            network(images)
-    finally:
-        hook.remove()
-    return found

@@ -13,11 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from upconv.checks import check_integer, check_real, check_seed, check_words, refuse
-from upconv.torch.encoders import Encoder
-from upconv.torch.style import total_variation
-from upconv.training import checkpoints
-from upconv.training.batches import Ahead, places_of, to_pixels
-from upconv.training.device import (
+from upconv.device import (
     announce,
     casting,
     described,
@@ -27,11 +23,17 @@ from upconv.training.device import (
     pick_device,
     resolve_precision,
 )
+from upconv.pixels import to_pixels
+from upconv.style.energies import StyleEnergy, content_energy_of
+from upconv.style.pictures import check_picture, to_tensor
+from upconv.torch.encoders import Encoder
+from upconv.torch.style import total_variation
+from upconv.training import checkpoints
+from upconv.training.batches import Ahead, places_of
 from upconv.training.loop import Losses
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature, sketch
 from upconv.training.settings import LONGEST_SIDE, check_run
-from upconv.training.style import StyleEnergy, check_picture, content_energy_of, to_tensor
 
 # Standard deviation of the noise that a network paints over. Convolutions paint equal places
 # equally: a flat sky would have no strokes. Noise tells its places apart.

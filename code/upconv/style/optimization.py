@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -20,11 +20,7 @@ from upconv.checks import (
     check_words,
     refuse,
 )
-from upconv.options import one_of
-from upconv.torch.encoders import Encoder
-from upconv.torch.style import mean_gram, style_energy_of, total_variation
-from upconv.training import checkpoints
-from upconv.training.device import (
+from upconv.device import (
     announce,
     casting,
     described,
@@ -32,8 +28,13 @@ from upconv.training.device import (
     loss_scaler,
     pick_device,
     resolve_precision,
-    wide_range,
 )
+from upconv.options import one_of
+from upconv.style.energies import StyleEnergy, content_energy_of
+from upconv.style.pictures import check_picture, size_within, to_image, to_tensor, with_colours_of
+from upconv.torch.encoders import Encoder
+from upconv.torch.style import total_variation
+from upconv.training import checkpoints
 from upconv.training.loop import Diverged
 from upconv.training.origin import contents, sketch
 from upconv.training.settings import LONGEST_SIDE, check_run
@@ -120,55 +121,6 @@ class Canvas(nn.Module):
         self.image = nn.Parameter(image.clone())
 
 
-class StyleEnergy:
-    """How far maps are from a style, for each image; a grey image of the style's size has 1.
-
-    Parameters
-    ----------
-    network
-        Whose ``layers`` give the maps.
-    style : (1, 3, H, W)
-        In [0, 1].
-    layers
-        Layers by which the style is measured.
-    weights
-        Of the layers among each other; none: all alike.
-    """
-
-    def __init__(
-        self, network: Encoder, style: Tensor, layers: Sequence[str], weights: Sequence[float] = ()
-    ) -> None:
-        weights = weights or (1.0,) * len(layers)
-        with torch.no_grad():
-            maps = network.layers(style, layers)
-            grey = network.layers(torch.full_like(style, 0.5), layers)
-        with torch.no_grad(), wide_range(style.device):
-            self.wanted = {name: mean_gram(maps[name].float()) for name in layers}
-            self.share = {
-                name: weight / sum(weights) / style_energy_of(grey[name].float(), self.wanted[name])
-                for name, weight in zip(layers, weights, strict=True)
-            }
-
-    def __call__(self, maps: dict[str, Tensor]) -> Tensor:
-        """Energies (N,) of the maps of N images."""
-        with wide_range(next(iter(maps.values())).device):
-            found = [
-                self.share[name] * style_energy_of(maps[name].float(), wanted)
-                for name, wanted in self.wanted.items()
-            ]
-            return torch.stack(found).sum(0)
-
-
-def content_energy_of(maps: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
-    """Σ (a(G) − a(C))² / Σ a(C)² of each image, (N,), the mean over the layers."""
-    found = [
-        (maps[name] - wanted[name]).float().square().sum((1, 2, 3))
-        / wanted[name].float().square().sum((1, 2, 3))
-        for name in wanted
-    ]
-    return torch.stack(found).mean(0)
-
-
 class Energy:
     """E(G) = E_content(G, C) + E_style(G, S), as a function of the image G.
 
@@ -246,7 +198,7 @@ def stylize(
     """
     check_picture("content", content)
     check_picture("style", style)
-    coarsest = min(min(_size(image, settings.sides()[0])) for image in (content, style))
+    coarsest = min(min(size_within(image, settings.sides()[0])) for image in (content, style))
     for name in (*settings.content_layers, *settings.style_layers):
         if coarsest < 2 * (stride := network.stride(name)):
             got = f"{settings.scales}, so that the coarsest image has {coarsest} pixels on a side"
@@ -305,27 +257,15 @@ def stylize(
                 raise Diverged(f"step {done + step}: the energies are {last}; {hint}")
             bar.set_postfix(content=f"{last[0]:.3f}", style=f"{last[1]:.3f}")
             if each_step:
-                each_step(done + step, _to_image(drawn.image))
+                each_step(done + step, to_image(drawn.image))
         done += share
         canvas = drawn.image.detach().clamp(0, 1)
         for name, values in asdict(history).items():
             setattr(whole, name, getattr(whole, name) + values)
-    image = _to_image(canvas)
+    image = to_image(canvas)
     if settings.preserve_colour:
-        image = with_colours_of(_to_image(to_tensor(content, settings.size)), image)
+        image = with_colours_of(to_image(to_tensor(content, settings.size)), image)
     return image, whole
-
-
-def with_colours_of(colours: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """An image's lightness with another's colours, both (H, W, 3), uint8: Gatys et al. (2017).
-
-    Luminance is exchanged in YIQ.
-    """
-    weights = np.array([0.299, 0.587, 0.114])
-    luminance = (image / 255) @ weights
-    colours = colours / 255
-    moved = colours + (luminance - colours @ weights)[..., None]
-    return np.round(moved.clip(0, 1) * 255).astype(np.uint8)
 
 
 def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:
@@ -373,38 +313,3 @@ def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradSca
         if image.grad.isfinite().all() or not total.isfinite() or scaler.get_scale() < 1:
             return  # what is not finite now never will be: the next energies say so
         image.grad = None
-
-
-def check_picture(name: str, image: np.ndarray) -> None:
-    """Refuse what is not (H, W, 3) uint8 of 16 pixels a side or more.
-
-    Raises
-    ------
-    ValueError
-        Naming the argument, what came and what was expected.
-    """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        got = f"shape {image.shape} of {image.dtype}"
-        raise ValueError(f"{name}: got {got}, expected (H, W, 3), uint8")
-    if min(image.shape[:2]) < 16:
-        raise ValueError(f"{name}: got {image.shape[:2]} pixels, expected at least 16 a side")
-
-
-def to_tensor(image: np.ndarray, side: int) -> Tensor:
-    """An image (H, W, 3), uint8, as (1, 3, H, W) in [0, 1], its longer side at most ``side``."""
-    pixels = torch.tensor(np.ascontiguousarray(image)).permute(2, 0, 1)[None] / 255
-    size = _size(image, side)
-    if size != list(image.shape[:2]):
-        pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True)
-    return pixels.clamp(0, 1)
-
-
-def _size(image: np.ndarray, side: int) -> list[int]:
-    """Height and width once the longer side is at most ``side``."""
-    factor = min(1.0, side / max(image.shape[:2]))
-    return [max(16, round(length * factor)) for length in image.shape[:2]]
-
-
-def _to_image(image: Tensor) -> np.ndarray:
-    pixels = (image.detach()[0].float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return pixels.permute(1, 2, 0).cpu().numpy()

@@ -1,0 +1,29 @@
+"""Images as a network takes them: tensors with values from 0 to 1."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
+
+
+def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
+    """Images (N, H, W, 3) or (N, H, W), uint8, as (N, channels, H, W), float32 in [0, 1].
+
+    In memory the channels come last. Grey images are copied to three channels; of colours, one
+    channel holds the luminance.
+    """
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
+    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+    # NCHW in shape, NHWC in memory: that is what channels_last means.
+    pixels = pixels.permute(0, 3, 1, 2).float() / 255
+    given = pixels.shape[1]
+    if given == channels:
+        return pixels
+    if (given, channels) == (1, 3):
+        return pixels.repeat(1, 3, 1, 1).contiguous(memory_format=torch.channels_last)
+    if (given, channels) == (3, 1):
+        return (pixels * pixels.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
+    raise ValueError(f"images: got {given} channels, expected {channels}")

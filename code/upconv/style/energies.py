@@ -1,0 +1,61 @@
+"""How far an image is from a content and from a style, by the maps of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from upconv.device import wide_range
+from upconv.torch.encoders import Encoder
+from upconv.torch.style import mean_gram, style_energy_of
+
+
+class StyleEnergy:
+    """How far maps are from a style, for each image; a grey image of the style's size has 1.
+
+    Parameters
+    ----------
+    network
+        Whose ``layers`` give the maps.
+    style : (1, 3, H, W)
+        In [0, 1].
+    layers
+        Layers by which the style is measured.
+    weights
+        Of the layers among each other; none: all alike.
+    """
+
+    def __init__(
+        self, network: Encoder, style: Tensor, layers: Sequence[str], weights: Sequence[float] = ()
+    ) -> None:
+        weights = weights or (1.0,) * len(layers)
+        with torch.no_grad():
+            maps = network.layers(style, layers)
+            grey = network.layers(torch.full_like(style, 0.5), layers)
+        with torch.no_grad(), wide_range(style.device):
+            self.wanted = {name: mean_gram(maps[name].float()) for name in layers}
+            self.share = {
+                name: weight / sum(weights) / style_energy_of(grey[name].float(), self.wanted[name])
+                for name, weight in zip(layers, weights, strict=True)
+            }
+
+    def __call__(self, maps: dict[str, Tensor]) -> Tensor:
+        """Energies (N,) of the maps of N images."""
+        with wide_range(next(iter(maps.values())).device):
+            found = [
+                self.share[name] * style_energy_of(maps[name].float(), wanted)
+                for name, wanted in self.wanted.items()
+            ]
+            return torch.stack(found).sum(0)
+
+
+def content_energy_of(maps: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+    """Σ (a(G) − a(C))² / Σ a(C)² of each image, (N,), the mean over the layers."""
+    found = [
+        (maps[name] - wanted[name]).float().square().sum((1, 2, 3))
+        / wanted[name].float().square().sum((1, 2, 3))
+        for name in wanted
+    ]
+    return torch.stack(found).mean(0)
