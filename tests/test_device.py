@@ -24,7 +24,7 @@ from upconv.style.pictures import to_tensor
 from upconv.torch import FCN, Discriminator, Generator, SmallClassifier
 from upconv.training import Diverged, GanSettings, Settings, train, train_classifier, train_gan
 from upconv.training.batches import MAKERS, Ahead, Batch, makers
-from upconv.training.loop import Losses
+from upconv.training.run import Losses
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -418,7 +418,7 @@ def reads(monkeypatch):
             counts.append(len(self._unread))
         return plain(self)
 
-    monkeypatch.setattr("upconv.training.loop.AT_ONCE", ())
+    monkeypatch.setattr("upconv.training.run.AT_ONCE", ())
     monkeypatch.setattr(Losses, "read", read)
     return counts
 
@@ -479,7 +479,7 @@ def test_a_gpu_is_not_waited_for_at_each_step(loop, monkeypatch, reads, tmp_path
     if loop != "gan":  # which does not tell
         assert reads == [1] * STEPS
         assert all(np.isfinite(loss) for (loss,) in seen)
-    monkeypatch.setattr("upconv.training.loop.AT_ONCE", ("cpu",))
+    monkeypatch.setattr("upconv.training.run.AT_ONCE", ("cpu",))
     again, same = seldom(loop, monkeypatch)
     assert losses == same
     for a, b in zip(weights(again), weights(networks), strict=True):

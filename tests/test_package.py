@@ -36,7 +36,7 @@ ALLOWED = {
     "port": {"files"},  # the only one to see both frameworks
     "metrics": {"checks", "data"},
     "device": {"options", "torch"},
-    "inference": {"checks", "ops", "data", "pixels", "device", "metrics"},
+    "inference": {"checks", "packages", "ops", "data", "pixels", "device", "metrics"},
     "training": {
         *("checks", "options", "packages", "deprecated", "files", "data", "torch"),
         *("pixels", "device"),

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 from tqdm.auto import tqdm
+
+from upconv.packages import needed
+
+with needed("upconv.inference"):
+    import torch
+    from torch import Tensor, nn
 
 from upconv.checks import as_array
 from upconv.data.sets import SegmentationSet

@@ -28,11 +28,10 @@ from upconv.style.energies import StyleEnergy, content_energy_of
 from upconv.style.pictures import check_picture, to_tensor
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
-from upconv.training import checkpoints
-from upconv.training.batches import Ahead, places_of
-from upconv.training.loop import Losses
+from upconv.training.batches import places_of
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature, sketch
+from upconv.training.run import Keeping, Losses, Run
 from upconv.training.settings import LONGEST_SIDE, check_run
 
 # Standard deviation of the noise that a network paints over. Convolutions paint equal places
@@ -135,73 +134,92 @@ def train_transform(
     check_picture("style", style)
     for image in photographs:
         check_picture("photographs", image)
-    where = pick_device(device)
-    precision = resolve_precision(settings.precision, where)
-    lies = layout(network, precision, where)
-    network = network.to(where, memory_format=lies).train()
-    features = features.to(where, memory_format=lies).eval().requires_grad_(False)
-    optimizer = lay_flat(torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True))
-    names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
-    with casting(precision, where):
-        painting = to_tensor(style, settings.style_size).to(where)
-        style_energy = StyleEnergy(features, painting, settings.style_layers)
+    work = _Learning(network, features, style, settings, pick_device(device))
     history = TransformHistory()
-    scaler = loss_scaler(precision, where)
     hint = "lower learning_rate or style_weight, or set precision to fp32"
-    losses = Losses(where, "the energy is", hint)
-    run = checkpoints.steps(
-        {"network": network, "optimizer": optimizer, "scaler": scaler},
-        settings,
-        history,
-        checkpoint=checkpoint,
-        resume=resume,
-        save_every=save_every,
-        progress=progress,
-        before_saving=losses.read,
+    losses = Losses(work.device, "the energy is", hint)
+    if progress:
+        announce(f"{work.device}: {work.precision}, {described(work.lies)}, the style seen once")
+    with Run(
+        {"network": work.network, "optimizer": work.optimizer, "scaler": work.scaler},
+        settings, history, work.device, Keeping(checkpoint, resume, save_every, progress),
         inputs=lambda: {
             "network": nature(network),
             "features": sketch(features),
             "photographs": contents(photographs),
             "style": contents([style]),
         },
-    )
-    if progress:
-        announce(f"{where}: {precision}, {described(lies)}, the style seen once")
-    with Ahead(
-        lambda step: cuts(photographs, settings, step), settings.steps, history, where
-    ) as batches:
-        for step, bar in run:
-            images = batches(step).to(where, non_blocking=True)
-            for group in optimizer.param_groups:  # half a cosine, down to nothing
-                share = (1 + math.cos(math.pi * step / settings.steps)) / 2
-                group["lr"] = settings.learning_rate * share
-            with casting(precision, where):
-                with torch.no_grad():
-                    wanted = features.layers(images, settings.content_layers)
-                painted = network(grainy(images, settings.noise, (settings.seed, step)))
-                maps = features.layers(painted, names)
-            content = settings.content_weight * content_energy_of(maps, wanted).mean()
-            parts = {name: in_windows(maps[name], settings.windows) for name in style_energy.wanted}
-            painted_style = settings.style_weight * style_energy(parts).mean()
-            total = content + painted_style
-            if settings.variation_weight:
-                variation = total_variation(painted.float()).mean()
-                total = total + settings.variation_weight * variation
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(total).backward()
+        make=lambda step: cuts(photographs, settings, step),
+        # Half a cosine, down to nothing.
+        rate=lambda step: (1 + math.cos(math.pi * step / settings.steps)) / 2,
+        losses=losses,
+    ) as run:  # fmt: skip
+        for step, images in run:
+            total, content, painted_style = work.backward(images, step)
             losses.add(step, total)
-            scaler.step(optimizer)
-            scaler.update()
-            if step % settings.log_every == 0 or step == settings.steps - 1:
+            work.update()
+            if run.due(step):
                 losses.read()
                 history.steps.append(step)
                 history.content.append(content.item())
                 history.style.append(painted_style.item())
-                bar.set_postfix(content=f"{content:.3f}", style=f"{painted_style:.3f}")
+                run.show(content=history.content[-1], style=history.style[-1])
             if each_step:
                 each_step(step, *losses.read())
     network.eval()
     return history
+
+
+class _Learning:
+    """A network that learns one style: the two halves of a step."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        features: Encoder,
+        style: np.ndarray,
+        settings: TransformSettings,
+        device: torch.device,
+    ) -> None:
+        self.device, self.settings = device, settings
+        self.precision = resolve_precision(settings.precision, device)
+        self.lies = layout(network, self.precision, device)
+        self.network = network.to(device, memory_format=self.lies).train()
+        features = features.to(device, memory_format=self.lies)
+        self.features = features.eval().requires_grad_(False)
+        self.optimizer = lay_flat(
+            torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True)
+        )
+        self.names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
+        with casting(self.precision, device):
+            painting = to_tensor(style, settings.style_size).to(device)
+            self.style_energy = StyleEnergy(self.features, painting, settings.style_layers)
+        self.scaler = loss_scaler(self.precision, device)
+
+    def backward(self, images: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Energy of a batch, then its content's and its style's; gradients lie with the weights."""
+        settings, energy = self.settings, self.style_energy
+        images = images.to(self.device, non_blocking=True)
+        with casting(self.precision, self.device):
+            with torch.no_grad():
+                wanted = self.features.layers(images, settings.content_layers)
+            painted = self.network(grainy(images, settings.noise, (settings.seed, step)))
+            maps = self.features.layers(painted, self.names)
+        content = settings.content_weight * content_energy_of(maps, wanted).mean()
+        parts = {name: in_windows(maps[name], settings.windows) for name in energy.wanted}
+        painted_style = settings.style_weight * energy(parts).mean()
+        total = content + painted_style
+        if settings.variation_weight:
+            variation = total_variation(painted.float()).mean()
+            total = total + settings.variation_weight * variation
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(total).backward()
+        return total, content, painted_style
+
+    def update(self) -> None:
+        """One step of the optimizer."""
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
 
 def grainy(images: Tensor, noise: float, seed: int | tuple[int, ...]) -> Tensor:

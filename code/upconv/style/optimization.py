@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,9 +36,8 @@ from upconv.style.energies import StyleEnergy, content_energy_of
 from upconv.style.pictures import check_picture, size_within, to_image, to_tensor, with_colours_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
-from upconv.training import checkpoints
-from upconv.training.loop import Diverged
 from upconv.training.origin import contents, sketch
+from upconv.training.run import Diverged, Keeping, Run
 from upconv.training.settings import LONGEST_SIDE, check_run
 
 
@@ -198,74 +199,101 @@ def stylize(
     """
     check_picture("content", content)
     check_picture("style", style)
-    coarsest = min(min(size_within(image, settings.sides()[0])) for image in (content, style))
-    for name in (*settings.content_layers, *settings.style_layers):
-        if coarsest < 2 * (stride := network.stride(name)):
-            got = f"{settings.scales}, so that the coarsest image has {coarsest} pixels on a side"
-            raise ValueError(f"scales: got {got}, expected at least {2 * stride} for {name}")
+    _check_scales(network, content, style, settings)
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
     lies = layout(network, precision, where)
     network = network.to(where, memory_format=lies).eval().requires_grad_(False)
     if progress:
         announce(f"{where}: {precision}, {described(lies)}, the style seen once")
-    whole = StyleHistory()
-    canvas, before, done = None, None, 0
+    whole, canvas, before, done = StyleHistory(), None, None, 0
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
         small, model = to_tensor(content, side).to(where), to_tensor(style, side).to(where)
-        if canvas is None:
-            canvas = small
-            if settings.start == "noise":
-                dice = torch.Generator().manual_seed(settings.seed)
-                canvas = torch.rand(small.shape, generator=dice).to(where)
-        elif settings.start == "content":
-            # What has changed is enlarged, not the image: the content's own detail stays.
-            canvas = small + F.interpolate(canvas - before, small.shape[2:], mode="bicubic")
-        else:
-            canvas = F.interpolate(canvas, small.shape[2:], mode="bicubic")
-        before = small
+        canvas = _begun(canvas, before, small, settings)
         with casting(precision, where):
             energy = Energy(network, small, model, settings)
         drawn = Canvas(canvas.clamp(0, 1).contiguous())
-        path = Path(checkpoint) if checkpoint else None
-        path = path and path.with_name(f"{path.stem}-{level}{path.suffix}")
-        history = StyleHistory()
-        scaler = loss_scaler(precision, where)
-        run = checkpoints.steps(
-            {
-                "canvas": drawn,
-                "optimizer": (optimizer := _optimizer(drawn, settings)),
-                "scaler": scaler,
-            },
-            replace(settings, steps=share),
-            history,
-            checkpoint=path,
-            resume=resume,
-            save_every=save_every,
-            progress=progress,
-            inputs=lambda: {
-                "features": sketch(network),
-                "content": contents([content]),
-                "style": contents([style]),
-            },
-        )
-        for step, bar in run:
-            _step(drawn, energy, optimizer, scaler, precision, history)
-            last = history.content[-1], history.style[-1]
-            if not all(map(math.isfinite, last)):
-                hint = "lower learning_rate or style_weight, or set precision to fp32"
-                raise Diverged(f"step {done + step}: the energies are {last}; {hint}")
-            bar.set_postfix(content=f"{last[0]:.3f}", style=f"{last[1]:.3f}")
-            if each_step:
-                each_step(done + step, to_image(drawn.image))
+        keeping = Keeping(_numbered(checkpoint, level), resume, save_every, progress)
+        history = _optimize(
+            drawn, energy, replace(settings, steps=share), precision, keeping,
+            inputs=partial(_inputs, network, content, style),
+            begun=done, each_step=each_step,
+        )  # fmt: skip
         done += share
-        canvas = drawn.image.detach().clamp(0, 1)
+        canvas, before = drawn.image.detach().clamp(0, 1), small
         for name, values in asdict(history).items():
             setattr(whole, name, getattr(whole, name) + values)
     image = to_image(canvas)
     if settings.preserve_colour:
         image = with_colours_of(to_image(to_tensor(content, settings.size)), image)
     return image, whole
+
+
+def _check_scales(
+    network: Encoder, content: np.ndarray, style: np.ndarray, settings: StyleSettings
+) -> None:
+    """Refuse images that at their coarsest show a layer nothing."""
+    coarsest = min(min(size_within(image, settings.sides()[0])) for image in (content, style))
+    for name in (*settings.content_layers, *settings.style_layers):
+        if coarsest < 2 * (stride := network.stride(name)):
+            got = f"{settings.scales}, so that the coarsest image has {coarsest} pixels on a side"
+            raise ValueError(f"scales: got {got}, expected at least {2 * stride} for {name}")
+
+
+def _begun(
+    canvas: Tensor | None, before: Tensor | None, content: Tensor, settings: StyleSettings
+) -> Tensor:
+    """What a scale begins with: content or noise, then what the scale before has made of it.
+
+    ``canvas`` and ``before`` are the image and the content of the scale before.
+    """
+    if canvas is None:
+        if settings.start == "content":
+            return content
+        dice = torch.Generator().manual_seed(settings.seed)
+        return torch.rand(content.shape, generator=dice).to(content.device)
+    if settings.start == "content":
+        # What has changed is enlarged, not the image: the content's own detail stays.
+        return content + F.interpolate(canvas - before, content.shape[2:], mode="bicubic")
+    return F.interpolate(canvas, content.shape[2:], mode="bicubic")
+
+
+def _numbered(checkpoint: str | Path | None, level: int) -> Path | None:
+    path = Path(checkpoint) if checkpoint else None
+    return path and path.with_name(f"{path.stem}-{level}{path.suffix}")
+
+
+def _inputs(network: Encoder, content: np.ndarray, style: np.ndarray) -> dict[str, Any]:
+    named = {"content": contents([content]), "style": contents([style])}
+    return {"features": sketch(network)} | named
+
+
+def _optimize(
+    drawn: Canvas,
+    energy: Energy,
+    settings: StyleSettings,
+    precision: str,
+    keeping: Keeping,
+    *,
+    inputs: Callable[[], dict[str, Any]],
+    begun: int,
+    each_step: Callable[[int, np.ndarray], None] | None,
+) -> StyleHistory:
+    """All steps at one scale, after those ``begun`` at coarser ones."""
+    where, history = drawn.image.device, StyleHistory()
+    optimizer, scaler = _optimizer(drawn, settings), loss_scaler(precision, where)
+    parts = {"canvas": drawn, "optimizer": optimizer, "scaler": scaler}
+    with Run(parts, settings, history, where, keeping, inputs=inputs) as run:
+        for step, _ in run:
+            _step(drawn, energy, optimizer, scaler, precision, history)
+            last = history.content[-1], history.style[-1]
+            if not all(map(math.isfinite, last)):
+                hint = "lower learning_rate or style_weight, or set precision to fp32"
+                raise Diverged(f"step {begun + step}: the energies are {last}; {hint}")
+            run.show(content=last[0], style=last[1])
+            if each_step:
+                each_step(begun + step, to_image(drawn.image))
+    return history
 
 
 def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:

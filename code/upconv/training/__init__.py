@@ -16,7 +16,8 @@ from upconv.training.gan import (
     generator_loss,
     train_gan,
 )
-from upconv.training.loop import Diverged, train
+from upconv.training.loop import train
+from upconv.training.run import Diverged
 from upconv.training.settings import History, Settings
 from upconv.training.team import Team, launch
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import io
 import math
 import sys
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
 from upconv.files import write_atomically
 from upconv.training.origin import difference
@@ -219,66 +216,3 @@ def _fits(value: Any, shapes: set[tuple[int, ...]]) -> bool:
 
 def _off(part: Any) -> bool:
     return isinstance(part, torch.amp.GradScaler) and not part.is_enabled()
-
-
-def steps(
-    parts: dict[str, Any],
-    settings: Any,
-    history: Any,
-    *,
-    checkpoint: str | Path | None,
-    resume: bool,
-    save_every: int,
-    progress: bool,
-    team: Team | None = None,
-    before_saving: Callable[[], Any] | None = None,
-    inputs: Callable[[], dict[str, Any]] | None = None,
-) -> Iterator[tuple[int, tqdm]]:
-    """The steps of a run that are still to do, each with the progress bar.
-
-    Before a step, PyTorch's random numbers are set by the seed and the step, so that dropout and
-    noise depend on nothing else. After it, ``history.seconds`` is brought up to date, and the
-    state saved if it is time.
-
-    Parameters
-    ----------
-    parts
-        Name → whatever has ``state_dict``.
-    settings
-        With ``steps`` and ``seed``.
-    history
-        With ``seconds``.
-    checkpoint, resume, save_every, team
-        As of :func:`upconv.training.train`.
-    before_saving
-        Called before the state is saved: what it raises ends the run, and nothing is written.
-    inputs
-        Says what the run is begun with; asked only where there is a checkpoint.
-
-    Raises
-    ------
-    BadCheckpoint
-        If the checkpoint is of another run or cannot be read.
-    """
-    team = team or Team()
-    path, start = Path(checkpoint) if checkpoint else None, 0
-    goes_on = bool(resume and path and path.exists())
-    told = inputs() if inputs and path and (team.first or goes_on) else None
-    if goes_on:
-        start = load(path, parts, settings, history, team, told)
-    began, before = time.perf_counter(), history.seconds
-    bar = tqdm(
-        range(start, settings.steps),
-        initial=start,
-        total=settings.steps,
-        disable=None if progress and team.first else True,
-        file=sys.stderr,
-    )
-    for step in bar:
-        torch.manual_seed(settings.seed * 1_000_003 + step)
-        yield step, bar
-        history.seconds = before + time.perf_counter() - began
-        if path and ((step + 1) % save_every == 0 or step == settings.steps - 1):
-            if before_saving:
-                before_saving()
-            save(path, parts, settings, history, step + 1, team, told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,11 +16,10 @@ from upconv.checks import check_flag, check_share
 from upconv.data import ImageSet
 from upconv.device import casting, loss_scaler, resolve_precision
 from upconv.pixels import to_pixels
-from upconv.training import checkpoints
-from upconv.training.batches import Ahead, places_of
-from upconv.training.loop import Losses
+from upconv.training.batches import places_of
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature
+from upconv.training.run import Keeping, Losses, Run
 from upconv.training.settings import check_run
 from upconv.training.team import Team
 
@@ -130,83 +130,108 @@ def train_gan(
         If the checkpoint is of another run or cannot be read.
     """
     team = team or Team(device)
-    where, share = team.device, team.share(settings.batch)
-    precision = resolve_precision(settings.precision, where)
-    trained_g, call_g = team.join(generator, precision)
-    trained_d, call_d = team.join(discriminator, precision)
-    parts = {"generator": trained_g.train(), "discriminator": trained_d.train()}
-    adams = {
-        name: lay_flat(
-            torch.optim.Adam(
-                network.parameters(), settings.learning_rate, (settings.beta1, 0.999), fused=True
-            )
-        )
-        for name, network in parts.items()
-    }
+    share = team.share(settings.batch)
+    game = _Game(generator, discriminator, settings, team)
     history = GanHistory()
-    scaler = loss_scaler(precision, where)
-    losses = Losses(where, "the losses are", "lower learning_rate, or set precision to fp32")
-    run = checkpoints.steps(
-        parts | {f"adam_{name}": adam for name, adam in adams.items()} | {"scaler": scaler},
-        settings,
-        history,
-        checkpoint=checkpoint,
-        resume=resume,
-        save_every=save_every,
-        progress=progress,
-        team=team,
-        before_saving=losses.read,
+    losses = Losses(team.device, "the losses are", "lower learning_rate, or set precision to fp32")
+    if progress:
+        team.announce(generator, game.precision)
+    with Run(
+        game.parts, settings, history, team.device,
+        Keeping(checkpoint, resume, save_every, progress),
         inputs=lambda: {
             "generator": nature(generator),
             "discriminator": nature(discriminator),
             "images": contents(data.images),
         },
-    )
-    if progress:
-        team.announce(generator, precision)
-    with Ahead(
-        lambda step: make_images(data, settings, step, share), settings.steps, history, where
-    ) as batches:
-        for step, bar in run:
-            real = batches(step).to(where, non_blocking=True)
-            noise = torch.randn(settings.batch, generator.latent, device=where)[share]
-            with casting(precision, where):
-                fake = call_g(noise)
-                # Real and drawn images apart: batch norm must not average over both.
-                real_logits, fake_logits = call_d(real), call_d(fake.detach())
-            loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
-            adams["discriminator"].zero_grad(set_to_none=True)
-            scaler.scale(loss_d).backward()
-            scaler.step(adams["discriminator"])
-            # The generator is judged by the discriminator as it is now, whose own gradient is not
-            # used.
-            trained_d.requires_grad_(False)
-            with casting(precision, where):
-                judged = trained_d(fake)
-            loss_g = generator_loss(judged.float())
-            adams["generator"].zero_grad(set_to_none=True)
-            scaler.scale(loss_g).backward()
-            scaler.step(adams["generator"])
-            scaler.update()
-            trained_d.requires_grad_(True)
-            losses.add(step, team.mean(loss_d), team.mean(loss_g))
-            if step % settings.log_every == 0 or step == settings.steps - 1:
+        make=lambda step: make_images(data, settings, step, share),
+        losses=losses, team=team,
+    ) as run:  # fmt: skip
+        for step, real in run:
+            noise = torch.randn(settings.batch, generator.latent, device=team.device)[share]
+            seen = game.step(real.to(team.device, non_blocking=True), noise)
+            losses.add(step, *map(team.mean, seen.losses))
+            if run.due(step):
                 values = losses.read()
-                _note(history, step, values, real, fake, real_logits, fake_logits)
-                bar.set_postfix(D=f"{values[0]:.3f}", G=f"{values[1]:.3f}")
+                _note(history, step, values, seen)
+                run.show(D=values[0], G=values[1])
             if each_step:
                 each_step(step)
-    for trained, network in ((trained_g, generator), (trained_d, discriminator)):
+    for trained, network in ((game.generator, generator), (game.discriminator, discriminator)):
         team.leave(trained, network)
         network.eval()
     return history
 
 
-def _note(history, step, losses, real, fake, real_logits, fake_logits) -> None:
+class _Seen(NamedTuple):
+    """What a step has shown: images (N, C, H, W), their logits, and both losses."""
+
+    real: Tensor
+    fake: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+    losses: tuple[Tensor, Tensor]
+
+
+class _Game:
+    """Both networks in training, each with its Adam."""
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, settings: GanSettings, team: Team
+    ) -> None:
+        self.device = team.device
+        self.precision = resolve_precision(settings.precision, team.device)
+        self.generator, self._generate = team.join(generator, self.precision)
+        self.discriminator, self._judge = team.join(discriminator, self.precision)
+        self.scaler = loss_scaler(self.precision, team.device)
+        self._adam_g, self._adam_d = (
+            lay_flat(
+                torch.optim.Adam(
+                    network.train().parameters(),
+                    settings.learning_rate,
+                    (settings.beta1, 0.999),
+                    fused=True,
+                )
+            )
+            for network in (self.generator, self.discriminator)
+        )
+        self.parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "adam_generator": self._adam_g,
+            "adam_discriminator": self._adam_d,
+            "scaler": self.scaler,
+        }
+
+    def step(self, real: Tensor, noise: Tensor) -> _Seen:
+        """The discriminator's turn, then the generator's."""
+        with casting(self.precision, self.device):
+            fake = self._generate(noise)
+            # Real and drawn images apart: batch norm must not average over both.
+            real_logits, fake_logits = self._judge(real), self._judge(fake.detach())
+        loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
+        self._update(self._adam_d, loss_d)
+        # The generator is judged by the discriminator as it is now, whose own gradient is not used.
+        self.discriminator.requires_grad_(False)
+        with casting(self.precision, self.device):
+            judged = self.discriminator(fake)
+        loss_g = generator_loss(judged.float())
+        self._update(self._adam_g, loss_g)
+        self.scaler.update()
+        self.discriminator.requires_grad_(True)
+        return _Seen(real, fake, real_logits, fake_logits, (loss_d, loss_g))
+
+    def _update(self, adam: torch.optim.Optimizer, loss: Tensor) -> None:
+        adam.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(adam)
+
+
+def _note(history: GanHistory, step: int, losses: list[float], seen: _Seen) -> None:
     history.steps.append(step)
     history.discriminator_losses.append(losses[0])
     history.generator_losses.append(losses[1])
-    history.real.append(real_logits.detach().float().sigmoid().mean().item())
-    history.fake.append(fake_logits.detach().float().sigmoid().mean().item())
-    spreads = [images.detach().float().std(0).mean().item() for images in (fake, real)]
+    history.real.append(seen.real_logits.detach().float().sigmoid().mean().item())
+    history.fake.append(seen.fake_logits.detach().float().sigmoid().mean().item())
+    spreads = [images.detach().float().std(0).mean().item() for images in (seen.fake, seen.real)]
     history.spread.append(spreads[0] / max(spreads[1], 1e-9))

@@ -15,63 +15,12 @@ from upconv.checks import (
 )
 from upconv.data.sets import VOID, SegmentationSet
 from upconv.device import casting, loss_scaler, resolve_precision
-from upconv.training import checkpoints
-from upconv.training.batches import Ahead, Batch, make_batch, middle
+from upconv.training.batches import Batch, make_batch, middle
 from upconv.training.optimizers import lay_flat
 from upconv.training.origin import contents, nature
+from upconv.training.run import Keeping, Losses, Run
 from upconv.training.settings import History, Settings
 from upconv.training.team import Team
-
-
-class Diverged(RuntimeError):
-    """The loss is no number any more."""
-
-
-# Kinds of devices from which a number is read without waiting for other work.
-AT_ONCE = ("cpu",)
-
-
-class Losses:
-    """The losses of steps, read from a GPU only when they are asked for.
-
-    To read one is to wait for all the GPU has to do, and then it waits for its next work.
-
-    Parameters
-    ----------
-    device
-        Where they are computed. Where it costs nothing, each is read at once.
-    what, hint
-        How the complaint begins if one is no number, and what may help.
-    """
-
-    def __init__(self, device: torch.device, what: str, hint: str) -> None:
-        self._at_once, self._what, self._hint = device.type in AT_ONCE, what, hint
-        self._unread: dict[int, Tensor] = {}
-        self._last: list[float] = []
-
-    def add(self, step: int, *losses: Tensor) -> None:
-        """Keep the losses of a step."""
-        self._unread[step] = torch.stack([loss.detach() for loss in losses])
-        if self._at_once:
-            self.read()
-
-    def read(self) -> list[float]:
-        """The losses of the last step, after a look at all that have not been read.
-
-        Raises
-        ------
-        Diverged
-            If one is no number any more.
-        """
-        if self._unread:
-            found = torch.stack([*self._unread.values()]).tolist()
-            for step, values in zip(self._unread, found, strict=True):
-                if not all(map(math.isfinite, values)):
-                    got = values[0] if len(values) == 1 else tuple(values)
-                    raise Diverged(f"step {step}: {self._what} {got}; {self._hint}")
-            self._last = values
-            self._unread.clear()
-        return self._last
 
 
 def rate_at(step: int, settings: Settings) -> float:
@@ -133,68 +82,73 @@ def train(
         If the batch cannot be shared equally, or there are not as many weights as classes.
     """
     team = team or Team(device)
-    where, share = team.device, team.share(settings.batch)
-    precision = resolve_precision(settings.precision, where)
-    _freeze(network, settings)
-    trained, call = team.join(network, precision)
-    trained.train()
-    optimizer, base_rates = _optimizer(trained, settings, team.sharded)
-    history = History()
-    class_weights = None
-    if settings.class_weights is not None:
-        if len(settings.class_weights) != len(data.classes):
-            expected = f"{len(data.classes)}, one for each class"
-            refuse("class_weights", f"{len(settings.class_weights)} numbers", expected)
-        class_weights = torch.tensor(settings.class_weights, device=where)
-    channels = getattr(network, "channels", 3)
-    scaler = loss_scaler(precision, where)
-    losses = Losses(where, "the loss is", "lower learning_rate, or set precision to fp32")
-    run = checkpoints.steps(
-        {"network": trained, "optimizer": optimizer, "scaler": scaler},
-        settings,
-        history,
-        checkpoint=checkpoint,
-        resume=resume,
-        save_every=save_every,
-        progress=progress,
-        team=team,
-        before_saving=losses.read,
-        inputs=lambda: _origin(network, data),
-    )
+    share = team.share(settings.batch)
+    work = _Segmenting(network, data, settings, team)
+    history, channels = History(), getattr(network, "channels", 3)
+    losses = Losses(team.device, "the loss is", "lower learning_rate, or set precision to fp32")
     if progress:
-        team.announce(network, precision)
-    with Ahead(
-        lambda step: make_batch(data, settings, step, channels, share),
-        settings.steps,
-        history,
-        where,
-    ) as batches:
-        for step, bar in run:
-            batch = batches(step)
-            images = batch.images.to(where, non_blocking=True)
-            for group, rate in zip(optimizer.param_groups, base_rates, strict=True):
-                group["lr"] = rate * rate_at(step, settings)
-            if team.rank:  # what dropout drops differs between processes
-                torch.manual_seed(torch.initial_seed() + (team.rank << 40))
-            with casting(precision, where):
-                logits = call(images)
-            loss = pixel_loss(logits.float(), batch, class_weights, team)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(trained.parameters(), settings.clip)
-            losses.add(step, team.mean(loss))
-            scaler.step(optimizer)
-            scaler.update()
-            if step % settings.log_every == 0 or step == settings.steps - 1:
+        team.announce(network, work.precision)
+    with Run(
+        {"network": work.trained, "optimizer": work.optimizer, "scaler": work.scaler},
+        settings, history, team.device, Keeping(checkpoint, resume, save_every, progress),
+        inputs=lambda: _origin(network, data),
+        make=lambda step: make_batch(data, settings, step, channels, share),
+        rate=lambda step: rate_at(step, settings),
+        losses=losses, team=team,
+    ) as run:  # fmt: skip
+        for step, batch in run:
+            losses.add(step, work.backward(batch))
+            work.update()
+            if run.due(step):
                 history.steps.append(step)
                 history.losses += losses.read()
-                bar.set_postfix(loss=f"{history.losses[-1]:.3f}")
+                run.show(loss=history.losses[-1])
             if each_step:
                 each_step(step, *losses.read())
-    team.leave(trained, network)
+    team.leave(work.trained, network)
     network.eval()
     return history
+
+
+class _Segmenting:
+    """A network in training: the two halves of a step."""
+
+    def __init__(
+        self, network: nn.Module, data: SegmentationSet, settings: Settings, team: Team
+    ) -> None:
+        self.team, self.clip = team, settings.clip
+        self.precision = resolve_precision(settings.precision, team.device)
+        if settings.encoder_factor == 0 and hasattr(network, "encoder"):
+            network.encoder.requires_grad_(False)
+        self.trained, self.call = team.join(network, self.precision)
+        self.trained.train()
+        self.optimizer = _optimizer(self.trained, settings, team.sharded)
+        self.scaler = loss_scaler(self.precision, team.device)
+        self.class_weights = None
+        if settings.class_weights is not None:
+            if len(settings.class_weights) != len(data.classes):
+                expected = f"{len(data.classes)}, one for each class"
+                refuse("class_weights", f"{len(settings.class_weights)} numbers", expected)
+            self.class_weights = torch.tensor(settings.class_weights, device=team.device)
+
+    def backward(self, batch: Batch) -> Tensor:
+        """The loss of a batch, of all processes; gradients lie with the weights."""
+        images = batch.images.to(self.team.device, non_blocking=True)
+        if self.team.rank:  # what dropout drops differs between processes
+            torch.manual_seed(torch.initial_seed() + (self.team.rank << 40))
+        with casting(self.precision, self.team.device):
+            logits = self.call(images)
+        loss = pixel_loss(logits.float(), batch, self.class_weights, self.team)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.trained.parameters(), self.clip)
+        return self.team.mean(loss)
+
+    def update(self) -> None:
+        """One step of the optimizer."""
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
 
 def pixel_loss(
@@ -230,14 +184,7 @@ def _origin(network: nn.Module, data: SegmentationSet) -> dict:
     return {"network": nature(network)} | found
 
 
-def _freeze(network: nn.Module, settings: Settings) -> None:
-    if settings.encoder_factor == 0 and hasattr(network, "encoder"):
-        network.encoder.requires_grad_(False)
-
-
-def _optimizer(
-    network: nn.Module, settings: Settings, sharded: bool
-) -> tuple[torch.optim.Optimizer, list[float]]:
+def _optimizer(network: nn.Module, settings: Settings, sharded: bool) -> torch.optim.Optimizer:
     encoder, rest = [], []
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
@@ -254,4 +201,4 @@ def _optimizer(
         optimizer = torch.optim.SGD(groups, momentum=settings.momentum, weight_decay=decay, **fused)
     else:
         optimizer = torch.optim.AdamW(groups, weight_decay=decay, fused=True)
-    return lay_flat(optimizer), rates[: len(groups)]
+    return lay_flat(optimizer)

@@ -1,0 +1,204 @@
+"""One run of a training: its steps, from checkpoint to checkpoint, with batches made ahead."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic
+
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm.auto import tqdm
+
+from upconv.training import checkpoints
+from upconv.training.batches import Ahead, Made
+from upconv.training.team import Team
+
+
+class Diverged(RuntimeError):
+    """The loss is no number any more."""
+
+
+# Kinds of devices from which a number is read without waiting for other work.
+AT_ONCE = ("cpu",)
+
+
+class Losses:
+    """The losses of steps, read from a GPU only when they are asked for.
+
+    To read one is to wait for all the GPU has to do, and then it waits for its next work.
+
+    Parameters
+    ----------
+    device
+        Where they are computed. Where it costs nothing, each is read at once.
+    what, hint
+        How the complaint begins if one is no number, and what may help.
+    """
+
+    def __init__(self, device: torch.device, what: str, hint: str) -> None:
+        self._at_once, self._what, self._hint = device.type in AT_ONCE, what, hint
+        self._unread: dict[int, Tensor] = {}
+        self._last: list[float] = []
+
+    def add(self, step: int, *losses: Tensor) -> None:
+        """Keep the losses of a step."""
+        self._unread[step] = torch.stack([loss.detach() for loss in losses])
+        if self._at_once:
+            self.read()
+
+    def read(self) -> list[float]:
+        """The losses of the last step, after a look at all that have not been read.
+
+        Raises
+        ------
+        Diverged
+            If one is no number any more.
+        """
+        if self._unread:
+            found = torch.stack([*self._unread.values()]).tolist()
+            for step, values in zip(self._unread, found, strict=True):
+                if not all(map(math.isfinite, values)):
+                    got = values[0] if len(values) == 1 else tuple(values)
+                    raise Diverged(f"step {step}: {self._what} {got}; {self._hint}")
+            self._last = values
+            self._unread.clear()
+        return self._last
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where and how often a run keeps its state, and whether it goes on from there."""
+
+    path: str | Path | None = None
+    resume: bool = False
+    every: int = 200  # steps
+    progress: bool = True  # whether a bar is drawn
+
+
+class Run(Generic[Made]):
+    """The steps of a training that are still to do, each with its batch.
+
+    ::
+
+        with Run({"network": network, "optimizer": optimizer}, settings, history, device, …) as run:
+            for step, batch in run:
+                …
+
+    Before a step, PyTorch's random numbers are set by the seed and the step, so that dropout and
+    noise depend on nothing else. After it, learning rates follow their schedule,
+    ``history.seconds`` is brought up to date, and the state is saved if it is time.
+
+    Parameters
+    ----------
+    parts
+        Name → whatever has ``state_dict``: networks, optimizers, scalers.
+    settings
+        With ``steps`` and ``seed``.
+    history
+        With ``seconds``, and ``waited`` if batches are made.
+    device
+        What the batches are for.
+    keeping, team
+        As of :func:`upconv.training.train`.
+    inputs
+        Says what the run is begun with; asked only where there is a checkpoint.
+    make
+        From a step to its batch. Without, batches are None.
+    rate
+        Factor on the learning rates of all optimizers in a step. Without, they stay as they are.
+    losses
+        Read before the state is saved: where one is no number, the run ends and nothing is written.
+
+    Raises
+    ------
+    BadCheckpoint
+        On entering, if the checkpoint is of another run or cannot be read.
+    """
+
+    def __init__(
+        self,
+        parts: dict[str, Any],
+        settings: Any,
+        history: Any,
+        device: torch.device,
+        keeping: Keeping,
+        *,
+        inputs: Callable[[], dict[str, Any]],
+        make: Callable[[int], Made] | None = None,
+        rate: Callable[[int], float] | None = None,
+        losses: Losses | None = None,
+        team: Team | None = None,
+    ) -> None:
+        self._parts, self._settings, self._history = parts, settings, history
+        self._keeping, self._inputs, self._rate = keeping, inputs, rate
+        self._losses, self._team = losses, team or Team("cpu")
+        self._path = Path(keeping.path) if keeping.path else None
+        self._ahead = Ahead(make, settings.steps, history, device) if make else None
+
+    def __enter__(self) -> Run[Made]:
+        path = self._path
+        goes_on = bool(self._keeping.resume and path and path.exists())
+        self._told = self._inputs() if path and (self._team.first or goes_on) else None
+        optimizers = [p for p in self._parts.values() if isinstance(p, torch.optim.Optimizer)]
+        bases = [[group["lr"] for group in one.param_groups] for one in optimizers]
+        self.start = 0
+        if goes_on:
+            found = (path, self._parts, self._settings, self._history, self._team, self._told)
+            self.start = checkpoints.load(*found)
+        self._schedules = []
+        if self._rate:
+            for one, rates in zip(optimizers, bases, strict=True):
+                for group, rate in zip(one.param_groups, rates, strict=True):
+                    group["initial_lr"] = rate  # as asked for, whatever a file says
+                self._schedules.append(LambdaLR(one, self._rate, last_epoch=self.start - 1))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._ahead:
+            self._ahead.__exit__(*error)
+
+    def __iter__(self) -> Iterator[tuple[int, Made]]:
+        settings, history, keeping = self._settings, self._history, self._keeping
+        began, before = time.perf_counter(), history.seconds
+        self._bar = tqdm(
+            range(self.start, settings.steps),
+            initial=self.start,
+            total=settings.steps,
+            disable=None if keeping.progress and self._team.first else True,
+            file=sys.stderr,
+        )
+        for step in self._bar:
+            torch.manual_seed(settings.seed * 1_000_003 + step)
+            yield step, self._ahead(step) if self._ahead else None
+            self._follow_schedules()
+            history.seconds = before + time.perf_counter() - began
+            if self._path and ((step + 1) % keeping.every == 0 or step == settings.steps - 1):
+                self._save(step + 1)
+
+    def due(self, step: int) -> bool:
+        """Whether the history notes this step: every ``log_every``-th and the last."""
+        return step % self._settings.log_every == 0 or step == self._settings.steps - 1
+
+    def show(self, **numbers: float) -> None:
+        """Show numbers beside the bar."""
+        self._bar.set_postfix({name: f"{number:.3f}" for name, number in numbers.items()})
+
+    def _follow_schedules(self) -> None:
+        with warnings.catch_warnings():
+            # In fp16 the first step is left out if it overflows, and PyTorch wonders why.
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+            for schedule in self._schedules:
+                schedule.step()
+
+    def _save(self, done: int) -> None:
+        if self._losses:
+            self._losses.read()
+        state = (self._parts, self._settings, self._history, done, self._team, self._told)
+        checkpoints.save(self._path, *state)
