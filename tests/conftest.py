@@ -132,7 +132,9 @@ def chromium():
     # Started as root, as in most containers, Chromium refuses its own sandbox.
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=require_browser(), args=options)
+        browser = playwright.chromium.launch(
+            executable_path=require_browser(headless=True), args=options
+        )
         yield Patient(browser)
         browser.close()
 
