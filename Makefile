@@ -25,7 +25,7 @@ SITE := _build/html
 RUNTIME := build/playground/.ready
 LENT := build/lent
 
-# One thread each: the tests run two at a time, and sums stay in one order.
+# One thread each: the tests run side by side, and sums stay in one order.
 export OMP_NUM_THREADS ?= 1
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -82,7 +82,7 @@ test: book $(READY)
 	$(BIN)/ruff format --check
 	@$(BIN)/python tests/browser.py
 	@$(BIN)/python tests/lending.py $(LENT)
-	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder \
+	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder \
 		-m "not timing and not nightly" \
 		--nbval --nbval-kernel-name lent --durations 25 --durations-min 5 tests $(LENT)/chapters
 	@diff -rq chapters $(LENT)/chapters  # they change and leave nothing where they run

@@ -23,6 +23,8 @@ CHROMIUM = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
+# The same browser without windows: it opens the site's pages in three quarters of the time.
+HEADLESS = ("chromium-headless-shell", "chrome-headless-shell")
 FIREFOX = ("firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox")
 WEBKIT = ("WebKitWebDriver",)
 SCREEN = ("Xvfb",)  # WebKit has no headless mode
@@ -32,6 +34,7 @@ ENGINES = {
     "Firefox": ((FIREFOX,), ("firefox-esr",)),
     "WebKit": ((WEBKIT, SCREEN), ("webkit2gtk-driver", "xvfb")),
 }
+FASTER = "chromium-headless-shell"  # a package that not every distribution has
 
 
 def find(commands: tuple[str, ...]) -> str | None:
@@ -39,13 +42,13 @@ def find(commands: tuple[str, ...]) -> str | None:
     return next((path for path in map(shutil.which, commands) if path), None)
 
 
-def find_browser() -> str | None:
-    """Path of an installed Chromium or Chrome, or None."""
+def find_browser(*, headless: bool = False) -> str | None:
+    """Path of an installed Chromium or Chrome, or None; headless: of one without windows first."""
     if named := os.environ.get("UPCONV_BROWSER"):
         if not shutil.which(named):
             raise SystemExit(f"UPCONV_BROWSER: got {named!r}, expected the path of a browser")
         return named
-    if path := find(CHROMIUM):
+    if path := find(HEADLESS + CHROMIUM if headless else CHROMIUM):
         return path
     from playwright.sync_api import sync_playwright
 
@@ -67,9 +70,9 @@ def how_to_get(engines: list[str]) -> str:
     return f"run `make browsers` (Debian: apt-get install {packages})"
 
 
-def require_browser() -> str:
+def require_browser(*, headless: bool = False) -> str:
     """Path of Chromium or Chrome; without, the run ends with advice."""
-    if path := find_browser():
+    if path := find_browser(headless=headless):
         return path
     raise SystemExit(
         f"The site's tests need Chromium or Chrome: {how_to_get(['Chromium'])},"
@@ -77,17 +80,27 @@ def require_browser() -> str:
     )
 
 
+def offered(package: str) -> bool:
+    """Whether this distribution has the package."""
+    asked = subprocess.run(["apt-cache", "show", package], capture_output=True)
+    return asked.returncode == 0
+
+
 def install(engines: list[str]) -> None:
-    """Install Debian's packages of these engines."""
-    if not engines:
-        return
+    """Install Debian's packages of these engines, and the faster Chromium where Debian has it."""
     packages = [package for name in engines for package in ENGINES[name][1]]
+    faster = not find(HEADLESS)
+    if not packages and not faster:
+        return
     if not shutil.which("apt-get") or os.geteuid() != 0:
         raise SystemExit(f"make browsers needs Debian or Ubuntu, and root: {' '.join(packages)}")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     options = ["-y", "-qq", "--no-install-recommends"]
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", *options, *packages]):
-        subprocess.run(command, env=environment, check=True)
+    subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
+    if faster and offered(FASTER):
+        packages.append(FASTER)
+    if packages:
+        subprocess.run(["apt-get", "install", *options, *packages], env=environment, check=True)
 
 
 if __name__ == "__main__":
@@ -95,6 +108,6 @@ if __name__ == "__main__":
         install(missing())
     elif sys.argv[1:]:
         raise SystemExit(f"got {' '.join(sys.argv[1:])!r}, expected nothing or --install")
-    print("Chromium:", require_browser())
+    print("Chromium:", require_browser(headless=True))
     if lacking := missing():
         print(f"Not there, so not tested: {', '.join(lacking)}; {how_to_get(lacking)}")

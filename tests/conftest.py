@@ -12,7 +12,7 @@ import http.server
 import io
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -128,13 +128,30 @@ class Patient:
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def launch():
+    """Starts browsers, which end with the session."""
     # Started as root, as in most containers, Chromium refuses its own sandbox.
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=require_browser(), args=options)
-        yield Patient(browser)
-        browser.close()
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+
+        def start(path: str) -> Patient:
+            browser = playwright.chromium.launch(executable_path=path, args=options)
+            stack.callback(browser.close)
+            return Patient(browser)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def chromium(launch):
+    return launch(require_browser(headless=True))
+
+
+@pytest.fixture(scope="session")
+def chrome(launch):
+    """The browser that readers have: where it does not do as the one without windows."""
+    return launch(require_browser())
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from conftest import Quiet, serving
 from engines import Firefox, WebKit
 from pace import wait_until
 from PIL import Image
+from playwright.sync_api import expect
 from test_landing import CLICK, HEAVY, LONG, RESTS, WHERE, spread, targets
 from test_site import CHAPTERS, GENERATED, PAGES, PHONE
 
@@ -413,6 +414,8 @@ def test_legends_and_tabs_survive_forced_colors(chromium, served):
     page.evaluate(READY)
     legend = page.locator("[data-explorer=shape] .ux-legend")
     legend.scroll_into_view_if_needed()
+    # Until it is drawn, its keys are those of the page before scripts: they are replaced.
+    expect(page.locator("[data-explorer=shape] [aria-busy]")).to_have_count(0)
     keys = legend.locator("span")
     for key in keys.all():
         color = key.evaluate("node => node.style.getPropertyValue('--key')")
