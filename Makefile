@@ -80,7 +80,7 @@ check: $(READY)
 test: book $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	@$(BIN)/python tests/browser.py
+	@$(BIN)/python code/support/browser.py
 	@$(BIN)/python tests/lending.py $(LENT)
 	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder \
 		-m "not timing and not nightly" \
@@ -90,7 +90,7 @@ test: book $(READY)
 
 # What is too long for every push.
 nightly: book $(READY)
-	@$(BIN)/python tests/browser.py
+	@$(BIN)/python code/support/browser.py
 	$(BIN)/pytest -m nightly tests
 
 # All that a GPU shows, in results/: its tests, each chapter at full size, the speed. Installs nothing and
@@ -101,7 +101,7 @@ gpu:
 
 # The browsers of the site's tests. The only command that installs anything outside this folder.
 browsers: $(READY)
-	@$(BIN)/python tests/browser.py --install
+	@$(BIN)/python code/support/browser.py --install
 
 lab: $(READY)
 	$(BIN)/jupyter lab chapters
@@ -123,7 +123,7 @@ editions: $(BUILDER)
 
 # The PDF is printed by Chromium, from the book built as one page.
 download: $(READY)
-	@$(BIN)/python tests/browser.py
+	@$(BIN)/python code/support/browser.py
 	@rm -rf _build/singlehtml _build/epub
 	@$(BIN)/jupyter-book build --builder singlehtml --warningiserror --nitpick --keep-going --quiet .
 	@$(BIN)/python code/scripts/print_book.py

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from browser import require_browser
+from browser import require_browser, settle
 from hypothesis import HealthCheck, settings
 from pace import PATIENCE
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -189,20 +189,4 @@ def imported(page, text: str):
     """The module of a text, as the page has imported it."""
     return page.evaluate_handle(
         "text => import(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })))", text
-    )
-
-
-def settle(page) -> None:
-    """Wait until all is laid out, and fonts and every picture, lazy ones too, have been fetched."""
-    page.wait_for_function(
-        "() => 'laidOut' in document.documentElement.dataset ||"
-        " !document.querySelector('.bd-article')"
-    )
-    page.evaluate("() => document.fonts.ready.then(() => true)")
-    page.evaluate(
-        """async () => {
-            const images = [...document.images];
-            images.forEach(image => { image.loading = "eager"; });
-            await Promise.all(images.map(image => image.decode().catch(() => {})));
-        }"""
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import SITE, settle
+from browser import settle
+from conftest import SITE
 from PIL import Image
 from playwright.sync_api import expect
 

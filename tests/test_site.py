@@ -11,8 +11,9 @@ from urllib.parse import quote_plus, unquote, urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser import settle
 from bs4 import BeautifulSoup
-from conftest import SITE, opening, settle
+from conftest import SITE, opening
 from fontTools.ttLib import TTFont
 from test_notebooks import repository
 

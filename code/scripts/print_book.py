@@ -11,10 +11,9 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "code" / "support"))
 
-from browser import require_browser  # noqa: E402
-from conftest import settle  # noqa: E402
+from browser import require_browser, settle  # noqa: E402
 
 NUMBER = (
     '<div style="width: 100%; text-align: center; font: 8pt sans-serif; color: #5a6472">'

@@ -1,7 +1,7 @@
-"""The browsers of the site's tests: found, or said how to get.
+"""Browsers, for the site's tests and for the book on paper: found, or said how to get.
 
-    python tests/browser.py            what there is; an error without Chromium or Chrome
-    python tests/browser.py --install  install what is missing (Debian and Ubuntu, as root)
+    python code/support/browser.py            what there is; an error without Chromium or Chrome
+    python code/support/browser.py --install  install what is missing (Debian and Ubuntu, as root)
 
 ``make test`` runs the first, ``make browsers`` the second.
 """
@@ -77,6 +77,22 @@ def require_browser(*, headless: bool = False) -> str:
     raise SystemExit(
         f"The site's tests need Chromium or Chrome: {how_to_get(['Chromium'])},"
         " or name one in the environment variable UPCONV_BROWSER."
+    )
+
+
+def settle(page) -> None:
+    """Wait until all is laid out, and fonts and every picture, lazy ones too, have been fetched."""
+    page.wait_for_function(
+        "() => 'laidOut' in document.documentElement.dataset ||"
+        " !document.querySelector('.bd-article')"
+    )
+    page.evaluate("() => document.fonts.ready.then(() => true)")
+    page.evaluate(
+        """async () => {
+            const images = [...document.images];
+            images.forEach(image => { image.loading = "eager"; });
+            await Promise.all(images.map(image => image.decode().catch(() => {})));
+        }"""
     )
 
 
