@@ -59,7 +59,7 @@ def write(command, out, monkeypatch):
 
     monkeypatch.setattr(zoo, "save", lambda *arguments, **options: None)
     history = SimpleNamespace(seconds=1.0, losses=[0.1] * 99)
-    options = SimpleNamespace(run=lambda _: cli._keep(out, "unet", None, (), {}, history))
+    options = SimpleNamespace(run=lambda _: cli.train.keep(out, "unet", None, (), {}, history))
     parser = SimpleNamespace(parse_args=lambda _: options)
     monkeypatch.setattr(cli, "make_parser", lambda: parser)
     return cli.main([])
@@ -274,7 +274,7 @@ def test_who_interrupts_is_told_of_resume_where_there_is_one(monkeypatch, capsys
     def stop(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, f"_{command}", stop)
+    monkeypatch.setattr(f"upconv.cli.{command}.run", stop)
     rest = {"predict": ["--weights", "w", "--out", "o", "a.png"], "train": ["unet"]}[command]
     assert cli.main([command, *rest]) == 130
     assert capsys.readouterr().err == (
