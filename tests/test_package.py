@@ -229,6 +229,15 @@ def test_installing_from_the_repository_brings_all_files(tmp_path):
     assert exercises > 0
 
 
+def test_every_folder_of_the_module_is_installed():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
+    names = {".".join(path.parts) for path in found} | {"upconv.results"}
+    assert names == set(project["tool"]["setuptools"]["packages"])
+
+
 def test_version_is_written_twice_alike():
     import tomllib
 
