@@ -251,8 +251,11 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     def work(*arguments, **options):
         raise AssertionError("work was begun")
 
-    for name in ("train", "train_gan", "predict", "predict_tiles", "draw", "stylize"):
-        monkeypatch.setattr(f"upconv.training.{name}", work)
+    for name in (
+        *("training.train", "training.train_gan", "style.stylize"),
+        *("inference.predict", "inference.predict_tiles", "inference.draw"),
+    ):
+        monkeypatch.setattr(f"upconv.{name}", work)
     monkeypatch.setattr("upconv.onnx.export", work)
     monkeypatch.setattr("upconv.data.membranes", work)
     monkeypatch.setattr("upconv.data.digits", work)

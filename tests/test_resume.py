@@ -183,9 +183,9 @@ def test_a_picture_does_not_go_on_with_anothers_run(tmp_path, monkeypatch, capsy
     for number, picture in enumerate(PICTURES):
         Image.fromarray(picture).save(f"{number}.png")
     paint = ["--features", "random", "--steps", "8", "--size", "32"]
-    monkeypatch.setattr(upconv.training, "stylize", broken)
+    monkeypatch.setattr(upconv.style, "stylize", broken)
     assert cli.main(["stylize", "0.png", "1.png", "-o", "x.png", *paint]) == 130
-    monkeypatch.setattr(upconv.training, "stylize", whole)
+    monkeypatch.setattr(upconv.style, "stylize", whole)
     # Another picture may have the same name but for its ending, and a run of its own.
     assert cli.main(["stylize", "2.png", "1.png", "-o", "x.jpg", *paint, "--resume"]) == 0
     capsys.readouterr()
