@@ -80,7 +80,10 @@ def test_only_what_is_named_and_what_it_requires_is_lent(tmp_path):
     assert [path.name for path in (tmp_path / "sphinxcontrib").iterdir()] == ["jsmath"]
 
 
-ROOMS = "ops, data, claims, exercises, quiz, figures, widgets, results, files, statistics, cli, zoo"
+ROOMS = (
+    "ops, data, claims, exercises, quiz, figures, widgets, results, files, statistics, cli, zoo, "
+    "recipes"
+)
 
 
 def test_without_a_framework_all_but_the_networks_is_there(environment, tmp_path):

@@ -59,7 +59,7 @@ def write(command, out, monkeypatch):
 
     monkeypatch.setattr(zoo, "save", lambda *arguments, **options: None)
     history = SimpleNamespace(seconds=1.0, losses=[0.1] * 99)
-    options = SimpleNamespace(run=lambda _: cli._keep(out, "unet", None, (), {}, history))
+    options = SimpleNamespace(run=lambda _: cli.train.keep(out, "unet", None, (), {}, history))
     parser = SimpleNamespace(parse_args=lambda _: options)
     monkeypatch.setattr(cli, "make_parser", lambda: parser)
     return cli.main([])
@@ -251,8 +251,11 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     def work(*arguments, **options):
         raise AssertionError("work was begun")
 
-    for name in ("train", "train_gan", "predict", "predict_tiles", "draw", "stylize"):
-        monkeypatch.setattr(f"upconv.training.{name}", work)
+    for name in (
+        *("training.train", "training.train_gan", "style.stylize"),
+        *("inference.predict", "inference.predict_tiles", "inference.draw"),
+    ):
+        monkeypatch.setattr(f"upconv.{name}", work)
     monkeypatch.setattr("upconv.onnx.export", work)
     monkeypatch.setattr("upconv.data.membranes", work)
     monkeypatch.setattr("upconv.data.digits", work)
@@ -274,7 +277,7 @@ def test_who_interrupts_is_told_of_resume_where_there_is_one(monkeypatch, capsys
     def stop(options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, f"_{command}", stop)
+    monkeypatch.setattr(f"upconv.cli.{command}.run", stop)
     rest = {"predict": ["--weights", "w", "--out", "o", "a.png"], "train": ["unet"]}[command]
     assert cli.main([command, *rest]) == 130
     assert capsys.readouterr().err == (

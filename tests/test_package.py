@@ -44,8 +44,9 @@ ALLOWED = {
     "style": {"checks", "options", "packages", "torch", "pixels", "device", "training"},
     "zoo": {"options", "packages", "port", "data", "torch", "keras"},
     "onnx": {"ops", "options", "packages", "files", "torch"},
+    "recipes": {"zoo"},
     "cli": {
-        *("checks", "packages", "files", "ops", "data", "torch", "zoo", "onnx"),
+        *("checks", "packages", "files", "ops", "data", "torch", "zoo", "recipes", "onnx"),
         *("inference", "training", "style"),
     },
 }
@@ -76,8 +77,9 @@ def test_importing_is_cheap():
 
 
 def test_operators_load_no_framework():
-    rooms = "upconv.ops, upconv.data, upconv.cli, upconv.zoo, upconv.files, upconv.results"
-    assert not loaded_by(f"import {rooms}") & (FRAMEWORKS | {"matplotlib"})
+    rooms = ("ops", "data", "cli", "zoo", "recipes", "files", "results")
+    names = ", ".join(f"upconv.{room}" for room in rooms)
+    assert not loaded_by(f"import {names}") & (FRAMEWORKS | {"matplotlib"})
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.name))
@@ -225,6 +227,15 @@ def test_installing_from_the_repository_brings_all_files(tmp_path):
     claims, exercises = (int(number) for number in out.split()[1:3])
     assert claims > 0
     assert exercises > 0
+
+
+def test_every_folder_of_the_module_is_installed():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
+    names = {".".join(path.parts) for path in found} | {"upconv.results"}
+    assert names == set(project["tool"]["setuptools"]["packages"])
 
 
 def test_version_is_written_twice_alike():

@@ -6,11 +6,16 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from upconv import data, training
+from upconv import data, style, training
 from upconv.style import StyleSettings, TransformSettings
 from upconv.training import GanSettings, Settings
 
-KINDS = [getattr(training, name) for name in training.__all__ if name.endswith("Settings")]
+KINDS = [
+    getattr(room, name)
+    for room in (training, style)
+    for name in room.__all__
+    if name.endswith("Settings")
+]
 FIELDS = [(kind, field.name) for kind in KINDS for field in fields(kind)]
 NONSENSE = [math.nan, math.inf, -math.inf, -1, -0.5, "x", b"1", object(), 1 + 0j, [[1]], {"a": 1}]
 

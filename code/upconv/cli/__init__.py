@@ -1,0 +1,82 @@
+"""The command line: upconv train, evaluate, predict, sample, stylize, export, versions, data."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from upconv.cli import data, evaluate, export, predict, sample, stylize, train, versions
+from upconv.cli.options import UsageError
+
+# As help lists them.
+COMMANDS = (train, evaluate, predict, sample, export, stylize, versions, data)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point: 0 if all went well, 2 for wrong usage or data, 130 if interrupted."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    try:
+        if getattr(options, "max_pixels", None):
+            from upconv.data import limit_pixels
+
+            limit_pixels(options.max_pixels)
+        options.run(options)
+    except KeyboardInterrupt:
+        hint = "; go on with --resume" if hasattr(options, "resume") else ""
+        print(f"{_name()}: interrupted{hint}", file=sys.stderr)
+        return 130
+    except _expected() as error:
+        print(f"{_name()}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        sizes = ("batch", "crop", "tile", "size", "width", "count")
+        lower = [f"--{name}" for name in sizes if hasattr(options, name)]
+        hint = f"lower {' or '.join(lower)}" if lower else "close other programs"
+        print(f"{_name()}: out of memory; {hint}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _name() -> str:
+    """Who speaks: the first process of a machine is just ``upconv``."""
+    number = os.environ.get("LOCAL_RANK", "0")
+    return "upconv" if number == "0" else f"upconv, process {number}"
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether the machine was too small: Python, NumPy and PyTorch each say it in their own way."""
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(part in str(error) for part in words)
+    )
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors that are the data's or the user's; anything else is ours and keeps its traceback."""
+    from upconv.data import BadData, DataUnavailable
+    from upconv.packages import MissingFramework
+
+    found: list[type[Exception]] = [UsageError, BadData, DataUnavailable, ValueError, OSError]
+    found.append(MissingFramework)
+    if "upconv.training" in sys.modules:
+        from upconv.training import BadCheckpoint, Diverged
+
+        found += [BadCheckpoint, Diverged]
+    return tuple(found)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="upconv",
+        description="Train, measure and use the course's networks.",
+        epilog="Example: upconv train fcn8s --data digit_scenes --out runs/fcn8s",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,5 @@
+"""python -m upconv.cli"""
+
+from upconv.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,42 @@
+"""upconv data: data sets are listed, or one is fetched."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from upconv.cli.options import add_command
+from upconv.recipes import FETCHED
+
+
+def add(commands: Any) -> None:
+    data = add_command(commands, "data", run, "list data sets, or fetch one")
+    data.add_argument("name", nargs="?", choices=FETCHED, help="fetch this one")
+
+
+def run(options: argparse.Namespace) -> None:
+    from upconv import data
+    from upconv.data.download import cache_folder, find
+
+    if options.name:
+        print(f"{options.name}: {len(getattr(data, options.name)())} images to train")
+        return
+    print("digit_scenes  made on the spot, 11 classes")
+    print("membranes     made on the spot, 2 classes, with instances")
+    for name, files, what in (
+        ("camvid, road", ("camvid_240x180.npz",), "11 or 2 classes"),
+        ("isbi2012", ("isbi2012/membrane", "isbi2012.npz"), "2 classes, with instances"),
+        ("dsb2018", ("dsb2018_256.npz",), "2 classes, with instances"),
+    ):
+        places = [place for place in map(find, files) if place]
+        fetch = f"not here; fetch with: upconv data {name.split(',')[0]}"
+        print(f"{name:14}{places[0] if places else fetch}, {what}")
+    print("digits        with the module, to draw after")
+    print("digit_crops   made on the spot, to draw after")
+    for name in ("mnist", "fashion_mnist"):
+        files = (f"{name}/t10k-images-idx3-ubyte.gz", f"{name}-train-images-idx3-ubyte.gz")
+        places = [place for place in map(find, files) if place]
+        fetch = f"not here; fetch with: upconv data {name}"
+        print(f"{name:14}{places[0] if places else fetch}, to draw after")
+    print("folder        your own: --images DIR --masks DIR --classes N")
+    print(f"cache: {cache_folder()}")

@@ -1,0 +1,44 @@
+"""upconv export: a network becomes an ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from upconv.cli.options import UsageError, add_command, add_network, existing
+from upconv.zoo import GENERATORS, PAINTERS
+
+
+def add(commands: Any) -> None:
+    export = add_command(commands, "export", run, "write a network as ONNX, for other programs")
+    add_network(export)
+    export.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
+    export.add_argument("--out", type=Path, required=True, help="file to write, .onnx")
+    export.add_argument("--half", action="store_true", help="weights as float16: half the size")
+    export.add_argument(
+        "--maps", action="store_true", help="give the map after every ReLU too, as outputs"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from upconv import onnx, zoo
+    from upconv.files import check_writable
+
+    weights, out = existing(options.weights), options.out
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"--out: got {out}, expected a name that ends in .onnx")
+    check_writable(out, "--out")
+    name = zoo.name_of(weights)
+    if name and name != options.network:
+        raise UsageError(f"--weights: {weights} is of {name}, expected {options.network}")
+    about: dict[str, Any] = {"network": options.network}
+    if options.network in GENERATORS:
+        network = zoo.restore_generator(weights)
+    elif options.network in PAINTERS:
+        network = zoo.restore_painter(weights)
+    else:
+        network, about["classes"], _ = zoo.restore(weights)
+    onnx.export(network, out, about=about, half=options.half, maps=options.maps)
+    apart = onnx.difference(network, onnx.Network(out))
+    print(f"{out}  ({out.stat().st_size / 1e6:.1f} MB, at most {apart:.1g} from PyTorch)")

@@ -1,0 +1,120 @@
+"""upconv predict: images are segmented, or painted."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from upconv.cli.options import (
+    UsageError,
+    add_command,
+    add_device,
+    add_pixels,
+    add_weights,
+    existing,
+    network_of,
+    positive,
+)
+from upconv.zoo import PAINTERS
+
+LARGE = 1024**2  # pixels from which an image is predicted tile by tile
+
+
+def add(commands: Any) -> None:
+    predict = add_command(commands, "predict", run, "segment images, or paint them")
+    add_weights(predict)
+    predict.add_argument(
+        "--out", type=Path, required=True, help="folder for masks and overlays, or paintings"
+    )
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument(
+        "--tile", type=positive, help="side of tiles [512; small images are seen as a whole]"
+    )
+    add_pixels(predict)
+    add_device(predict)
+
+
+def run(options: argparse.Namespace) -> None:
+    from PIL import Image
+
+    from upconv.data import palette, read_image
+    from upconv.files import check_writable, save_picture
+    from upconv.inference import predict, predict_tiles
+    from upconv.style import transform
+
+    check_writable(options.out, "--out", folder=True)
+    network, classes = _network(options)
+    colours = palette(len(classes or ()) or 256)  # of no names, as many as there may be
+    _check_images(options, ("painted",) if classes is None else ("mask", "overlay"))
+    for path in options.images:
+        image = read_image(path)
+        if classes is None:
+            target = options.out / f"{path.stem}_painted.png"
+            save_picture(target, Image.fromarray(transform(network, image, device=options.device)))
+            print(target)
+            continue
+        if options.tile or image.shape[0] * image.shape[1] > LARGE:
+            mask = predict_tiles(
+                network, image, tile=options.tile or 512, device=options.device, progress=True
+            )
+        else:
+            mask = predict(network, image[None], device=options.device)[0]
+        print(_save_mask(mask, image, colours, options.out, path.stem))
+
+
+def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
+    """The network, and its classes' names: an empty tuple if it has none, None if it paints.
+
+    A network that takes images of one size only sets --tile to it.
+    """
+    from upconv import zoo
+
+    if not options.onnx:
+        if zoo.name_of(existing(options.weights)) in PAINTERS:
+            return zoo.restore_painter(options.weights), None
+        network, classes, _ = zoo.restore(options.weights)
+        return network, classes
+    network = network_of(options.onnx, "image")
+    classes, fixed = network.classes, getattr(network, "tile", None)
+    if (gives := network.outputs[0]) not in ("logits", "painting"):
+        raise UsageError(f"--onnx: {options.onnx} gives {gives}, expected logits or painting")
+    if fixed and options.tile not in (None, fixed):
+        raise UsageError(f"--tile: got {options.tile}, expected {fixed} for {options.onnx}")
+    options.tile = fixed or options.tile
+    return network, None if gives == "painting" else classes or ()
+
+
+def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
+    """Refuse, before anything is written, what cannot be read, or written under its name."""
+    from upconv.data import read_image
+    from upconv.files import check_writable
+
+    names = [path.stem for path in options.images]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"two images are called {sorted(twice)[0]}: their masks would be one file")
+    for path in options.images:  # one at a time in memory
+        read_image(path)
+    for name in names:
+        for ending in endings:
+            check_writable(options.out / f"{name}_{ending}.png", "--out")
+
+
+def _save_mask(mask: Any, image: Any, colours: Any, out: Path, stem: str) -> Path:
+    """Write the mask, and over the image as an overlay; the mask's path."""
+    from PIL import Image
+
+    from upconv.data import paint
+    from upconv.files import save_picture
+
+    indexed = Image.fromarray(mask)
+    if mask.dtype == "uint8":  # a palette has 256 colours; more classes are grey values
+        indexed.putpalette([value for colour in colours for value in colour])
+    target = out / f"{stem}_mask.png"
+    save_picture(target, indexed)
+    painted = Image.fromarray(paint(mask, colours))
+    overlay = Image.blend(Image.fromarray(image), painted, 0.5)
+    save_picture(out / f"{stem}_overlay.png", overlay)
+    return target

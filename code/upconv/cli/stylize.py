@@ -1,0 +1,116 @@
+"""upconv stylize: a picture is painted in the style of another."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from upconv.cli.options import (
+    UsageError,
+    add_command,
+    add_device,
+    add_pixels,
+    number,
+    positive,
+    seed,
+)
+from upconv.zoo import FEATURES
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what stylize writes
+
+
+def add(commands: Any) -> None:
+    stylize = add_command(commands, "stylize", run, "paint a picture in the style of another")
+    stylize.add_argument("content", type=Path, metavar="CONTENT", help="what to paint")
+    stylize.add_argument("style", type=Path, metavar="STYLE", help="how to paint it")
+    stylize.add_argument("-o", "--out", type=Path, required=True, help="picture to write")
+    stylize.add_argument(
+        "--size", type=positive, default=512, help="longer side, pixels; never enlarged [512]"
+    )
+    stylize.add_argument(
+        "--weight", type=number, default=10.0, help="of the style; the content's is 1 [10]"
+    )
+    stylize.add_argument(
+        "--features", choices=FEATURES, default="vgg19",
+        help="what the style is measured by: vgg19 (548 MB to fetch), squeezenet (5 MB, wider "
+        "swirls, faster) or random (nothing to fetch; colours and grain) [vgg19]",
+    )  # fmt: skip
+    stylize.add_argument(
+        "--layers", metavar="NAME,...",
+        help=f"layers of the style, by the papers' names [{','.join(FEATURES['vgg19'][1])}; "
+        f"squeezenet {','.join(FEATURES['squeezenet'][1])}]",
+    )  # fmt: skip
+    stylize.add_argument(
+        "--content-layer", metavar="NAME",
+        help=f"layer of the content [{FEATURES['vgg19'][0]}; "
+        f"squeezenet {FEATURES['squeezenet'][0]}]",
+    )  # fmt: skip
+    stylize.add_argument("--steps", type=positive, default=30, help="steps of L-BFGS [30]")
+    stylize.add_argument("--smooth", type=number, default=0.0, help="weight of smoothness [0]")
+    stylize.add_argument(
+        "--preserve-color", action="store_true", help="the style's strokes, the content's colours"
+    )
+    stylize.add_argument("--seed", type=seed, default=0, help="of random weights [0]")
+    stylize.add_argument(
+        "--preview", action="store_true", help="write OUT after every step, to look at meanwhile"
+    )
+    stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
+    add_pixels(stylize)
+    add_device(stylize)
+
+
+def run(options: argparse.Namespace) -> None:
+    import shutil
+
+    from PIL import Image
+
+    from upconv import zoo
+    from upconv.data import read_image
+    from upconv.files import alone, check_writable, save_picture
+    from upconv.style import StyleSettings, stylize
+
+    out = options.out
+    if out.suffix.lower() not in PICTURES:
+        raise UsageError(f"--out: got {out}, expected a name that ends in {', '.join(PICTURES)}")
+    check_writable(out, "--out")
+    content, style = read_image(options.content), read_image(options.style)
+    content_layer, layers = FEATURES[options.features]
+    if options.content_layer is not None:
+        content_layer = options.content_layer
+    if options.layers is not None:
+        layers = tuple(name.strip() for name in options.layers.split(",") if name.strip())
+    network = zoo.features(options.features, (content_layer, *layers), options.seed)
+    size = min(options.size, max(content.shape[:2]))
+    # Up to three scales, as long as the coarsest still shows something, to every layer.
+    shortest = min(size * min(image.shape[:2]) / max(image.shape[:2]) for image in (content, style))
+    deepest = max(network.stride(name) for name in (content_layer, *layers))
+    scales = min(3, (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length())
+    settings = StyleSettings(
+        content_layers=(content_layer,),
+        style_layers=layers,
+        style_weight=options.weight,
+        variation_weight=options.smooth,
+        size=size,
+        scales=max(1, scales),
+        steps=options.steps,
+        preserve_colour=options.preserve_color,
+        seed=options.seed,
+    )
+    folder = out.with_name(f".{out.name}.run")
+
+    def write(image: Any) -> None:
+        save_picture(out, Image.fromarray(image), quality=95)
+
+    with alone(out, "--out"):
+        if folder.exists() and not options.resume:
+            shutil.rmtree(folder)
+        image, history = stylize(
+            network, content, style, settings, checkpoint=folder / "scale.pt",
+            resume=options.resume, device=options.device,
+            each_step=(lambda step, image: write(image)) if options.preview else None,
+        )  # fmt: skip
+        write(image)
+        shutil.rmtree(folder, ignore_errors=True)
+    height, width = image.shape[:2]
+    print(f"{out}: {width} × {height}, {history.seconds:.0f} s")
