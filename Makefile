@@ -96,7 +96,7 @@ nightly: book $(READY)
 # All that a GPU shows, in results/: its tests, each chapter at full size, the speed. Installs nothing and
 # fetches nothing: the Python that is named has PyTorch and the rest. GPU=--smallest where there is none.
 gpu:
-	env -u OMP_NUM_THREADS PYTHONPATH=code $(firstword $(PYTHON) python3) code/scripts/gpu.py \
+	env -u OMP_NUM_THREADS PYTHONPATH=code $(firstword $(PYTHON) python3) code/gpu \
 		$(if $(DATA),--data "$(DATA)") $(GPU)
 
 # The browsers of the site's tests. The only command that installs anything outside this folder.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import math
@@ -19,7 +20,7 @@ import torch
 from pace import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / "code" / "scripts" / "gpu.py"
+PROGRAM = ROOT / "code" / "gpu"
 PARTS = ["tests", "fcn", "skips", "unet", "dcgan", "style", "speed"]
 COMMIT = 40 * "0"
 # What a machine that has PyTorch may lack.
@@ -63,7 +64,7 @@ class Machine:
         }  # fmt: skip
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, str(SCRIPT), "--data", str(self.data), *arguments]
+        command = [sys.executable, str(PROGRAM), "--data", str(self.data), *arguments]
         return subprocess.run(
             command, env=self.environment, cwd=self.data, capture_output=True, text=True,
             timeout=4 * PATIENCE,
@@ -127,7 +128,7 @@ def test_each_part_stores_plausible_figures(whole):
     for key in ("data", "device", "versions", "command", "day", "settings", "about"):
         assert stored[key], key
     assert stored["commit"] == COMMIT and stored["about"]["precision"] in ("fp32", "bf16")
-    assert stored["command"].startswith("python code/scripts/gpu.py --data FOLDER")
+    assert stored["command"].startswith("python code/gpu --data FOLDER")
     for row in stored["runs"]:
         assert row["commit"] == COMMIT and row["seed"] == 0 and row["seconds"] >= 0
     (tests,) = rows(stored, "tests")
@@ -188,20 +189,18 @@ def test_what_cannot_be_is_refused(machine, tmp_path):
 # ---- in this process ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("gpu_script", SCRIPT)
-    module = sys.modules["gpu_script"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["gpu_script"]
+@pytest.fixture
+def module(monkeypatch):
+    """The program's modules, by name."""
+    monkeypatch.syspath_prepend(str(PROGRAM))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(PROGRAM)):
+            del sys.modules[name]
 
 
-def options(script, **chosen):
-    return script.argparse.Namespace(smallest=True, **chosen)
-
-
-def test_a_part_that_does_not_end_is_stopped_and_its_rows_are_kept(script, monkeypatch, tmp_path):
+def test_a_part_that_does_not_end_is_stopped_and_its_rows_are_kept(module, monkeypatch, tmp_path):
     """As is one that dies without a word."""
     endless = tmp_path / "endless.py"
     endless.write_text(
@@ -210,37 +209,41 @@ def test_a_part_that_does_not_end_is_stopped_and_its_rows_are_kept(script, monke
         "path.write_text(json.dumps([{'name': 'first', 'seed': 0, 'seconds': 1}]))\n"
         "sys.exit(3) if 'unet' in sys.argv else signal.pause()\n"
     )
-    monkeypatch.setattr(script, "__file__", str(endless))
-    stopped, died = (script.run_part(name, 3, options(script)) for name in ("fcn", "unet"))
+    process, options = module("part_process"), argparse.Namespace(smallest=True)
+    monkeypatch.setattr(process, "PROGRAM", endless)
+    stopped, died = (process.run_part(name, 3, options) for name in ("fcn", "unet"))
     for found, error in ((stopped, "did not end within 3 s"), (died, "ended with 3")):
         assert len(found) == 2 and found[0]["name"] == "first"
         assert "error" not in found[0] and found[1]["error"] == error
 
 
-def test_all_parts_together_have_the_time_that_is_given(script):
-    assert list(script.PARTS) == PARTS
-    assert sum(share for _, share in script.PARTS.values()) == pytest.approx(1)
+def test_all_parts_together_have_the_time_that_is_given(module):
+    parts = module("all_parts").PARTS
+    assert list(parts) == PARTS
+    assert sum(share for _, share in parts.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("each", "steps"), [(0.01, 1000), (0.1, 200), (9.0, 30)])
-def test_steps_are_as_many_as_there_is_time_for(script, each, steps):
+def test_steps_are_as_many_as_there_is_time_for(module, each, steps):
     asked = []
 
     def run(count):
         asked.append(count)
         return type("History", (), {"seconds": count * each})
 
-    assert script.steps_for(run, 1000, 20.0) == steps
-    assert asked == [script.WARM, script.PROBE]
+    budget = module("step_budget")
+    assert budget.steps_for(run, 1000, 20.0) == steps
+    assert asked == [budget.WARM, budget.PROBE]
 
 
-def test_losses_are_thinned_to_the_last(script):
-    assert script.thinned([0.123456, 1.0]) == [0.1235, 1.0]
-    found = script.thinned(list(map(float, range(1001))))
+def test_losses_are_thinned_to_the_last(module):
+    thinned = module("task_rows").thinned
+    assert thinned([0.123456, 1.0]) == [0.1235, 1.0]
+    found = thinned(list(map(float, range(1001))))
     assert len(found) <= 60 and found[-1] == 1000 and found == sorted(found)
 
 
-def test_failures_of_tests_are_told(script, tmp_path):
+def test_failures_of_tests_are_told(module, tmp_path):
     report = tmp_path / "report.xml"
     cases = [
         '<testcase classname="a" name="good"/>',
@@ -249,16 +252,17 @@ def test_failures_of_tests_are_told(script, tmp_path):
         '<testcase classname="a" name="left"><skipped/></testcase>',
     ]
     report.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
-    found = script.Outcomes(report)
+    found = module("device_tests").Outcomes(report)
     assert (found.passed, found.skipped, found.failed) == (1, 1, ["a.bad", "a.broken"])
 
 
-def test_without_pytest_its_part_says_so(script, monkeypatch):
+def test_without_pytest_its_part_says_so(module, monkeypatch):
+    part, rows = module("device_tests"), module("task_rows")
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "pytest" else real(n))
-    (row,) = script.tests(script.Task(True, 1.0))
+    (row,) = part.tests(rows.Task(True, 1.0))
     assert row["left out"] == "pytest is not installed here"
-    assert script.failed([row]) == []
+    assert rows.failed([row]) == []
 
 
 def cell(chapter: str, words: str) -> str:
@@ -268,7 +272,7 @@ def cell(chapter: str, words: str) -> str:
     return found
 
 
-def test_chapters_do_the_same_on_a_gpu(script, monkeypatch):
+def test_chapters_do_the_same_on_a_gpu(module, monkeypatch):
     """Their own cells, on a GPU that is faked, with data that are made."""
     from dataclasses import dataclass
 
@@ -276,6 +280,7 @@ def test_chapters_do_the_same_on_a_gpu(script, monkeypatch):
     from upconv.style import StyleSettings
     from upconv.training import GanSettings, Settings
 
+    chosen = module("chapter_settings")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(data, "isbi2012", lambda split="train": data.membranes(1, split=split))
     monkeypatch.setattr(data, "fashion_mnist", data.digits)
@@ -284,30 +289,32 @@ def test_chapters_do_the_same_on_a_gpu(script, monkeypatch):
         "GanSettings": GanSettings, "StyleSettings": StyleSettings, "__name__": "__main__",
     }  # fmt: skip
     exec(cell("05", "class Scale"), names)
-    assert names["scale"].settings == Settings(**script.UNET_SETTINGS)
-    assert names["scale"].network == script.UNET
+    assert names["scale"].settings == Settings(**chosen.UNET_SETTINGS)
+    assert names["scale"].network == chosen.UNET
     exec(cell("06", "class Scale"), names)
-    assert names["scale"].settings == GanSettings(**script.DCGAN_SETTINGS)
-    assert names["scale"].width == script.DCGAN_WIDTH
-    names["paper"] = list(script.STYLE["style_layers"])
+    assert names["scale"].settings == GanSettings(**chosen.DCGAN_SETTINGS)
+    assert names["scale"].width == chosen.DCGAN_WIDTH
+    names["paper"] = list(chosen.STYLE["style_layers"])
     exec(cell("07", 'features, content, size, steps = "vgg19"').split("photo =")[0], names)
-    assert names["settings"] == StyleSettings(**script.STYLE)
+    assert names["settings"] == StyleSettings(**chosen.STYLE)
 
 
-def test_the_page_says_what_is_stored(script):
-    text = (ROOT / "book" / "scale.md").read_text(encoding="utf-8").split(script.MARK)
+def test_the_page_says_what_is_stored(module):
+    page = module("scale_page")
+    text = (ROOT / "book" / "scale.md").read_text(encoding="utf-8").split(page.MARK)
     assert len(text) == 3
-    assert text[1].strip() == script.report(script.stored_results())
-    for stored in script.stored_results():
+    assert text[1].strip() == page.report(page.stored_results())
+    for stored in page.stored_results():
         assert "with changes" not in stored["commit"] and not stored["settings"]["smallest"]
 
 
-def test_tables_of_what_is_stored(script, whole):
-    text = script.report([whole[1]])
+def test_tables_of_what_is_stored(module, whole):
+    page = module("scale_page")
+    text = page.report([whole[1]])
     assert "| U-Net | membranes, 128 × 128" in text
     assert text.count("| training |") == 4 and text.count("| inference |") == 3
     assert f"commit {COMMIT[:9]}" in text
-    assert script.report([]) == script.NOTHING
+    assert page.report([]) == page.NOTHING
 
 
 def test_make_runs_it_with_the_python_that_is_named(tmp_path):
@@ -315,6 +322,6 @@ def test_make_runs_it_with_the_python_that_is_named(tmp_path):
         pytest.skip("no Make")
     target = ["make", "--dry-run", "gpu", "PYTHON=/opt/own/python", "DATA=/some/data"]
     said = subprocess.check_output(target, cwd=ROOT, text=True)
-    assert "PYTHONPATH=code /opt/own/python code/scripts/gpu.py" in said
+    assert "PYTHONPATH=code /opt/own/python code/gpu " in said
     assert '--data "/some/data"' in said
     assert "pip" not in said and "venv" not in said

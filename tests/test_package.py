@@ -98,6 +98,22 @@ def test_rooms_import_only_what_they_may(path):
     assert rooms <= ALLOWED.get(room, set()) | {room}
 
 
+def too_long(path: Path) -> list[str]:
+    """A module of more than 400 lines, and functions of more than 60, with their docstrings."""
+    text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+    parts = [(name, len(text.splitlines()), 400)]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            parts.append((f"{name}, {node.name}", node.end_lineno - node.lineno + 1, 60))
+    return [f"{part}: {lines} lines" for part, lines, most in parts if lines > most]
+
+
+def test_modules_and_functions_stay_short():
+    files = [path for folder in ("code", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 100
+    assert [found for path in sorted(files) for found in too_long(path)] == []
+
+
 def run_without(framework, code, *arguments):
     """Python where a framework is not installed: importing it fails as it does there."""
     block = f"import sys; sys.modules[{framework!r}] = None\n"

@@ -38,7 +38,7 @@ def test_a_stored_result_says_how_it_was_made(name):
     stored = results.load(name)
     for key in ("data", "device", "versions", "command", "day", "settings"):
         assert stored[key], key
-    assert re.match(r"python code/(scripts/\w+\.py|experiments)", stored["command"])
+    assert re.match(r"python code/(scripts/\w+\.py|experiments|gpu)", stored["command"])
     assert len(stored["runs"]) >= 3
     for run in stored["runs"]:
         assert {"seed", "seconds"} <= run.keys()

@@ -165,7 +165,7 @@ def test_tiles_of_a_fully_convolutional_network_leave_no_seam(kind, encoder, opt
 
 @pytest.mark.parametrize("options", [{"depth": 2}, {"depth": 2, "padded": True}])
 def test_a_tile_is_no_larger_than_the_image(image, options, monkeypatch):
-    from upconv.training import inference
+    from upconv import inference
 
     seen = []
     logits = inference._logits

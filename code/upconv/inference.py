@@ -139,39 +139,51 @@ def predict_tiles(
     if getattr(network, "tile", None) is None:  # a file's may have one size of tile only
         tile = min(tile, max(height, width))
     tile, margin, seen, cut = _tiling(network, tile, margin)
-    # Where the network would begin, too, were the image seen as a whole: else the poolings of the
-    # two would be out of step.
-    step = network.multiple if getattr(network, "centred", False) else 1
-    firsts = (-(-n % step // 2) for n in (height, width))
-    rows, columns = (
-        range(first, n, tile) for first, n in zip(firsts, (height, width), strict=True)
-    )
-    corners = [(top, left) for top in rows for left in columns]
+    corners = _corners(network, (height, width), tile)
     result = None
     bar = tqdm(total=len(corners), disable=None if progress else True, unit="tile", file=sys.stderr)
     with bar, inferring(network, device, precision) as where:
         for start in range(0, len(corners), batch):
             some = corners[start : start + batch]
-            windows = [
-                np.ix_(
-                    mirrored(top - margin, top - margin + seen, height),
-                    mirrored(left - margin, left - margin + seen, width),
-                )
-                for top, left in some
-            ]
-            views = np.stack([image[window] for window in windows])
-            logits = _logits(network, views, where)
+            logits = _logits(network, _views(image, some, margin, seen), where)
             logits = logits[..., cut : cut + tile, cut : cut + tile]
             found = logits.float().softmax(1).cpu().numpy() if softmax else _labels(logits)
             if result is None:
                 result = np.empty((*found.shape[1:-2], height, width), found.dtype)
             for (top, left), values in zip(some, found, strict=True):
-                values = values[..., max(-top, 0) : height - top, max(-left, 0) : width - left]
-                top, left = max(top, 0), max(left, 0)
-                space = result[..., top : top + values.shape[-2], left : left + values.shape[-1]]
-                space[...] = values
+                _put(result, values, top, left)
             bar.update(len(some))
     return result
+
+
+def _corners(network: nn.Module, size: tuple[int, int], tile: int) -> list[tuple[int, int]]:
+    """Row and column at which each tile begins."""
+    # Where the network would begin, too, were the image seen as a whole: else the poolings of the
+    # two would be out of step.
+    step = network.multiple if getattr(network, "centred", False) else 1
+    rows, columns = (range(-(-n % step // 2), n, tile) for n in size)
+    return [(top, left) for top in rows for left in columns]
+
+
+def _views(image: np.ndarray, corners: list[tuple[int, int]], margin: int, seen: int) -> np.ndarray:
+    """What is seen of the image for each tile, (tiles, seen, seen, …)."""
+    height, width = image.shape[:2]
+    windows = [
+        np.ix_(
+            mirrored(top - margin, top - margin + seen, height),
+            mirrored(left - margin, left - margin + seen, width),
+        )
+        for top, left in corners
+    ]
+    return np.stack([image[window] for window in windows])
+
+
+def _put(result: np.ndarray, values: np.ndarray, top: int, left: int) -> None:
+    """Write a tile where it belongs, but for what of it lies beyond the border."""
+    height, width = result.shape[-2:]
+    values = values[..., max(-top, 0) : height - top, max(-left, 0) : width - left]
+    top, left = max(top, 0), max(left, 0)
+    result[..., top : top + values.shape[-2], left : left + values.shape[-1]] = values
 
 
 def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int, int, int]:

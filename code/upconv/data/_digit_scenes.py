@@ -85,41 +85,10 @@ def digit_scenes(
     DataUnavailable
         If MNIST is asked for and cannot be fetched.
     """
-    for name, value, known in (("split", split, _SPLITS), ("source", source, _SOURCES)):
-        if value not in known:
-            raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
-    for name, value in (("count", count), ("size", size)):
-        if value < 1:
-            raise ValueError(f"{name}: got {value}, expected at least 1")
-    for name, (low, high) in (("digits", digits), ("height", height)):
-        if not 0 < low <= high:
-            raise ValueError(f"{name}: got {(low, high)}, expected 0 < smallest ≤ largest")
+    _check(split, source, count, size, digits, height)
     rng = np.random.default_rng([seed, sorted(_SPLITS).index(split)])
-    glyphs, labels, photos = _materials(split, source)
-
-    reach = int(np.ceil(height[1] * 1.5))  # a turned digit fits in
-    rim = reach // 2 + 1  # digits at the border stand out into it
-    images = np.zeros((count, size + 2 * rim, size + 2 * rim, 3), np.float32)
-    inside = (slice(None), slice(rim, rim + size), slice(rim, rim + size))
-    images[inside] = _backgrounds(rng, photos, count, size, texture)
-    masks = np.zeros(images.shape[:3], np.uint8)
-    corners = _corners(rng, count, digits[1], size, reach) + rim
-    numbers = rng.integers(digits[0], digits[1] + 1, count)
-    for place in range(digits[1]):
-        drawn = np.flatnonzero(numbers > place)
-        which = rng.integers(len(glyphs), size=len(drawn))
-        alpha = _turned(rng, glyphs[which], reach, height, _SOURCES[source])
-        rows, columns = (corners[drawn, place, axis, None] + np.arange(reach) for axis in (0, 1))
-        window = (drawn[:, None, None], rows[:, :, None], columns[:, None, :])
-        covered = images[window]
-        # Ink far from the brightness of what lies beneath, as writing is meant to be read.
-        beneath = covered.mean((1, 2))
-        bright = np.where(beneath.mean(1) < 0.5, 1, -1)[:, None]
-        ink = rng.random((len(drawn), 3), dtype=np.float32)
-        ink = np.clip(beneath + bright * (0.35 + 0.5 * ink), 0, 1)
-        images[window] = covered + (ink[:, None, None] - covered) * alpha[..., None]
-        masks[window] = np.where(alpha > 0.5, labels[which][:, None, None] + 1, masks[window])
-    images, masks = images[inside], masks[inside]
+    materials, cell = _materials(split, source), _SOURCES[source]
+    images, masks = _scenes(rng, materials, cell, count, size, digits, height, texture)
     if noise:
         images = images + noise * rng.standard_normal(images.shape, dtype=np.float32)
     images = (np.clip(images, 0, 1) * 255).round().astype(np.uint8)
@@ -143,6 +112,66 @@ def digit_crops(count: int, size: int = 32, seed: int = 0, split: str = "train")
     labels = scenes.masks.reshape(count, -1).max(1).astype(np.int64) - 1
     # Not a pixel of a digit turned far out: call it what it is not, rather than nothing.
     return ImageSet("digit_crops", scenes.images, np.maximum(labels, 0), DIGITS)
+
+
+def _check(
+    split: str,
+    source: str,
+    count: int,
+    size: int,
+    digits: tuple[int, int],
+    height: tuple[float, float],
+) -> None:
+    for name, value, known in (("split", split, _SPLITS), ("source", source, _SOURCES)):
+        if value not in known:
+            raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
+    for name, value in (("count", count), ("size", size)):
+        if value < 1:
+            raise ValueError(f"{name}: got {value}, expected at least 1")
+    for name, (low, high) in (("digits", digits), ("height", height)):
+        if not 0 < low <= high:
+            raise ValueError(f"{name}: got {(low, high)}, expected 0 < smallest ≤ largest")
+
+
+def _scenes(
+    rng: np.random.Generator,
+    materials: tuple[np.ndarray, np.ndarray, list[np.ndarray]],
+    cell: int,
+    count: int,
+    size: int,
+    digits: tuple[int, int],
+    height: tuple[float, float],
+    texture: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images from 0 to 1, without noise, and masks; a digit of the materials is ``cell`` high."""
+    glyphs, labels, photos = materials
+    reach = int(np.ceil(height[1] * 1.5))  # a turned digit fits in
+    rim = reach // 2 + 1  # digits at the border stand out into it
+    images = np.zeros((count, size + 2 * rim, size + 2 * rim, 3), np.float32)
+    inside = (slice(None), slice(rim, rim + size), slice(rim, rim + size))
+    images[inside] = _backgrounds(rng, photos, count, size, texture)
+    masks = np.zeros(images.shape[:3], np.uint8)
+    corners = _corners(rng, count, digits[1], size, reach) + rim
+    numbers = rng.integers(digits[0], digits[1] + 1, count)
+    for place in range(digits[1]):
+        drawn = np.flatnonzero(numbers > place)
+        which = rng.integers(len(glyphs), size=len(drawn))
+        alpha = _turned(rng, glyphs[which], reach, height, cell)
+        rows, columns = (corners[drawn, place, axis, None] + np.arange(reach) for axis in (0, 1))
+        window = (drawn[:, None, None], rows[:, :, None], columns[:, None, :])
+        images[window] = _written(rng, images[window], alpha)
+        masks[window] = np.where(alpha > 0.5, labels[which][:, None, None] + 1, masks[window])
+    return images[inside], masks[inside]
+
+
+def _written(rng: np.random.Generator, covered: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Windows of images with a digit of one colour in each, as opaque as alpha says."""
+    # Ink far from the brightness of what lies beneath, as writing is meant to be read.
+    beneath = covered.mean((1, 2))
+    bright = np.where(beneath.mean(1) < 0.5, 1, -1)[:, None]
+    ink = rng.random((len(alpha), 3), dtype=np.float32)
+    ink = np.clip(beneath + bright * (0.35 + 0.5 * ink), 0, 1)
+    return covered + (ink[:, None, None] - covered) * alpha[..., None]
 
 
 def _corners(

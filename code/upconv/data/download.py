@@ -163,10 +163,7 @@ def prepare(
         shutil.rmtree(unpacked, ignore_errors=True)  # of one that was killed
         try:
             arrays = _unpack(archive, unpacked, wanted, read)
-            for key, expected in sha256.items():
-                got = hashlib.sha256(np.ascontiguousarray(arrays[key]).tobytes()).hexdigest()
-                if got != expected:
-                    raise DataUnavailable(f"{url}: {key} has SHA-256 {got}, expected {expected}")
+            _check_bytes(url, arrays, sha256)
         except DataUnavailable:
             archive.unlink(missing_ok=True)  # the next try fetches another
             raise
@@ -200,6 +197,13 @@ def _unpack(
         raise DataUnavailable(
             f"{archive.name}: holds something else, and deleted ({reason})"
         ) from error
+
+
+def _check_bytes(url: str, arrays: dict[str, np.ndarray], sha256: dict[str, str]) -> None:
+    for key, expected in sha256.items():
+        got = hashlib.sha256(np.ascontiguousarray(arrays[key]).tobytes()).hexdigest()
+        if got != expected:
+            raise DataUnavailable(f"{url}: {key} has SHA-256 {got}, expected {expected}")
 
 
 def _not_kept(name: str, folder: Path, error: OSError) -> DataUnavailable:

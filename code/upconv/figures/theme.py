@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -26,6 +27,7 @@ COLOURS = SimpleNamespace(
     grey="#8a94a3",
 )
 INK = "#1f2a3a"
+EMPTY = "#f4f6f9"  # a cell that holds nothing
 _FAINT = "#d9dee6"
 
 # Pictures are drawn for a text column of this many CSS pixels, and so much finer than that.
@@ -190,41 +192,17 @@ def number_grid(
     high = vmax if vmax is not None else (finite.max() if finite.size else 1.0)
     norm = mpl.colors.Normalize(low, high if high > low else low + 1.0)
     colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
-    for row in range(rows):
-        for column in range(columns):
-            value = values[row, column]
-            # The lightest and darkest ends of a colour map drown the numbers: use its middle.
-            face = "white" if cmap is None else colours(0.08 + 0.72 * norm(value))
-            if not np.isfinite(value):
-                face = "#f4f6f9"
-            ax.add_patch(
-                plt.Rectangle(
-                    (column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", lw=2
-                )
-            )
-            if np.isfinite(value):
-                luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))
-                ax.text(
-                    column,
-                    row,
-                    fmt.format(value + 0.0),
-                    ha="center",
-                    va="center",
-                    fontsize=fontsize,
-                    color=INK if luminance > 0.5 else "white",
-                )
+    for (row, column), value in np.ndenumerate(values):
+        # The lightest and darkest ends of a colour map drown the numbers: use its middle.
+        face = "white" if cmap is None else colours(0.08 + 0.72 * norm(value))
+        _number(ax, row, column, value, face, fmt, fontsize)
     for row, column in highlight:
         ax.add_patch(
             plt.Rectangle(
-                (column - 0.5, row - 0.5),
-                1,
-                1,
-                fill=False,
-                edgecolor=highlight_colour,
-                lw=2.5,
-                zorder=3,
+                (column - 0.5, row - 0.5), 1, 1,
+                fill=False, edgecolor=highlight_colour, lw=2.5, zorder=3,
             )
-        )
+        )  # fmt: skip
     ax.set_xlim(-0.56, columns - 0.44)
     ax.set_ylim(rows - 0.44, -0.56)
     ax.set_aspect("equal")
@@ -234,3 +212,20 @@ def number_grid(
     if title:
         ax.set_title(title)
     return ax
+
+
+def _number(
+    ax: Axes, row: int, column: int, value: float, face: Any, fmt: str, fontsize: float
+) -> None:
+    """A cell with its number; one of NaN is empty."""
+    if not np.isfinite(value):
+        face = EMPTY
+    ax.add_patch(
+        plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", lw=2)
+    )
+    if np.isfinite(value):
+        luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))
+        ax.text(
+            column, row, fmt.format(value + 0.0), ha="center", va="center", fontsize=fontsize,
+            color=INK if luminance > 0.5 else "white",
+        )  # fmt: skip

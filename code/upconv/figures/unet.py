@@ -40,15 +40,8 @@ def u_shape(maps: Sequence[Map]) -> Figure:
     maps
         In the order of the network. After an "up", the map handed over is drawn in front.
     """
-    depth = max(one.level for one in maps)
     top = max(one.size for one in maps)
-    heights = {level: 0.0 for level in range(depth + 1)}
-    for one in maps:
-        heights[one.level] = max(heights[one.level], _height(one.size, top))
-    floors, y = {}, 0.0
-    for level in range(depth + 1):
-        y -= heights[level] + 0.62
-        floors[level] = y
+    floors = _floors(maps, top)
     figure, ax = plt.subplots(figsize=(7.6, 5.6))
     x, ends, before = 0.0, {}, None
     climbing = False
@@ -68,13 +61,7 @@ def u_shape(maps: Sequence[Map]) -> Figure:
         ax.add_patch(
             Rectangle((x, floors[one.level]), width, height, fc=colour, ec=COLOURS.blue, alpha=0.75)
         )
-        middle = x + width / 2 - (width / 2 if skip else 0)
-        channels = f"{2 * one.channels}" if skip else f"{one.channels}"
-        ax.text(middle, floors[one.level] + height + 0.06, channels, ha="center", fontsize=7)
-        ax.text(
-            middle, floors[one.level] - 0.07, f"{one.size}²", ha="center", va="top", fontsize=6.5,
-            color=INK, alpha=0.75,
-        )  # fmt: skip
+        _label(ax, one, x + (0 if skip else width / 2), floors[one.level], height, skip is not None)
         box = (x, floors[one.level], width, height)
         if before is not None:
             _connect(ax, one.kind, before, box, 0 if skip is None else width)
@@ -93,9 +80,32 @@ def u_shape(maps: Sequence[Map]) -> Figure:
     # In the hollow of the U nothing is drawn but the dashed arrows.
     ax.legend(loc="lower right", fontsize=8, bbox_to_anchor=(1.0, -0.02))
     ax.set_xlim(-0.15, x + 0.15)
-    ax.set_ylim(floors[depth] - 0.35, -0.3)
+    ax.set_ylim(min(floors.values()) - 0.35, -0.3)
     ax.set_axis_off()
     return figure
+
+
+def _floors(maps: Sequence[Map], top: int) -> dict[int, float]:
+    """Level → where its boxes stand."""
+    depth = max(one.level for one in maps)
+    heights = {level: 0.0 for level in range(depth + 1)}
+    for one in maps:
+        heights[one.level] = max(heights[one.level], _height(one.size, top))
+    floors, y = {}, 0.0
+    for level in range(depth + 1):
+        y -= heights[level] + 0.62
+        floors[level] = y
+    return floors
+
+
+def _label(ax, one: Map, middle: float, floor: float, height: float, doubled: bool) -> None:
+    """Channels above a box, and the size below; doubled by the map handed over."""
+    channels = f"{2 * one.channels}" if doubled else f"{one.channels}"
+    ax.text(middle, floor + height + 0.06, channels, ha="center", fontsize=7)
+    ax.text(
+        middle, floor - 0.07, f"{one.size}²", ha="center", va="top", fontsize=6.5, color=INK,
+        alpha=0.75,
+    )  # fmt: skip
 
 
 def _height(size: int, top: int) -> float:

@@ -11,21 +11,22 @@ from upconv.ops.convolution import (
     conv_transpose2d,
     convolution_matrix,
 )
+from upconv.ops.derivatives import heat_solution, spectral_derivative
 from upconv.ops.fourier import (
     apply_transfer,
-    circular_convolve2d,
-    fft_conv2d,
     frequency_radius,
     gaussian_lowpass,
     gaussian_transfer,
-    heat_solution,
     ideal_lowpass,
-    inverse_filter,
     log_spectrum,
-    spectral_derivative,
     swap_phase,
-    wiener_filter,
     zero_pad_spectrum,
+)
+from upconv.ops.fourier_convolution import (
+    circular_convolve2d,
+    fft_conv2d,
+    inverse_filter,
+    wiener_filter,
 )
 from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert

@@ -15,7 +15,7 @@ from upconv.checks import (
     check_volume,
     refuse,
 )
-from upconv.ops.shapes import Size
+from upconv.ops.shapes import Size, conv_transpose2d_output_size
 
 Pair = tuple[int, int]
 
@@ -34,6 +34,64 @@ class Plan(NamedTuple):
     groups: int
 
 
+class TransposedPlan(NamedTuple):
+    """The checked geometry of a transposed convolution, every size a pair (height, width)."""
+
+    stride: Pair
+    dilation: Pair
+    padding: Pair
+    canvas_size: Pair  # of the output with the rim that the padding cuts off
+    output_size: Pair
+    groups: int
+
+
+def check_conv2d(
+    input: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Plan]:
+    """The arguments of a convolution, checked: its arrays and its geometry."""
+    input = check_array("input", input, "N, C_in, H, W")
+    weight = check_array("weight", weight, "C_out, C_in / groups, K_h, K_w")
+    check_same_dtype("weight", weight, "input", input)
+    plan = plan_convolution(input.shape, weight.shape, stride, padding, dilation, groups)
+    return input, weight, _check_bias(bias, input, plan.out_channels), plan
+
+
+def check_conv_transpose2d(
+    input: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    stride: Size,
+    padding: Size,
+    output_padding: Size,
+    dilation: Size,
+    groups: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, TransposedPlan]:
+    """The arguments of a transposed convolution, checked: its arrays and its geometry."""
+    input = check_array("input", input, "N, C_in, H, W")
+    weight = check_array("weight", weight, "C_in, C_out / groups, K_h, K_w")
+    check_same_dtype("weight", weight, "input", input)
+    groups = _check_groups(groups, "weight", weight.shape[0])
+    if input.shape[1] != weight.shape[0]:
+        expected = f"{weight.shape[0]}, the first axis of weight"
+        refuse("input", f"{input.shape[1]} channels", expected)
+    channels = weight.shape[1] * groups
+    bias = _check_bias(bias, input, channels)
+    stride, dilation = check_pair("stride", stride, 1), check_pair("dilation", dilation, 1)
+    padding = check_pair("padding", padding, 0)
+    geometry = (input.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
+    output = conv_transpose2d_output_size(*geometry)
+    canvas = tuple(n + 2 * p for n, p in zip(output, padding, strict=True))
+    volume = (len(input), channels, *canvas)
+    check_volume("stride", f"{stride} with dilation {dilation}", volume)
+    return input, weight, bias, TransposedPlan(stride, dilation, padding, canvas, output, groups)
+
+
 def plan_convolution(
     input_shape: Sequence[int],
     weight_shape: Sequence[int],
@@ -49,7 +107,7 @@ def plan_convolution(
     """
     input_name, weight_name = names
     out_channels, channels, *kernel = weight_shape
-    groups = check_groups(groups, weight_name, out_channels)
+    groups = _check_groups(groups, weight_name, out_channels)
     if input_shape[1] != channels * groups:
         expected = f"{channels * groups}: {weight_name} has {channels}, times groups {groups}"
         refuse(input_name, f"{input_shape[1]} channels", expected)
@@ -80,7 +138,7 @@ def _check_padding(padding: Size | str, stride: Pair, reach: Sequence[int]) -> t
     return tuple(((r - 1) // 2, r // 2) for r in reach)
 
 
-def check_groups(groups: int, weight_name: str, channels: int) -> int:
+def _check_groups(groups: int, weight_name: str, channels: int) -> int:
     """``groups`` divides the first axis of the weight."""
     groups = check_integer("groups", groups, 1)
     if channels % groups:
@@ -88,7 +146,7 @@ def check_groups(groups: int, weight_name: str, channels: int) -> int:
     return groups
 
 
-def check_bias(bias: np.ndarray | None, input: np.ndarray, channels: int) -> np.ndarray | None:
+def _check_bias(bias: np.ndarray | None, input: np.ndarray, channels: int) -> np.ndarray | None:
     """No bias, or one value per output channel."""
     if bias is None:
         return None

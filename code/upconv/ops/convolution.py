@@ -15,7 +15,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from upconv.checks import (
     check_array,
-    check_pair,
     check_same_dtype,
     check_shape,
     check_volume,
@@ -23,8 +22,15 @@ from upconv.checks import (
     refuse,
     widen,
 )
-from upconv.ops._geometry import Pair, Plan, check_bias, check_groups, every, plan_convolution
-from upconv.ops.shapes import Size, conv_transpose2d_output_size
+from upconv.ops._geometry import (
+    Pair,
+    Plan,
+    check_conv2d,
+    check_conv_transpose2d,
+    every,
+    plan_convolution,
+)
+from upconv.ops.shapes import Size
 
 # Windows are copied in blocks of about this size, which stay in a processor's cache.
 BLOCK_BYTES = 2**19
@@ -78,11 +84,7 @@ def conv2d(
     LeCun et al., "Gradient-based learning applied to document recognition" (1998).
     Dumoulin & Visin, arXiv:1603.07285 (2016), relationships 6 and 15.
     """
-    input = check_array("input", input, "N, C_in, H, W")
-    weight = check_array("weight", weight, "C_out, C_in / groups, K_h, K_w")
-    check_same_dtype("weight", weight, "input", input)
-    plan = plan_convolution(input.shape, weight.shape, stride, padding, dilation, groups)
-    bias = check_bias(bias, input, plan.out_channels)
+    input, weight, bias, plan = check_conv2d(input, weight, bias, stride, padding, dilation, groups)
 
     windows = _windows(input, plan)  # (N, G, C_in/G, K_h, K_w, H_out, W_out), nothing copied
     matrix = widen(weight).reshape(plan.groups, plan.out_channels // plan.groups, -1)
@@ -149,26 +151,12 @@ def conv_transpose2d(
     Zeiler et al., "Deconvolutional networks" (2010). Long, Shelhamer & Darrell, "Fully
     convolutional networks" (2015), section 3.3. Dumoulin & Visin (2016), relationship 14.
     """
-    input = check_array("input", input, "N, C_in, H, W")
-    weight = check_array("weight", weight, "C_in, C_out / groups, K_h, K_w")
-    check_same_dtype("weight", weight, "input", input)
-    groups = check_groups(groups, "weight", weight.shape[0])
-    if input.shape[1] != weight.shape[0]:
-        expected = f"{weight.shape[0]}, the first axis of weight"
-        refuse("input", f"{input.shape[1]} channels", expected)
-    bias = check_bias(bias, input, weight.shape[1] * groups)
-    stride, dilation = check_pair("stride", stride, 1), check_pair("dilation", dilation, 1)
-    padding = check_pair("padding", padding, 0)
-    geometry = (input.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
-    height, width = conv_transpose2d_output_size(*geometry)
+    geometry = (stride, padding, output_padding, dilation, groups)
+    input, weight, bias, plan = check_conv_transpose2d(input, weight, bias, *geometry)
 
-    canvas = (height + 2 * padding[0], width + 2 * padding[1])
-    volume = (len(input), weight.shape[1] * groups, *canvas)
-    check_volume("stride", f"{stride} with dilation {dilation}", volume)
-    stamped = _stamp(input, weight, stride, dilation, groups, canvas)
-    output = stamped[:, :, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
-    if bias is not None:
-        output = output + widen(bias)[:, None, None]
+    stamped = _stamp(input, weight, plan.stride, plan.dilation, plan.groups, plan.canvas_size)
+    output = _inside(stamped, plan.padding, plan.output_size)
+    output = output if bias is None else output + widen(bias)[:, None, None]
     return np.ascontiguousarray(output, input.dtype)
 
 
@@ -226,15 +214,7 @@ def convolution_matrix(
     check_volume("input_shape", (channels, height, width), shape)
     check_volume("input_shape", (channels, height, width), (channels, height, width))
 
-    # One entry for every output (o, p, q) and every weight (c, i, j) that it is a sum over.
-    o, p, q, c, i, j = np.ogrid[tuple(slice(size) for size in shape)]
-    row = plan.stride[0] * p + plan.dilation[0] * i - plan.padding[0][0]
-    column = plan.stride[1] * q + plan.dilation[1] * j - plan.padding[1][0]
-    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    inside = np.broadcast_to(inside, shape)
-    outputs = np.broadcast_to((o * shape[1] + p) * shape[2] + q, shape)[inside]
-    inputs = np.broadcast_to((c * height + row) * width + column, shape)[inside]
-    values = np.broadcast_to(weight[:, None, None], shape)[inside]
+    outputs, inputs, values = _entries(weight, plan, (height, width))
     size = (int(np.prod(shape[:3])), channels * height * width)
     return scipy.sparse.coo_array((values, (outputs, inputs)), shape=size).tocsr()
 
@@ -283,9 +263,8 @@ def conv2d_input_gradient(
 
     stamped = _stamp(grad_output, weight, plan.stride, plan.dilation, groups, plan.padded_size)
     (top, _), (left, _) = plan.padding
-    height, width = input_shape[2:]
-    stamped = stamped[:, :, top : top + height, left : left + width]
-    return np.ascontiguousarray(stamped, grad_output.dtype)
+    inside = _inside(stamped, (top, left), input_shape[2:])
+    return np.ascontiguousarray(inside, grad_output.dtype)
 
 
 def conv2d_weight_gradient(
@@ -389,6 +368,28 @@ def _stamp(
         stamps = taps[i, j] @ values
         canvas[..., rows, columns] += stamps.reshape(*shape[:3], height, width)
     return canvas.reshape(count, -1, *canvas_size)
+
+
+def _entries(
+    weight: np.ndarray, plan: Plan, input_size: Pair
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and values of a convolution's matrix."""
+    # One entry for every output (o, p, q) and every weight (c, i, j) that it is a sum over.
+    shape = (plan.out_channels, *plan.output_size, *weight.shape[1:])
+    height, width = input_size
+    o, p, q, c, i, j = np.ogrid[tuple(slice(size) for size in shape)]
+    row = plan.stride[0] * p + plan.dilation[0] * i - plan.padding[0][0]
+    column = plan.stride[1] * q + plan.dilation[1] * j - plan.padding[1][0]
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    inside = np.broadcast_to(inside, shape)
+    outputs = np.broadcast_to((o * shape[1] + p) * shape[2] + q, shape)[inside]
+    inputs = np.broadcast_to((c * height + row) * width + column, shape)[inside]
+    return outputs, inputs, np.broadcast_to(weight[:, None, None], shape)[inside]
+
+
+def _inside(canvas: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
+    (top, left), (height, width) = corner, size
+    return canvas[:, :, top : top + height, left : left + width]
 
 
 def _check_grad_output(grad_output: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -70,20 +70,7 @@ def max_pool2d(
         for tap in taps:
             np.maximum(output, tap, out=output)
         return output
-
-    # The tap that won; at first the first one inside the input, as all may be −∞.
-    top, left = (s * np.arange(n) - p for s, n, p in zip(stride, size, padding, strict=True))
-    first_i, first_j = np.maximum(-(top // dilation[0]), 0), np.maximum(-(left // dilation[1]), 0)
-    output = np.full((*input.shape[:2], *size), -np.inf, input.dtype)
-    winner = np.empty(output.shape, np.int64)
-    winner[:] = first_i[:, None] * kernel_size[1] + first_j
-    for number, tap in enumerate(taps):
-        better = (tap > output) | np.isnan(tap)
-        np.copyto(output, tap, where=better)
-        np.copyto(winner, number, where=better)
-    i, j = np.divmod(winner, kernel_size[1])
-    row, column = top[:, None] + dilation[0] * i, left + dilation[1] * j
-    return output, row * input.shape[3] + column
+    return _largest(taps, input, window)
 
 
 def avg_pool2d(
@@ -229,6 +216,26 @@ def _taps(
         rows = every(stride[0], dilation[0] * i, size[0])
         columns = every(stride[1], dilation[1] * j, size[1])
         yield padded[:, :, rows, columns]
+
+
+def _largest(
+    taps: Iterator[np.ndarray], input: np.ndarray, window: tuple[tuple[int, int], ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Largest value of every window, and where in the input's plane it is."""
+    kernel_size, stride, padding, dilation, size = window
+    # The tap that won; at first the first one inside the input, as all may be −∞.
+    top, left = (s * np.arange(n) - p for s, n, p in zip(stride, size, padding, strict=True))
+    first_i, first_j = np.maximum(-(top // dilation[0]), 0), np.maximum(-(left // dilation[1]), 0)
+    output = np.full((*input.shape[:2], *size), -np.inf, input.dtype)
+    winner = np.empty(output.shape, np.int64)
+    winner[:] = first_i[:, None] * kernel_size[1] + first_j
+    for number, tap in enumerate(taps):
+        better = (tap > output) | np.isnan(tap)
+        np.copyto(output, tap, where=better)
+        np.copyto(winner, number, where=better)
+    i, j = np.divmod(winner, kernel_size[1])
+    row, column = top[:, None] + dilation[0] * i, left + dilation[1] * j
+    return output, row * input.shape[3] + column
 
 
 def _sum_of_windows(

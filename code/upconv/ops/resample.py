@@ -82,15 +82,7 @@ def interpolate(
 
     output = widen(input)
     for axis, (n_out, scale) in enumerate(zip(size, scales, strict=True), start=2):
-        n_in = input.shape[axis]
-        if mode == "bilinear":
-            low, fraction = _linear_source(n_in, n_out, scale, align_corners)
-            fraction = fraction.astype(output.dtype).reshape((-1, 1) if axis == 2 else (-1,))
-            near = output.take(low, axis)
-            far = output.take(np.minimum(low + 1, n_in - 1), axis)
-            output = near * (1 - fraction) + far * fraction
-        else:
-            output = output.take(_nearest_source(n_in, n_out, scale, mode), axis)
+        output = _resampled(output, axis, n_out, scale, mode, align_corners)
     return output.astype(input.dtype, copy=False)
 
 
@@ -208,6 +200,20 @@ def _overlap_count(
     for i in range(kernel_size):
         count[every(stride, i, input_size)] += 1
     return count[padding : padding + output_size]
+
+
+def _resampled(
+    values: np.ndarray, axis: int, n_out: int, scale: float, mode: str, align_corners: bool
+) -> np.ndarray:
+    """Along one axis, 2 or 3."""
+    n_in = values.shape[axis]
+    if mode != "bilinear":
+        return values.take(_nearest_source(n_in, n_out, scale, mode), axis)
+    low, fraction = _linear_source(n_in, n_out, scale, align_corners)
+    fraction = fraction.astype(values.dtype).reshape((-1, 1) if axis == 2 else (-1,))
+    near = values.take(low, axis)
+    far = values.take(np.minimum(low + 1, n_in - 1), axis)
+    return near * (1 - fraction) + far * fraction
 
 
 def _linear_source(

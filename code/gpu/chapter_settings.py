@@ -1,0 +1,16 @@
+"""What chapters 5 to 7 do where there is a GPU; a test compares it with the chapters."""
+
+from __future__ import annotations
+
+UNET = {"width": 64, "depth": 4}
+UNET_SETTINGS = {
+    "steps": 4000, "crop": 256, "learning_rate": 1e-3, "elastic": 10, "batch": 8, "rotate": 180,
+    "upside_down": True, "jitter": 0.1,
+}  # fmt: skip
+DCGAN_WIDTH = 64
+DCGAN_SETTINGS = {"steps": 12_000, "batch": 128}
+STYLE = {
+    "content_layers": ("conv4_2",),
+    "style_layers": ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
+    "size": 768, "steps": 60, "style_weight": 30,
+}  # fmt: skip

@@ -1,0 +1,179 @@
+"""Pictures of a convolution as a matrix, and of its transpose as a convolution."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from upconv.figures.theme import COLOURS, EMPTY, INK, number_grid
+
+# One colour for each of a kernel's nine weights, light to dark in reading order.
+_WEIGHTS = mpl.colormaps["viridis"]
+
+
+def convolution_as_matrix(matrix: np.ndarray, kernel: np.ndarray, side: int) -> Figure:
+    """The matrix of a convolution, its transpose, and each of its rows folded into a picture.
+
+    Parameters
+    ----------
+    matrix
+        Shape (number of outputs, side²): row r holds the kernel where it lies for output r.
+    kernel
+        Shape (K, K), its weights numbered 1, 2, … in reading order.
+    side
+        Height and width of the input.
+    """
+    rows, columns = matrix.shape
+    figure, ax = plt.subplots(figsize=(7.6, 5.9))
+    _cells(ax, matrix, 0, 0, kernel.size)
+    for c in range(columns):
+        ax.text(c, -0.75, f"$x_{{{c // side}{c % side}}}$", ha="center", va="bottom", fontsize=8.5)
+    out_side = int(np.sqrt(rows))
+    for r in range(rows):
+        ax.text(
+            -0.75, r, f"$y_{{{r // out_side}{r % out_side}}}$", ha="right", va="center", fontsize=9
+        )
+    ax.text(columns / 2 - 0.5, -1.95, "C   (4 × 16):  y = C x", ha="center", fontsize=11,
+            fontweight="bold")  # fmt: skip
+    right = columns + 2.2
+    _cells(ax, matrix.T, right, 0, kernel.size)
+    ax.text(right + rows / 2 - 0.5, -1.95, "Cᵀ   (16 × 4)", ha="center", fontsize=11,
+            fontweight="bold")  # fmt: skip
+    for r in range(rows):
+        ax.text(
+            right + r, -0.75, f"$y_{{{r // out_side}{r % out_side}}}$", ha="center", va="bottom",
+            fontsize=8.5,
+        )  # fmt: skip
+    for c in range(columns):
+        ax.text(
+            right - 0.7, c, f"$x_{{{c // side}{c % side}}}$", ha="right", va="center", fontsize=8.5
+        )
+    # Rows folded to side × side: the kernel in each of its places.
+    ax.text(columns / 2 - 0.5, rows + 1.55, "each row of C, folded to the input's 4 × 4:",
+            ha="center", fontsize=10.5, fontweight="bold")  # fmt: skip
+    scale = 0.86
+    for r in range(rows):
+        left = r * (columns + 0.35) / rows
+        _cells(ax, matrix[r].reshape(side, side), left, rows + 2.6, kernel.size, scale)
+        ax.text(
+            left + scale * (side - 1) / 2, rows + 2.6 + scale * side + 0.25,
+            f"$y_{{{r // out_side}{r % out_side}}}$", ha="center", va="center", fontsize=10,
+        )  # fmt: skip
+    top = rows + 8.0
+    ax.text(columns / 2 - 3.4, top + 1.9, "kernel:", ha="right", va="center", fontsize=10.5,
+            fontweight="bold")  # fmt: skip
+    _cells(ax, kernel, columns / 2 - 2.6, top + 0.4, kernel.size, 1.5, fontsize=12)
+    ax.set_xlim(-2.2, right + rows)
+    ax.set_ylim(max(columns, top + 5) - 0.2, -2.7)
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return figure
+
+
+def _cells(
+    ax: Axes, values: np.ndarray, left: float, top: float, weights: int, scale=1.0, fontsize=8.5
+) -> None:
+    """A block of cells coloured by weight number; 0 is an empty cell."""
+    for (row, column), value in np.ndenumerate(values):
+        face = EMPTY if value == 0 else _WEIGHTS(0.06 + 0.9 * (value - 1) / (weights - 1))
+        ax.add_patch(
+            plt.Rectangle(
+                (left + scale * (column - 0.5), top + scale * (row - 0.5)), scale, scale,
+                fc=face, ec="white", lw=1,
+            )
+        )  # fmt: skip
+        luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))
+        ink = "#a9b3bf" if value == 0 else (INK if luminance > 0.5 else "white")
+        ax.text(
+            left + scale * column, top + scale * row, f"{value:g}", ha="center", va="center",
+            fontsize=fontsize, color=ink,
+        )  # fmt: skip
+
+
+def pad_and_convolve(
+    small: np.ndarray, padded: np.ndarray, kernel: np.ndarray, result: np.ndarray
+) -> Figure:
+    """A small map, padded; the turned kernel lying on its first and another place; the result."""
+    figure, axes = plt.subplots(
+        1, 4, figsize=(7.6, 2.75), width_ratios=[2, 6, 3, 4], gridspec_kw={"wspace": 0.08}
+    )
+    number_grid(axes[0], small, "2 × 2", fontsize=11, cmap="Blues")
+    shown = np.where(padded == 0, np.nan, padded)
+    number_grid(axes[1], shown, "padded to 6 × 6", fontsize=11, cmap="Blues", vmin=small.min(),
+                vmax=small.max())  # fmt: skip
+    for (row, column), value in np.ndenumerate(padded):
+        if value == 0:
+            axes[1].text(column, row, "0", ha="center", va="center", fontsize=9, color="#a9b3bf")
+    for (row, column), colour in (((0, 0), COLOURS.red), ((2, 3), COLOURS.purple)):
+        for ax, extent in ((axes[1], 3), (axes[3], 1)):
+            ax.add_patch(
+                plt.Rectangle(
+                    (column - 0.46, row - 0.46), extent - 0.08, extent - 0.08, fill=False,
+                    ec=colour, lw=2.6, zorder=4,
+                )
+            )  # fmt: skip
+    number_grid(axes[2], kernel, "kernel, turned\nby 180°", fontsize=11, cmap="Oranges")
+    number_grid(axes[3], result, "4 × 4", fontsize=11, cmap="Greens")
+    return figure
+
+
+def two_operators(
+    full: np.ndarray, fractional: np.ndarray, input_side: int, kernel_size: int
+) -> Figure:
+    """Two ways from 3 × 3 to 5 × 5: what is convolved, and the matrices of both.
+
+    Parameters
+    ----------
+    full, fractional
+        Matrices of shape (25, 9), entries numbered by weight (0 is no weight).
+    """
+    figure, axes = plt.subplots(
+        2, 2, figsize=(7.6, 8.3), height_ratios=[1, 1.9], gridspec_kw={"hspace": 0.06}
+    )
+    names = (
+        "full convolution\nstride 1, two rings of zeros",
+        "fractional stride ½\nzeros between, one ring",
+    )
+    for ax, gap, ring, name in zip(axes[0], (1, 2), (2, 1), names, strict=True):
+        size = gap * (input_side - 1) + 1 + 2 * ring
+        for row in range(size):
+            for column in range(size):
+                inside = (row - ring) % gap == 0 and (column - ring) % gap == 0
+                inside &= ring <= row < size - ring and ring <= column < size - ring
+                ax.add_patch(
+                    plt.Rectangle(
+                        (column - 0.5, row - 0.5), 1, 1, fc=COLOURS.blue if inside else EMPTY,
+                        ec="white", lw=1.5,
+                    )
+                )  # fmt: skip
+                if inside:
+                    number = (row - ring) // gap * input_side + (column - ring) // gap
+                    ax.text(column, row, f"$x_{{{number // 3}{number % 3}}}$", color="white",
+                            ha="center", va="center", fontsize=11)  # fmt: skip
+                else:
+                    ax.text(column, row, "0", color="#a9b3bf", ha="center", va="center", fontsize=9)
+        ax.add_patch(
+            plt.Rectangle((-0.5, -0.5), kernel_size, kernel_size, fill=False, ec=COLOURS.red, lw=3)
+        )
+        ax.set_xlim(-0.7, size - 0.3)
+        ax.set_ylim(size - 0.3, -0.7)
+        ax.set_aspect("equal")
+        ax.axis("off")
+        ax.set_title(name, fontsize=11)
+    for ax, matrix in zip(axes[1], (full, fractional), strict=True):
+        _cells(ax, matrix, 0, 0, kernel_size**2, fontsize=7.5)
+        ax.set_xlim(-2.6, matrix.shape[1] - 0.3)
+        ax.set_ylim(matrix.shape[0] - 0.3, -1.4)
+        for c in range(matrix.shape[1]):
+            ax.text(c, -0.7, f"$x_{{{c // 3}{c % 3}}}$", ha="center", va="bottom", fontsize=8)
+        for r in range(matrix.shape[0]):
+            if r % 5 == 0:
+                ax.text(-0.8, r + 2, f"row {r // 5}", ha="right", va="center", fontsize=8.5)
+                if r:
+                    ax.axhline(r - 0.5, color=COLOURS.grey, lw=0.8, xmin=0.2)
+        ax.set_aspect("auto")
+        ax.axis("off")
+    return figure

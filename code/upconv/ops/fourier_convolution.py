@@ -1,0 +1,185 @@
+"""Convolution by the fast Fourier transform, and its inverse: deblurring.
+
+Frequencies and factors as in :mod:`upconv.ops.fourier`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.fft
+
+from upconv.checks import check_array, check_real, check_same_dtype, refuse, widen
+from upconv.ops._geometry import check_conv2d
+from upconv.ops.fourier import apply_transfer
+from upconv.ops.shapes import Size
+
+
+def fft_conv2d(
+    input: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> np.ndarray:
+    """``conv2d`` by the convolution theorem, for large kernels.
+
+    Cross-correlation in space is a product with the *conjugate* spectrum in frequency:
+    y = F⁻¹( F[x̄] · conj F[w̄] ). The DFT's product is circular; it is linear here because x̄
+    holds so many zeros that what wraps around is zero. Padding is where x is put in x̄, dilation
+    stretches w into w̄, stride keeps every S-th value of the result.
+
+    Costs O(N² log N) per pair of channels whatever the kernel, where ``conv2d`` costs O(N²K²).
+
+    Parameters, returns and raises as :func:`upconv.ops.conv2d`; a NaN or an infinity spreads
+    over its whole image, and rounding errors are relative to the largest output.
+
+    References
+    ----------
+    Mathieu, Henaff & LeCun, "Fast training of convolutional networks through FFTs" (2014).
+    """
+    input, weight, bias, plan = check_conv2d(input, weight, bias, stride, padding, dilation, groups)
+    # Zeros on one side of x̄ serve the other side as well, because the transform is periodic.
+    full = tuple(n - r + 1 for n, r in zip(plan.padded_size, plan.reach, strict=True))
+    needed = (
+        max(n + max(pad), outputs)
+        for n, pad, outputs in zip(input.shape[2:], plan.padding, full, strict=True)
+    )
+    size = tuple(scipy.fft.next_fast_len(n, real=True) for n in needed)
+    (top, _), (left, _) = plan.padding
+    (height, width), (down, across) = input.shape[2:], plan.stride
+    grouped = widen(input).reshape(len(input), plan.groups, -1, height, width)
+    placed = np.zeros((*grouped.shape[:3], *size), grouped.dtype)
+    placed[..., top : top + height, left : left + width] = grouped
+    spectrum = scipy.fft.rfft2(placed)
+
+    output = np.empty((len(input), plan.out_channels, *plan.output_size), input.dtype)
+    for channel, kernel in enumerate(widen(weight)):
+        group = channel * plan.groups // plan.out_channels
+        transfer = scipy.fft.rfft2(_spread(kernel, plan.dilation), s=size).conj()
+        product = np.einsum("nchw,chw->nhw", spectrum[:, group], transfer)
+        linear = scipy.fft.irfft2(product, s=size)[:, : full[0] : down, : full[1] : across]
+        # The bias is a part of the sum: added before it is rounded to float16.
+        output[:, channel] = linear if bias is None else linear + widen(bias)[channel]
+    return output
+
+
+def circular_convolve2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolution on a torus, by the product of the DFTs: F⁻¹( F[f] · F[g] ).
+
+    (f ∗ g)[p, q] = Σ_{i,j} g[i, j] · f[(p − i) mod H, (q − j) mod W]
+
+    Parameters
+    ----------
+    image : (H, W)
+        Any real floating dtype; the result keeps it.
+    kernel : (K_h, K_w)
+        Of the same dtype, no larger than the image. Its origin is its element [0, 0]: a kernel
+        centred elsewhere shifts the result.
+
+    Returns
+    -------
+    (H, W)
+
+    Raises
+    ------
+    ValueError
+        If an array is empty or of the wrong rank or dtype, or the kernel exceeds the image.
+    """
+    image = check_array("image", image, "H, W")
+    return apply_transfer(image, _transfer(image, kernel))
+
+
+def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Undo ``circular_convolve2d(·, kernel)`` by dividing the spectra: deconvolution proper.
+
+    Exact but for rounding, and useless with noise: where the kernel's spectrum is small, the
+    noise is divided by that small number.
+
+    Parameters
+    ----------
+    image : (H, W)
+        Any real floating dtype; the result keeps it.
+    kernel : (K_h, K_w)
+        Of the same dtype, no larger than the image, origin at [0, 0].
+
+    Returns
+    -------
+    (H, W)
+
+    Raises
+    ------
+    ValueError
+        If an array is empty or of the wrong rank or dtype, the kernel exceeds the image, or
+        its spectrum is zero somewhere.
+    """
+    image = check_array("image", image, "H, W")
+    transfer = _transfer(image, kernel)
+    if not transfer.all():
+        row, column = np.argwhere(transfer == 0)[0]
+        refuse("kernel", f"a spectrum that is 0 at [{row}, {column}]", "one without zeros")
+    return apply_transfer(image, 1 / transfer)
+
+
+def wiener_filter(
+    image: np.ndarray, kernel: np.ndarray, noise_to_signal: float | np.ndarray
+) -> np.ndarray:
+    """Deblur in the least-squares sense: transfer function ``conj K / (|K|² + noise_to_signal)``.
+
+    Parameters
+    ----------
+    image : (H, W)
+        Blurred by ``circular_convolve2d(·, kernel)``, plus white noise. Any real floating dtype;
+        the result keeps it.
+    kernel : (K_h, K_w)
+        Of the same dtype, no larger than the image, origin at [0, 0].
+    noise_to_signal : float or (H, W)
+        Power of the noise over that of the image, above 0: one number, or one per frequency in
+        the layout of ``numpy.fft.fft2``.
+
+    Returns
+    -------
+    (H, W)
+
+    Raises
+    ------
+    ValueError
+        If an array is empty or of the wrong rank or dtype, the kernel exceeds the image, or
+        the ratio is not positive and finite.
+
+    References
+    ----------
+    Wiener, "Extrapolation, interpolation, and smoothing of stationary time series" (1949).
+    """
+    image = check_array("image", image, "H, W")
+    transfer = _transfer(image, kernel)
+    if np.ndim(noise_to_signal) == 0:
+        ratio = check_real("noise_to_signal", noise_to_signal, positive=True)
+    else:
+        ratio = check_array("noise_to_signal", noise_to_signal, "H, W")
+        if ratio.shape != image.shape:
+            refuse("noise_to_signal", f"shape {ratio.shape}", f"{image.shape}, the image's")
+        if not (np.isfinite(ratio).all() and (ratio > 0).all()):
+            got = f"values from {ratio.min()} to {ratio.max()}"
+            refuse("noise_to_signal", got, "finite numbers above 0")
+    return apply_transfer(image, transfer.conj() / (np.abs(transfer) ** 2 + ratio))
+
+
+def _spread(kernel: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:
+    """(C, K_h, K_w) with D − 1 zeros between neighbours."""
+    if dilation == (1, 1):
+        return kernel
+    size = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[1:], strict=True)]
+    spread = np.zeros((len(kernel), *size), kernel.dtype)
+    spread[:, :: dilation[0], :: dilation[1]] = kernel
+    return spread
+
+
+def _transfer(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """The kernel's DFT at the image's size."""
+    kernel = check_array("kernel", kernel, "K_h, K_w")
+    check_same_dtype("kernel", kernel, "image", image)
+    if kernel.shape[0] > image.shape[0] or kernel.shape[1] > image.shape[1]:
+        refuse("kernel", f"shape {kernel.shape}", f"at most {image.shape}, the image's shape")
+    return scipy.fft.fft2(widen(kernel), s=image.shape)
