@@ -33,7 +33,7 @@ ALLOWED = {
     "widgets": {"checks", "ops", "data", "results"},
     "torch": {"checks", "ops", "data", "options", "packages"},
     "keras": {"checks", "ops", "options", "packages", "frameworks"},
-    "port": {"files"},  # the only one to see both frameworks
+    "port": {"checks", "files"},  # the only one to see both frameworks
     "metrics": {"checks", "data"},
     "device": {"checks", "torch"},
     "inference": {"checks", "packages", "ops", "data", "pixels", "device", "metrics"},
