@@ -17,7 +17,7 @@ FRAMEWORKS = {"torch", "tensorflow", "keras"}
 # Room of the package → the other rooms it may import.
 ALLOWED = {
     "checks": set(),
-    "options": set(),
+    "options": {"checks"},
     "packages": set(),
     "deprecated": set(),
     "files": set(),
@@ -25,25 +25,25 @@ ALLOWED = {
     "claims": set(),
     "exercises": set(),
     "quiz": set(),
-    "pixels": set(),
+    "pixels": {"checks"},
     "statistics": {"checks"},
     "ops": {"checks"},
     "data": {"checks", "files"},
     "figures": {"ops", "data", "statistics"},
     "widgets": {"checks", "ops", "data", "results"},
-    "torch": {"ops", "data", "options", "packages"},
-    "keras": {"ops", "options", "packages", "frameworks"},
-    "port": {"files"},  # the only one to see both frameworks
+    "torch": {"checks", "ops", "data", "options", "packages"},
+    "keras": {"checks", "ops", "options", "packages", "frameworks"},
+    "port": {"checks", "files"},  # the only one to see both frameworks
     "metrics": {"checks", "data"},
-    "device": {"options", "torch"},
+    "device": {"checks", "torch"},
     "inference": {"checks", "packages", "ops", "data", "pixels", "device", "metrics"},
     "training": {
         *("checks", "options", "packages", "deprecated", "files", "data", "torch"),
         *("pixels", "device"),
     },
     "style": {"checks", "options", "packages", "torch", "pixels", "device", "training"},
-    "zoo": {"options", "packages", "port", "data", "torch", "keras"},
-    "onnx": {"ops", "options", "packages", "files", "torch"},
+    "zoo": {"checks", "options", "packages", "port", "data", "torch", "keras"},
+    "onnx": {"checks", "ops", "options", "packages", "files", "torch"},
     "recipes": {"zoo"},
     "cli": {
         *("checks", "packages", "files", "ops", "data", "torch", "zoo", "recipes", "onnx"),

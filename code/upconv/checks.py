@@ -6,18 +6,26 @@ Operators, settings and measures call these first, so that their own lines show 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
+if TYPE_CHECKING:  # the command line asks for its first check before NumPy is needed
+    import numpy as np
 
-LARGEST = np.iinfo(np.int64).max
+LARGEST = 2**63 - 1  # of int64
 
 
 def refuse(name: str, got: object, expected: str) -> NoReturn:
     """Raise the one kind of error this package raises."""
     raise ValueError(f"{name}: got {got}, expected {expected}")
+
+
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    """Refuse a value that is not one of those known."""
+    if value not in known:
+        refuse(name, repr(value), f"one of {', '.join(known)}")
 
 
 def is_integer(value: object) -> bool:
@@ -37,14 +45,24 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int = LARGEST) -
 
 def is_list(value: object) -> bool:
     """Whether a value has a length and an order: no word, and no array without axes."""
-    if isinstance(value, np.ndarray):
+    if _is_numpy(value, "ndarray"):
         return value.ndim > 0
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
+def _is_numpy(value: object, kind: str) -> bool:
+    """Whether a value is of a class of NumPy's; where that is not loaded, none is."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, getattr(numpy, kind))
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool) or _is_numpy(value, "bool_")
+
+
 def check_flag(name: str, value: Any) -> bool:
     """True or False."""
-    if not isinstance(value, bool | np.bool_):
+    if not _is_flag(value):
         refuse(name, repr(value), "True or False")
     return bool(value)
 
@@ -77,7 +95,7 @@ def check_shape(name: str, value: Any, axes: str) -> tuple[int, ...]:
 
 def check_real(name: str, value: Any, *, positive: bool = False, most: float = math.inf) -> float:
     """A finite real number, at least zero, or above zero if ``positive``, and at most ``most``."""
-    bad = isinstance(value, bool | np.bool_) or not isinstance(value, Real)
+    bad = _is_flag(value) or not isinstance(value, Real)
     if bad or not math.isfinite(value) or value < 0 or (positive and value == 0):
         refuse(name, repr(value), f"a finite number {'above' if positive else 'of at least'} 0")
     if value > most:
@@ -98,7 +116,7 @@ def check_range(name: str, value: Any, low: float, high: float) -> tuple[float, 
     if not is_list(value) or len(value) != 2:
         refuse(name, repr(value), expected)
     for part in value:
-        if isinstance(part, bool | np.bool_) or not isinstance(part, Real):
+        if _is_flag(part) or not isinstance(part, Real):
             refuse(name, repr(value), expected)
     if not low <= value[0] <= value[1] <= high:  # NaN is nowhere
         refuse(name, repr(value), expected)
@@ -108,7 +126,7 @@ def check_range(name: str, value: Any, low: float, high: float) -> tuple[float, 
 def check_weights(name: str, value: Any) -> tuple[float, ...]:
     """Finite numbers of at least zero, one of them above it."""
     expected = "finite numbers of at least 0, one above it"
-    if not is_list(value) or any(isinstance(part, bool | np.bool_) for part in value):
+    if not is_list(value) or any(_is_flag(part) for part in value):
         refuse(name, repr(value), expected)
     if not all(isinstance(part, Real) and math.isfinite(part) and part >= 0 for part in value):
         refuse(name, repr(value), expected)
@@ -133,6 +151,8 @@ def check_seed(name: str, value: Any) -> int:
 
 def as_array(name: str, value: Any, dtype: type | None = None) -> np.ndarray:
     """What NumPy makes of a value. What it refuses, rows of unequal length say, is named."""
+    import numpy as np
+
     try:
         return np.asarray(value, dtype)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
@@ -168,11 +188,15 @@ def check_volume(name: str, got: object, shape: Sequence[int], itemsize: int = 8
 
 def widen(array: np.ndarray) -> np.ndarray:
     """float16 as float32, in which its sums are made; any other dtype as it is."""
+    import numpy as np
+
     return array.astype(np.result_type(array.dtype, np.float32), copy=False)
 
 
 def check_features(name: str, value: Any, what: str = "features") -> np.ndarray:
     """Finite real numbers (N, D) as float64: a row for each image, at least one row and column."""
+    import numpy as np
+
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         refuse(name, f"dtype {array.dtype}", "real numbers")
@@ -183,6 +207,8 @@ def check_features(name: str, value: Any, what: str = "features") -> np.ndarray:
 
 def check_finite(name: str, array: np.ndarray, what: str) -> np.ndarray:
     """An array without NaN or infinity: a measure of these would be any number, the best too."""
+    import numpy as np
+
     if broken := np.count_nonzero(~np.isfinite(array)):
         got = f"{broken} of {array.size} {what} that are infinite or NaN"
         refuse(name, got, f"finite {what}")

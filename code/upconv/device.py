@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from upconv.options import one_of
+from upconv.checks import check_choice, refuse
 from upconv.torch.modes import evaluating
 from upconv.torch.winograd import Convolutions, dense
 
@@ -71,17 +71,17 @@ def resolve_precision(name: str, device: torch.device) -> str:
     asked = "precision"
     if name == "auto":
         asked, name = "UPCONV_PRECISION", os.environ.get("UPCONV_PRECISION", "auto")
-    one_of(asked, name, PRECISIONS)
+    check_choice(asked, name, PRECISIONS)
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         if name == "bf16" and capability < (8, 0):
             got = f"'bf16' on a GPU of compute capability {'.'.join(map(str, capability))}"
-            raise ValueError(f"{asked}: got {got}, expected auto, fp16 or fp32")
+            refuse(asked, got, "auto, fp16 or fp32")
         fastest = "bf16" if capability >= (8, 0) else "fp16" if capability >= (7, 0) else "fp32"
         return fastest if name == "auto" else name
     if name == "fp16":
         expected = "auto, bf16 or fp32: fp16 needs a GPU"
-        raise ValueError(f"{asked}: got 'fp16' on {device.type}, expected {expected}")
+        refuse(asked, f"'fp16' on {device.type}", expected)
     if name != "auto":
         return name
     capable = torch.backends.cpu.get_cpu_capability()

@@ -15,7 +15,7 @@ with needed("upconv.inference"):
     import torch
     from torch import Tensor, nn
 
-from upconv.checks import as_array
+from upconv.checks import as_array, refuse
 from upconv.data.sets import SegmentationSet
 from upconv.device import inferring
 from upconv.metrics.instances import (
@@ -65,7 +65,7 @@ def probabilities(
         If ``views`` is not from 1 to 8.
     """
     if not 1 <= views <= 8:
-        raise ValueError(f"views: got {views}, expected 1 to 8")
+        refuse("views", views, "1 to 8")
     total = 0.0
     for view in range(views):
         quarters, mirror = view % 4, view >= 4
@@ -189,12 +189,12 @@ def _put(result: np.ndarray, values: np.ndarray, top: int, left: int) -> None:
 def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int, int, int]:
     """Side of a tile, pixels seen before it and in all, and where the logits of it begin."""
     if tile < 1:
-        raise ValueError(f"tile: got {tile}, expected at least 1")
+        refuse("tile", tile, "at least 1")
     if margin is not None and margin < 0:
-        raise ValueError(f"margin: got {margin}, expected at least 0")
+        refuse("margin", margin, "at least 0")
     if not getattr(network, "padded", True):
         if margin is not None:
-            raise ValueError(f"margin: got {margin}, expected none for a network without padding")
+            refuse("margin", margin, "none for a network without padding")
         # The next tile begins where the poolings are in step again.
         step = network.multiple
         seen, out = unet_size(-(-tile // step) * step, network.depth)
@@ -288,7 +288,7 @@ def evaluate_objects(
     """
     if data.instances is None or len(data.classes) != 2:
         got = f"{data.name}, {len(data.classes)} classes"
-        raise ValueError(f"data: got {got}, expected a set of two classes with instances")
+        refuse("data", got, "a set of two classes with instances")
     pixels = SegmentationScores(2)
     inside = []
     options = {"views": views, "device": device, "precision": precision}
@@ -332,7 +332,7 @@ def draw(
     )
     if given.ndim != 2 or given.shape[1] != generator.latent:
         got = f"shape {tuple(given.shape)}"
-        raise ValueError(f"noise: got {got}, expected (N, {generator.latent})")
+        refuse("noise", got, f"(N, {generator.latent})")
     noise = torch.as_tensor(given, dtype=torch.float32)
     with inferring(generator, device, precision) as where:
         drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]

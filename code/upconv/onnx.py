@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from upconv.checks import refuse
 from upconv.files import write_atomically
 from upconv.ops import unet_size
 from upconv.options import COUNTS
@@ -150,7 +151,7 @@ class Network(nn.Module):
             return None
         names = isinstance(named, list) and all(isinstance(each, str) for each in named)
         if not (names and 1 <= len(named) <= _CLASSES):
-            raise ValueError(f"classes: got {named!r}, expected 1 to {_CLASSES} names")
+            refuse("classes", repr(named), f"1 to {_CLASSES} names")
         return named
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
@@ -181,7 +182,7 @@ def _check_told(told: Any) -> None:
         Naming what is wrong.
     """
     if not isinstance(told, dict):
-        raise ValueError(f"told: got {type(told).__name__}, expected names and values")
+        refuse("told", type(told).__name__, "names and values")
     for name in (name for name in _TOLD if name in told):
         value = told[name]
         if name == "padded":
@@ -191,11 +192,11 @@ def _check_told(told: Any) -> None:
             good = isinstance(value, int) and not isinstance(value, bool)
             good, expected = good and least <= value <= most, f"a whole number, {least} to {most}"
         if not good or (name == "channels" and value not in (1, 3)):
-            raise ValueError(f"{name}: got {value!r}, expected {expected}")
+            refuse(name, repr(value), expected)
     if not told.get("padded", True):
         for name in ("depth", "tile"):
             if name not in told:
-                raise ValueError(f"{name}: got none, expected one of a network without padding")
+                refuse(name, "none", "one of a network without padding")
 
 
 def _check_inputs(inputs: list[Any], told: dict[str, Any]) -> None:
@@ -208,17 +209,15 @@ def _check_inputs(inputs: list[Any], told: dict[str, Any]) -> None:
     """
     if len(inputs) != 1 or inputs[0].name not in ("image", "noise"):
         names = ", ".join(each.name for each in inputs)
-        raise ValueError(f"inputs: got {names or 'none'}, expected image or noise")
+        refuse("inputs", names or "none", "image or noise")
     given = inputs[0]
     if (given.name == "noise") != ("latent" in told):
-        raise ValueError(
-            f"latent: got {told.get('latent')}, expected one of noise only, not of image"
-        )
+        refuse("latent", told.get("latent"), "one of noise only, not of image")
     rank, name = (2, "latent") if given.name == "noise" else (4, "channels")
     shape, second = list(given.shape), told.get(name, 3)
     if given.type != "tensor(float)" or len(shape) != rank or shape[1] != second:
         expected = f"float32 with {rank} axes, {second} {name}"
-        raise ValueError(f"{given.name}: got {given.type} {shape}, expected {expected}")
+        refuse(given.name, f"{given.type} {shape}", expected)
 
 
 def difference(network: nn.Module, other: nn.Module) -> float:

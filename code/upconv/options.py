@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Integral
+
+from upconv.checks import check_choice, refuse
 
 UNET = {
     "norm": ("none", "batch", "group"),
@@ -11,18 +12,6 @@ UNET = {
     "skips": ("concat", "add", "none", "switches"),
     "feed": ("own", "nothing", "neighbour"),
 }
-
-
-def one_of(name: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a value that is none of those known.
-
-    Raises
-    ------
-    ValueError
-        Naming the argument, what came and what was expected.
-    """
-    if value not in known:
-        raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
 
 
 # Least and most of what a network is made of: more than any of ours has, and few enough that one
@@ -53,7 +42,7 @@ def check_counts(**counts: int) -> None:
         least, most = COUNTS[name]
         whole = isinstance(value, Integral) and not isinstance(value, bool)
         if not (whole and least <= value <= most):
-            raise ValueError(f"{name}: got {value!r}, expected a whole number, {least} to {most}")
+            refuse(name, repr(value), f"a whole number, {least} to {most}")
 
 
 def check_unet(
@@ -68,10 +57,10 @@ def check_unet(
     """
     check_counts(classes=classes, channels=channels, width=width, depth=depth)
     for name, value in chosen.items():
-        one_of(name, value, UNET[name])
+        check_choice(name, value, UNET[name])
     for name, value in (("skips", "switches"), ("up", "resize")):
         if not padded and chosen[name] == value:
-            raise ValueError(f"padded: got False with {name}={value!r}, expected True")
+            refuse("padded", f"False with {name}={value!r}", "True")
 
 
 def norm_groups(channels: int) -> int:
@@ -97,9 +86,9 @@ def check_dcgan(size: int, kernel: int, counts: dict[str, int], **chosen: str) -
     check_counts(**counts)
     for name, value, known in (("size", size, (32, 64, 128)), ("kernel", kernel, (3, 4, 5))):
         if value not in known:
-            raise ValueError(f"{name}: got {value}, expected one of {', '.join(map(str, known))}")
+            refuse(name, value, f"one of {', '.join(map(str, known))}")
     for name, value in chosen.items():
-        one_of(name, value, DCGAN[name])
+        check_choice(name, value, DCGAN[name])
 
 
 def check_transform(width: int, blocks: int) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from upconv.checks import refuse
+
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
 
 
@@ -26,4 +28,4 @@ def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
         return pixels.repeat(1, 3, 1, 1).contiguous(memory_format=torch.channels_last)
     if (given, channels) == (3, 1):
         return (pixels * pixels.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True)
-    raise ValueError(f"images: got {given} channels, expected {channels}")
+    refuse("images", f"{given} channels", channels)

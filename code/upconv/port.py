@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from upconv.checks import refuse
 from upconv.files import write_atomically
 
 Weights = dict[str, np.ndarray]
@@ -55,7 +56,7 @@ def load_weights(model: Any, given: Weights) -> Any:
             raise ValueError(f"weights: got {name} on one side only, missing in {where}")
         if given[name].shape != own[name]:
             got, expected = given[name].shape, own[name]
-            raise ValueError(f"weights: got {name} of shape {got}, expected {expected}")
+            refuse("weights", f"{name} of shape {got}", expected)
     if _is_torch(model):
         import torch
 
@@ -93,7 +94,7 @@ def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:
         for name, kind in kinds.items():
             if kind not in _NUMPY and kind != "BF16":
                 expected = f"BF16 or one of {', '.join(_NUMPY)}"
-                raise ValueError(f"{path}: got {name} of {kind}, expected {expected}")
+                refuse(path, f"{name} of {kind}", expected)
         plain = {name: file.get_tensor(name) for name, kind in kinds.items() if kind in _NUMPY}
         about = file.metadata() or {}
     if len(plain) < len(kinds):
@@ -146,7 +147,7 @@ def _parts(layer: Any) -> tuple[str, ...]:
     if type(layer).__name__ == "BatchNormalization":
         return ("weight", "bias", "running_mean", "running_var")
     if count > 2:
-        raise ValueError(f"{layer.name}: got {count} weights, expected a kernel and a bias")
+        refuse(layer.name, f"{count} weights", "a kernel and a bias")
     return ("weight", "bias")[:count]
 
 

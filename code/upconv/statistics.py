@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from upconv.checks import as_array
+from upconv.checks import as_array, refuse
 
 
 class Interval(NamedTuple):
@@ -39,7 +39,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """
     values = as_array("values", values, float)
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"values: got {values.size}, expected at least two runs")
+        refuse("values", values.size, "at least two runs")
     error = values.std(ddof=1) / np.sqrt(len(values))
     quantile = stats.t.ppf(0.5 + confidence / 2, len(values) - 1)
     return Interval(float(values.mean()), float(quantile * error))
@@ -54,7 +54,7 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Comparison:
         If there are not as many of both, or fewer than two.
     """
     if len(first) != len(second):
-        raise ValueError(f"second: got {len(second)} runs, expected {len(first)}, one a pair")
+        refuse("second", f"{len(second)} runs", f"{len(first)}, one a pair")
     difference = as_array("first", first, float) - as_array("second", second, float)
     mean, half = interval(difference)
     return Comparison(mean, half, float(stats.ttest_1samp(difference, 0.0).pvalue))

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from upconv.options import COUNTS, check_counts, one_of
+from upconv.checks import check_choice, refuse
+from upconv.options import COUNTS, check_counts
 from upconv.packages import needed
 
 # Name → class in upconv.torch (and upconv.keras), and the arguments that make it what it is.
@@ -80,7 +81,7 @@ def build(name: str, classes: int, framework: str = "torch", **options: Any) -> 
     ValueError
         For an unknown name or framework.
     """
-    one_of("network", name, list(NETWORKS))
+    check_choice("network", name, list(NETWORKS))
     kind, fixed = NETWORKS[name]
     return getattr(_room(framework), kind)(classes=classes, **fixed, **options)
 
@@ -93,7 +94,7 @@ def build_generator(name: str, framework: str = "torch", **options: Any) -> Any:
     ValueError
         For an unknown name or framework.
     """
-    one_of("network", name, list(GENERATORS))
+    check_choice("network", name, list(GENERATORS))
     return getattr(_room(framework), GENERATORS[name])(**options)
 
 
@@ -105,7 +106,7 @@ def build_painter(name: str, framework: str = "torch", **options: Any) -> Any:
     ValueError
         For an unknown name or framework.
     """
-    one_of("network", name, list(PAINTERS))
+    check_choice("network", name, list(PAINTERS))
     return getattr(_room(framework), PAINTERS[name])(**options)
 
 
@@ -127,7 +128,7 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
     DataUnavailable
         If the weights are not here and cannot be fetched.
     """
-    one_of("features", name, list(FEATURES))
+    check_choice("features", name, list(FEATURES))
     with needed("upconv.zoo"):
         import torch
 
@@ -137,12 +138,12 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
     if name == "squeezenet":
         network = room.SqueezeNet()
         for layer in layers:
-            one_of("layers", layer, list(network.tags))
+            check_choice("layers", layer, list(network.tags))
         return room.load_imagenet(network, name)
     with torch.device("meta"):
         tags = list(room.VGG19().tags)
     for layer in layers:
-        one_of("layers", layer, tags)
+        check_choice("layers", layer, tags)
     last = max(layers, key=tags.index, default="conv1_1").replace("relu", "conv")
     if name == "vgg19":
         return room.load_style_weights(room.VGG19(last=last, padding="reflect"))
@@ -154,7 +155,7 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
 
 
 def _room(framework: str) -> Any:
-    one_of("framework", framework, ("torch", "keras"))
+    check_choice("framework", framework, ("torch", "keras"))
     if framework == "torch":
         from upconv import torch as room
     else:
@@ -186,7 +187,7 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
     with _described(path, "network that segments"):
         name, classes = about["network"], json.loads(about["classes"])
         if not (isinstance(classes, list) and all(isinstance(each, str) for each in classes)):
-            raise ValueError(f"classes: got {about['classes']}, expected a list of names")
+            refuse("classes", about["classes"], "a list of names")
         options = _options(about, NETWORKS)
         check_counts(classes=len(classes))
         network = _made(lambda: build(name, len(classes), framework, **options), found, framework)
@@ -207,20 +208,20 @@ def _described(path: str | Path, kind: str) -> Iterator[None]:
 
 def _options(about: dict[str, str], known: Collection[str]) -> dict[str, Any]:
     """The options of a file, looked at before anything is built of them."""
-    one_of("network", about["network"], list(known))
+    check_choice("network", about["network"], list(known))
     options = json.loads(about["options"])
     if not isinstance(options, dict):
-        raise ValueError(f"options: got {about['options']}, expected names and values")
+        refuse("options", about["options"], "names and values")
     for name, value in options.items():
         factor = name == "width" and known is NETWORKS and not is_unet(about["network"])
         if factor:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (number and 0 < value <= 4):
-                raise ValueError(f"width: got {value}, expected more than 0, at most 4")
+                refuse("width", value, "more than 0, at most 4")
         elif name in COUNTS:
             check_counts(**{name: value})
         elif not isinstance(value, bool | int | float | str):
-            raise ValueError(f"{name}: got {value}, expected a number or a word")
+            refuse(name, value, "a number or a word")
     return options
 
 

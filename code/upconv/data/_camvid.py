@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from upconv.checks import check_choice
 from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays
 from upconv.data.sets import VOID, SegmentationSet
 
@@ -69,8 +70,7 @@ def camvid(split: str = "train") -> SegmentationSet:
     DataUnavailable
         If it is not here and cannot be fetched, or is not what it should be.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
+    check_choice("split", split, SPLITS)
     arrays = _arrays(str(find(_FILE) or _prepare()))
     masks = arrays[f"{split}_y"].copy()
     masks[masks == len(CLASSES)] = VOID

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from upconv.checks import check_choice, refuse
 from upconv.data._mnist import mnist
 from upconv.data.photos import photo
 from upconv.data.sets import DIGITS, ImageSet, SegmentationSet
@@ -122,15 +123,14 @@ def _check(
     digits: tuple[int, int],
     height: tuple[float, float],
 ) -> None:
-    for name, value, known in (("split", split, _SPLITS), ("source", source, _SOURCES)):
-        if value not in known:
-            raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(known)}")
+    check_choice("split", split, _SPLITS)
+    check_choice("source", source, _SOURCES)
     for name, value in (("count", count), ("size", size)):
         if value < 1:
-            raise ValueError(f"{name}: got {value}, expected at least 1")
+            refuse(name, value, "at least 1")
     for name, (low, high) in (("digits", digits), ("height", height)):
         if not 0 < low <= high:
-            raise ValueError(f"{name}: got {(low, high)}, expected 0 < smallest ≤ largest")
+            refuse(name, (low, high), "0 < smallest ≤ largest")
 
 
 def _scenes(

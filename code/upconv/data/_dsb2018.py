@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from upconv.checks import check_choice
 from upconv.data._instances import separate
 from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays
 from upconv.data.sets import SegmentationSet
@@ -56,8 +57,7 @@ def dsb2018(split: str = "train", stretched: bool = True) -> SegmentationSet:
     DataUnavailable
         If it is not here and cannot be fetched, or is not what it should be.
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split: got {split!r}, expected one of train, test")
+    check_choice("split", split, ("train", "test"))
     images, instances, held_out = _arrays(str(find(_FILE) or _prepare()))
     some = held_out if split == "test" else ~held_out
     images, instances = images[some], instances[some]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from upconv.checks import check_integer
+from upconv.checks import check_integer, refuse
 from upconv.data.sets import VOID, SegmentationSet
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
@@ -171,7 +171,7 @@ def folder(
     names = tuple(classes) if not isinstance(classes, int) else ()
     if isinstance(classes, int):
         if not 2 <= classes <= VOID:
-            raise ValueError(f"classes: got {classes}, expected 2 to {VOID}")
+            refuse("classes", classes, f"2 to {VOID}")
         names = tuple(f"class {i}" for i in range(classes))
     found = {}
     for kind, place in (("images", images), ("masks", masks)):

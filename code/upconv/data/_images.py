@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from upconv.checks import refuse
 from upconv.data._folder import EXTENSIONS, BadData, Files, read_image
 from upconv.data.sets import DIGITS, ImageSet
 
@@ -28,7 +29,7 @@ def digits(size: int = 32) -> ImageSet:
         If the side is below 8.
     """
     if size < 8:
-        raise ValueError(f"size: got {size}, expected at least 8")
+        refuse("size", size, "at least 8")
     from sklearn.datasets import load_digits
 
     found = load_digits()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import distance_transform_edt, find_objects
 
+from upconv.checks import refuse
 from upconv.data.sets import SegmentationSet
 
 
@@ -48,9 +49,9 @@ def border_weights(
         If ``instances`` has not two axes, w0 is negative or sigma not positive.
     """
     if np.ndim(instances) != 2:
-        raise ValueError(f"instances: got {np.ndim(instances)} axes, expected (H, W)")
+        refuse("instances", f"{np.ndim(instances)} axes", "(H, W)")
     if w0 < 0 or sigma <= 0:
-        raise ValueError(f"w0, sigma: got {w0}, {sigma}, expected at least 0, and more than 0")
+        refuse("w0, sigma", f"{w0}, {sigma}", "at least 0, and more than 0")
     reach = int(np.ceil(6 * sigma))
     near = np.full((2, *instances.shape), np.inf)
     for number, box in enumerate(find_objects(instances), 1):
@@ -83,6 +84,6 @@ def with_border_weights(
         If the set has no instances.
     """
     if data.instances is None:
-        raise ValueError(f"data: got {data.name} without instances, expected a set that has them")
+        refuse("data", f"{data.name} without instances", "a set that has them")
     weights = [border_weights(found, w0, sigma, balance) for found in data.instances]
     return replace(data, weights=weights)

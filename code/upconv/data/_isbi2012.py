@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import label
 
+from upconv.checks import check_choice
 from upconv.data._membranes import CLASSES, COLOURS
 from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays, reading
 from upconv.data.sets import SegmentationSet
@@ -53,8 +54,7 @@ def isbi2012(split: str = "train") -> SegmentationSet:
     DataUnavailable
         If it is not here and cannot be fetched, or is not what it should be.
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split: got {split!r}, expected one of train, test")
+    check_choice("split", split, ("train", "test"))
     mirrored = find(_FOLDER)
     images, masks = _arrays(str(mirrored or find(_FILE) or _prepare()))
     some = slice(SLICES - HELD_OUT) if split == "train" else slice(SLICES - HELD_OUT, None)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, label
 from scipy.spatial import cKDTree
 
+from upconv.checks import check_choice, refuse
 from upconv.data._instances import separate
 from upconv.data.sets import SegmentationSet
 
@@ -55,13 +56,12 @@ def membranes(
     ValueError
         For an unknown split, a count, size or spacing below 1, or fading outside of [0, 1].
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split: got {split!r}, expected one of train, test")
+    check_choice("split", split, ("train", "test"))
     for name, value in (("count", count), ("size", size), ("spacing", spacing)):
         if value < 1:
-            raise ValueError(f"{name}: got {value}, expected at least 1")
+            refuse(name, value, "at least 1")
     if not 0 <= fading <= 1:
-        raise ValueError(f"fading: got {fading}, expected 0 to 1")
+        refuse("fading", fading, "0 to 1")
     images = np.empty((count, size, size), np.uint8)
     instances = np.empty((count, size, size), np.int32)
     for place in range(count):

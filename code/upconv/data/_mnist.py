@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from upconv.checks import check_choice, refuse
 from upconv.data.download import DataUnavailable, download, find
 from upconv.data.sets import DIGITS, ImageSet
 
@@ -91,10 +92,9 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 
 def _idx_set(name: str, url: str, split: str, size: int, classes: tuple[str, ...]) -> ImageSet:
-    if split not in _IDX:
-        raise ValueError(f"split: got {split!r}, expected one of {', '.join(_IDX)}")
+    check_choice("split", split, _IDX)
     if size < 28:
-        raise ValueError(f"size: got {size}, expected at least 28")
+        refuse("size", size, "at least 28")
     arrays = []
     for part, kind in (("images", "idx3"), ("labels", "idx1")):
         key = f"{_IDX[split]}-{part}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from upconv.checks import check_choice, refuse
+
 # Name → where it comes from. All are in the wheels themselves, at full size.
 PHOTOS = {
     "astronaut": "skimage",
@@ -45,10 +47,9 @@ def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
     ValueError
         For an unknown name or a size below 1.
     """
-    if name not in PHOTOS:
-        raise ValueError(f"name: got {name!r}, expected one of {', '.join(PHOTOS)}")
+    check_choice("name", name, PHOTOS)
     if size is not None and size < 1:
-        raise ValueError(f"size: got {size}, expected at least 1 pixel")
+        refuse("size", size, "at least 1 pixel")
     from skimage.color import gray2rgb, rgb2gray
     from skimage.transform import resize
 
@@ -80,8 +81,7 @@ def photographs(split: str = "train") -> list[np.ndarray]:
     ValueError
         For an unknown split.
     """
-    if split not in _SPLITS:
-        raise ValueError(f"split: got {split!r}, expected one of {', '.join(_SPLITS)}")
+    check_choice("split", split, _SPLITS)
     return [np.round(255 * _read(name)).astype(np.uint8) for name in _SPLITS[split]]
 
 

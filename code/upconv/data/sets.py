@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from upconv.checks import refuse
+
 VOID = 255  # in masks: not labelled, counted nowhere
 DIGITS = tuple(str(digit) for digit in range(10))
 
@@ -26,15 +28,15 @@ class ImageSet:
     def __post_init__(self) -> None:
         if self.images.ndim not in (3, 4) or self.images.dtype != np.uint8:
             got = f"{self.images.ndim} axes of {self.images.dtype}"
-            raise ValueError(f"images: got {got}, expected (N, H, W) or (N, H, W, 3), uint8")
+            refuse("images", got, "(N, H, W) or (N, H, W, 3), uint8")
         if self.labels is not None and len(self.labels) != len(self.images):
             got = f"{len(self.images)} images and {len(self.labels)} labels"
-            raise ValueError(f"labels: got {got}, expected as many")
+            refuse("labels", got, "as many")
         if self.labels is not None and self.classes and len(self.labels):
             low, high, most = min(self.labels), max(self.labels), len(self.classes) - 1
             if not 0 <= low <= high <= most:
                 wrong = low if low < 0 else high
-                raise ValueError(f"labels: got {wrong}, expected 0 to {most}")
+                refuse("labels", wrong, f"0 to {most}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,16 +71,16 @@ class SegmentationSet:
             given = getattr(self, name)
             if given is not None and len(given) != len(self.images):
                 got = f"{len(self.images)} images and {len(given)} {name}"
-                raise ValueError(f"{name}: got {got}, expected as many")
+                refuse(name, got, "as many")
         if isinstance(self.masks, np.ndarray) and self.masks.size:
             wrong = (self.masks < 0) | (self.masks >= len(self.classes))
             wrong &= self.masks != VOID
             if wrong.any():
                 expected = f"0 to {len(self.classes) - 1}, or {VOID} for void"
-                raise ValueError(f"masks: got label {self.masks[wrong][0]}, expected {expected}")
+                refuse("masks", f"label {self.masks[wrong][0]}", expected)
         if len(self.classes) > VOID:
             got, expected = len(self.classes), f"at most {VOID}: {VOID} in a mask is no class"
-            raise ValueError(f"classes: got {got}, expected {expected}")
+            refuse("classes", got, expected)
         if not self.colours:
             self.colours = palette(len(self.classes))
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from upconv.checks import check_choice
 from upconv.keras.layers import MirrorRim, Normalise, conv, scaled
-from upconv.options import one_of
 
 _VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
@@ -40,7 +40,7 @@ def VGG19(
     ValueError
         For an unknown name or padding.
     """
-    one_of("padding", padding, ("zeros", "reflect"))
+    check_choice("padding", padding, ("zeros", "reflect"))
     image = keras.Input((None, None, 3), name="image")
     x, index = Normalise(name="normalise")(image), 0
     maps = {}
@@ -62,7 +62,7 @@ def VGG19(
         x = layers.MaxPooling2D(2, name=f"features.{index}")(x)
         index += 1
     for name in names:
-        one_of("names", name, list(maps))
+        check_choice("names", name, list(maps))
     return keras.Model(image, {name: maps[name] for name in names}, name="vgg19")
 
 

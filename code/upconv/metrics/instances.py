@@ -10,6 +10,8 @@ from scipy import sparse
 from scipy.ndimage import label
 from skimage.morphology import skeletonize
 
+from upconv.checks import refuse
+
 
 def components(mask: np.ndarray, smallest: int = 1) -> np.ndarray:
     """Connected regions of a mask (H, W), 4 neighbours, numbered from 1.
@@ -65,12 +67,10 @@ def agreement(truth: np.ndarray, found: np.ndarray) -> Agreement:
         If the shapes differ, or the truth has no object.
     """
     if truth.shape != found.shape:
-        raise ValueError(
-            f"found: got shape {found.shape}, expected that of the truth {truth.shape}"
-        )
+        refuse("found", f"shape {found.shape}", f"that of the truth {truth.shape}")
     inside = truth > 0
     if not inside.any():
-        raise ValueError("truth: got no object, expected at least one")
+        refuse("truth", "no object", "at least one")
     true, said = truth[inside].astype(np.int64), found[inside].astype(np.int64)
     lost = np.flatnonzero(said == 0)
     said[lost] = said.max() + 1 + np.arange(len(lost))
@@ -141,7 +141,7 @@ def average_precision(
         If a threshold is below ½.
     """
     if min(thresholds) < 0.5:
-        raise ValueError(f"thresholds: got {min(thresholds)}, expected at least 0.5")
+        refuse("thresholds", min(thresholds), "at least 0.5")
     scores: dict[float, list[float]] = {threshold: [] for threshold in thresholds}
     for truth, found in zip(truths, founds, strict=True):
         both = (truth > 0) & (found > 0)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.ndimage import binary_erosion
 
+from upconv.checks import refuse
 from upconv.data.sets import VOID
 
 
@@ -54,7 +55,7 @@ class SegmentationScores:
     def __init__(self, classes: int, boundary: float = 0.02) -> None:
         if classes > VOID:
             expected = f"at most {VOID}: {VOID} in a mask is no class"
-            raise ValueError(f"classes: got {classes}, expected {expected}")
+            refuse("classes", classes, expected)
         self.classes, self.boundary = classes, boundary
         self.matrix = np.zeros((classes, classes), np.int64)  # true class, class taken for it
         self.common = np.zeros(classes)
@@ -69,12 +70,12 @@ class SegmentationScores:
             If the two differ in shape, or name a class that is not there.
         """
         if prediction.shape != mask.shape:
-            raise ValueError(f"prediction: got {prediction.shape}, expected {mask.shape}")
+            refuse("prediction", prediction.shape, mask.shape)
         valid = mask != VOID
         for name, numbers in (("prediction", prediction[valid]), ("mask", mask[valid])):
             if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.classes:
                 got = f"class numbers {numbers.min()} to {numbers.max()}"
-                raise ValueError(f"{name}: got {got}, expected 0 to {self.classes - 1}")
+                refuse(name, got, f"0 to {self.classes - 1}")
         pairs = self.classes * mask[valid].astype(np.int64) + prediction[valid]
         self.matrix += np.bincount(pairs, minlength=self.classes**2).reshape(self.matrix.shape)
         distance = max(1, round(self.boundary * math.hypot(*mask.shape)))

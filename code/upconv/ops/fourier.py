@@ -204,7 +204,7 @@ def swap_phase(magnitude_from: np.ndarray, phase_from: np.ndarray) -> np.ndarray
     phase_from = _check_image("phase_from", phase_from)
     check_same_dtype("phase_from", phase_from, "magnitude_from", magnitude_from)
     if phase_from.shape != magnitude_from.shape:
-        refuse("phase_from", f"shape {phase_from.shape}", f"{magnitude_from.shape}")
+        refuse("phase_from", f"shape {phase_from.shape}", magnitude_from.shape)
     magnitude = np.abs(scipy.fft.rfft2(widen(magnitude_from)))
     phase = np.angle(scipy.fft.rfft2(widen(phase_from)))
     mixed = scipy.fft.irfft2(magnitude * np.exp(1j * phase), s=phase_from.shape[-2:])

@@ -130,7 +130,7 @@ def train_transform(
         If the checkpoint is of another run or cannot be read.
     """
     if not len(photographs):
-        raise ValueError("photographs: got none, expected one or more")
+        refuse("photographs", "none", "one or more")
     check_picture("style", style)
     for image in photographs:
         check_picture("photographs", image)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upconv.checks import (
+    check_choice,
     check_flag,
     check_integer,
     check_real,
@@ -31,7 +32,6 @@ from upconv.device import (
     pick_device,
     resolve_precision,
 )
-from upconv.options import one_of
 from upconv.style.energies import StyleEnergy, content_energy_of
 from upconv.style.pictures import check_picture, size_within, to_image, to_tensor, with_colours_of
 from upconv.torch.encoders import Encoder
@@ -85,8 +85,8 @@ class StyleSettings:
                 refuse("layer_weights", self.layer_weights, expected)
         if not (self.content_layers or self.style_layers):
             refuse("style_layers", "none and no content_layers", "one or more")
-        one_of("start", self.start, ("content", "noise"))
-        one_of("optimizer", self.optimizer, ("lbfgs", "adam"))
+        check_choice("start", self.start, ("content", "noise"))
+        check_choice("optimizer", self.optimizer, ("lbfgs", "adam"))
 
     def sides(self) -> list[int]:
         """Longer side at each scale, coarse to fine."""
@@ -237,7 +237,7 @@ def _check_scales(
     for name in (*settings.content_layers, *settings.style_layers):
         if coarsest < 2 * (stride := network.stride(name)):
             got = f"{settings.scales}, so that the coarsest image has {coarsest} pixels on a side"
-            raise ValueError(f"scales: got {got}, expected at least {2 * stride} for {name}")
+            refuse("scales", got, f"at least {2 * stride} for {name}")
 
 
 def _begun(

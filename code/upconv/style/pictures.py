@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from upconv.checks import refuse
 from upconv.pixels import LUMINANCE
 
 
@@ -20,9 +21,9 @@ def check_picture(name: str, image: np.ndarray) -> None:
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         got = f"shape {image.shape} of {image.dtype}"
-        raise ValueError(f"{name}: got {got}, expected (H, W, 3), uint8")
+        refuse(name, got, "(H, W, 3), uint8")
     if min(image.shape[:2]) < 16:
-        raise ValueError(f"{name}: got {image.shape[:2]} pixels, expected at least 16 a side")
+        refuse(name, f"{image.shape[:2]} pixels", "at least 16 a side")
 
 
 def to_tensor(image: np.ndarray, side: int) -> Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from upconv.options import one_of
+from upconv.checks import check_choice
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -75,7 +75,7 @@ class Encoder(nn.Module):
             For a name that is not among ``tags``.
         """
         for name in names:
-            one_of("names", name, list(self.tags))
+            check_choice("names", name, list(self.tags))
         wanted = {self.tags[name]: name for name in names}
         x, found = (image - self.mean) / self.std, {}
         for index, layer in enumerate(self.features[: 1 + max(wanted, default=-1)]):
@@ -87,7 +87,7 @@ class Encoder(nn.Module):
 
     def stride(self, name: str) -> int:
         """Pixels of the image from one place of a layer's map to the next."""
-        one_of("name", name, list(self.tags))
+        check_choice("name", name, list(self.tags))
         strides = (getattr(layer, "stride", 1) for layer in self.features[: self.tags[name] + 1])
         return math.prod(stride if isinstance(stride, int) else stride[0] for stride in strides)
 
@@ -114,7 +114,7 @@ class _VGG(Encoder):
             self.channels[2**block] = after
             self.ends[2**block] = len(layers) - 1
         if last is not None:
-            one_of("last", last, [tag for tag in self.tags if tag.startswith("conv")])
+            check_choice("last", last, [tag for tag in self.tags if tag.startswith("conv")])
             kept = self.tags[last] + 2  # its ReLU, too
             layers = layers[:kept]
             self.tags = {tag: index for tag, index in self.tags.items() if index < kept}
@@ -151,7 +151,7 @@ class VGG19(_VGG):
     blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
     def __init__(self, width: float = 1.0, last: str = "conv5_4", padding: str = "zeros") -> None:
-        one_of("padding", padding, ("zeros", "reflect"))
+        check_choice("padding", padding, ("zeros", "reflect"))
         super().__init__(width, last, padding)
 
 

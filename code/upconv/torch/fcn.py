@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upconv.checks import check_choice, refuse
 from upconv.ops import bilinear_kernel
 from upconv.torch.encoders import ENCODERS, IMAGENET_MEAN, he_initialise, scaled
 
@@ -121,9 +122,8 @@ class FCN(Segmenter):
     ) -> None:
         super().__init__()
         if stride not in (2, 4, 8, 16, 32):
-            raise ValueError(f"stride: got {stride}, expected 32, 16, 8, 4 or 2")
-        if encoder not in ENCODERS:
-            raise ValueError(f"encoder: got {encoder!r}, expected one of {', '.join(ENCODERS)}")
+            refuse("stride", stride, "32, 16, 8, 4 or 2")
+        check_choice("encoder", encoder, ENCODERS)
         self.stride, self.score_relu = stride, score_relu
         self.encoder = ENCODERS[encoder](width)
         hidden = scaled(head, width)
@@ -252,7 +252,7 @@ class EightfoldFCN(Segmenter):
     ) -> None:  # fmt: skip
         super().__init__()
         if steps not in ("one", "three", "three with ReLU"):
-            raise ValueError(f"steps: got {steps!r}, expected one, three or three with ReLU")
+            refuse("steps", repr(steps), "one, three or three with ReLU")
         self.encoder = ENCODERS[encoder](width)
         self.encoder.features = self.encoder.features[: self.encoder.ends[8] + 1]
         head = scaled(head, width)

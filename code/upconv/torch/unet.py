@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upconv.checks import refuse
 from upconv.ops import unet_size
 from upconv.options import check_unet, norm_groups
 from upconv.torch.encoders import he_initialise
@@ -133,7 +134,7 @@ class UNet(nn.Module):
             or (width - least) % self.multiple
         ):
             expected = f"{least} or more by multiples of {self.multiple} without padding"
-            raise ValueError(f"image: got {height} × {width} pixels, expected {expected}")
+            refuse("image", f"{height} × {width} pixels", expected)
         return self.logits(x)
 
     def logits(self, x: Tensor) -> Tensor:

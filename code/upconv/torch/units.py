@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from upconv.checks import refuse
 from upconv.torch.modes import evaluating
 
 
@@ -30,7 +31,7 @@ def dead_units(network: nn.Module, images: torch.Tensor) -> dict[str, Units]:
     """
     act = getattr(network, "act", None)
     if act is None:
-        raise ValueError(f"network: got {type(network).__name__}, expected one with an act")
+        refuse("network", type(network).__name__, "one with an act")
     found: dict[str, Units] = {}
 
     def look(layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from upconv.checks import check_choice
 from upconv.data.download import DataUnavailable, cache_folder, find
 from upconv.torch.encoders import IMAGENET_MEAN, IMAGENET_STD, VGG19, Encoder, SqueezeNet
 
@@ -33,8 +34,7 @@ def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
     ValueError
         For an unknown name, or an encoder of another width.
     """
-    if name not in _CHECKPOINTS:
-        raise ValueError(f"name: got {name!r}, expected one of {', '.join(_CHECKPOINTS)}")
+    check_choice("name", name, _CHECKPOINTS)
     mirrored = find(_MIRRORED) if name == "squeezenet" else None
     state = squeezenet_from_caffe(mirrored) if mirrored else _checkpoint(_CHECKPOINTS[name])
     own = encoder.state_dict()

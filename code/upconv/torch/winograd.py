@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from upconv.checks import refuse
+
 TILES = 1024  # transformed at a time, about: what a processor's caches hold
 
 
@@ -44,12 +46,12 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, padding: int =
     """
     if weight.shape[1:] != (x.shape[1], 3, 3):
         expected = f"(O, {x.shape[1]}, 3, 3)"
-        raise ValueError(f"weight: got shape {tuple(weight.shape)}, expected {expected}")
+        refuse("weight", f"shape {tuple(weight.shape)}", expected)
     if padding not in (0, 1, 2):
-        raise ValueError(f"padding: got {padding}, expected 0, 1 or 2")
+        refuse("padding", padding, "0, 1 or 2")
     if min(x.shape[2:]) + 2 * padding < 3:
         got = f"{tuple(x.shape[2:])} with padding {padding}"
-        raise ValueError(f"x: got {got}, expected at least 3 × 3")
+        refuse("x", got, "at least 3 × 3")
     out = _Convolution.apply(x, weight, padding)
     return out if bias is None else out + bias[:, None, None]
 

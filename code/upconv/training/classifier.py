@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from upconv.checks import check_integer, check_real, check_seed
+from upconv.checks import check_integer, check_real, check_seed, refuse
 from upconv.data import ImageSet
 from upconv.device import casting, layout, loss_scaler, pick_device, resolve_precision
 from upconv.pixels import to_pixels
@@ -42,7 +42,7 @@ def train_classifier(
     check_real("learning_rate", learning_rate)
     check_seed("seed", seed)
     if data.labels is None:
-        raise ValueError(f"data: got {data.name} without labels, expected a labelled set")
+        refuse("data", f"{data.name} without labels", "a labelled set")
     where = pick_device(device)
     precision = resolve_precision("auto", where)
     network = network.to(where, memory_format=layout(network, precision, where)).train()

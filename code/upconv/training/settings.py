@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from upconv.checks import (
+    check_choice,
     check_flag,
     check_integer,
     check_pair,
@@ -19,7 +20,6 @@ from upconv.checks import (
     refuse,
 )
 from upconv.device import PRECISIONS
-from upconv.options import one_of
 
 LONGEST_SIDE = 2**15  # pixels of a crop or of a picture that is drawn
 MOST_STEPS = 10**9
@@ -39,7 +39,7 @@ def check_run(settings: Any) -> None:
             check_integer(name, getattr(settings, name), 1, most)
     check_real("learning_rate", settings.learning_rate)
     check_seed("seed", settings.seed)
-    one_of("precision", settings.precision, PRECISIONS)
+    check_choice("precision", settings.precision, PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Settings:
             check_flag(name, getattr(self, name))
         if self.class_weights is not None:
             check_weights("class_weights", self.class_weights)
-        one_of("schedule", self.schedule, ("cosine", "constant"))
-        one_of("optimizer", self.optimizer, ("adamw", "sgd"))
+        check_choice("schedule", self.schedule, ("cosine", "constant"))
+        check_choice("optimizer", self.optimizer, ("adamw", "sgd"))
 
     @property
     def warps(self) -> bool:

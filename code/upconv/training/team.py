@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from upconv.checks import check_choice, refuse
 from upconv.device import announce, described, layout, pick_device
-from upconv.options import one_of
 
 STRATEGIES = ("ddp", "fsdp")
 
@@ -177,19 +177,17 @@ def launch(devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str 
         For an unknown strategy or device, more devices than there are, another number than
         ``torchrun`` has started, or if Lightning Fabric is not installed.
     """
-    one_of("strategy", strategy, STRATEGIES)
+    check_choice("strategy", strategy, STRATEGIES)
     where = pick_device(device)
     started = int(os.environ.get("WORLD_SIZE", devices * nodes))
     if started != devices * nodes:
         expected = f"as many as the {started} processes that were started"
-        raise ValueError(f"devices: got {devices} on {nodes} machines, expected {expected}")
+        refuse("devices", f"{devices} on {nodes} machines", expected)
     if devices * nodes == 1:
         return Team(device)
     there = torch.cuda.device_count()
     if where.type == "cuda" and devices > there:
-        raise ValueError(
-            f"devices: got {devices}, expected at most the {there} GPUs of this machine"
-        )
+        refuse("devices", devices, f"at most the {there} GPUs of this machine")
     try:
         from lightning_fabric import Fabric
         from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
