@@ -22,6 +22,7 @@ def test_old_names_lead_to_the_new(room):
         for name in training._MOVED[room]:
             assert getattr(training, name) is getattr(home, name)
             assert name not in training.__all__
+    training.__getattr__.said.clear()
 
 
 def test_it_is_said_once_and_of_the_line_that_asks():
