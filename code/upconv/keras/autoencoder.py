@@ -7,7 +7,16 @@ from keras import layers
 
 
 def ConvAutoencoder(channels: int = 3, hidden: int = 32, latent: int = 16) -> keras.Model:
-    """(N, H, W, C) in [0, 1], H and W multiples of 8 → the same shape; "down3" is the code."""
+    """(N, H, W, C) in [0, 1], H and W multiples of 8 → the same shape; "down3" is the code.
+
+    Examples
+    --------
+    >>> network = ConvAutoencoder(channels=1, hidden=4, latent=2)
+    >>> tuple(network(keras.random.uniform((1, 16, 24, 1))).shape)
+    (1, 16, 24, 1)
+    >>> network.get_layer("down3").filters, network.count_params()
+    (2, 1613)
+    """
     image = keras.Input((None, None, channels), name="image")
     x = image
     for name, filters, activation in (
@@ -28,7 +37,16 @@ def ConvAutoencoder(channels: int = 3, hidden: int = 32, latent: int = 16) -> ke
 
 
 def WindowClassifier(classes: int, hidden: int = 16) -> keras.Model:
-    """(N, H, W, 3) → (N, H − 28, W − 28, classes): all 29 × 29 windows at once."""
+    """(N, H, W, 3) → (N, H − 28, W − 28, classes): all 29 × 29 windows at once.
+
+    Examples
+    --------
+    >>> network = WindowClassifier(classes=2, hidden=4)
+    >>> tuple(network(keras.random.uniform((1, 40, 50, 3))).shape)
+    (1, 12, 22, 2)
+    >>> tuple(network(keras.random.uniform((1, 29, 29, 3))).shape)  # one window, one answer
+    (1, 1, 1, 2)
+    """
     image = keras.Input((None, None, 3), name="image")
     x = image
     for number, dilation in enumerate((1, 2, 4), 1):

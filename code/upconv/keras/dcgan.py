@@ -21,7 +21,15 @@ def Generator(
     dense: int = 0,
     act: str = "relu",
 ) -> keras.Model:
-    """Noise (N, latent) to images (N, size, size, channels) in [−1, 1]."""
+    """Noise (N, latent) to images (N, size, size, channels) in [−1, 1].
+
+    Examples
+    --------
+    >>> generator = Generator(size=32, channels=1, latent=10, width=8)
+    >>> images = generator(keras.random.normal((2, 10)))
+    >>> tuple(images.shape), bool(abs(images.numpy()).max() <= 1)
+    ((2, 32, 32, 1), True)
+    """
     counts = {"channels": channels, "latent": latent, "width": width, "dense": dense}
     check_dcgan(size, kernel, counts, up=up, act=act)
     steps = size.bit_length() - 3
@@ -52,7 +60,14 @@ def Discriminator(
     dense: int = 0,
     act: str = "leaky",
 ) -> keras.Model:
-    """Images (N, size, size, channels) to one logit each, (N,)."""
+    """Images (N, size, size, channels) to one logit each, (N,).
+
+    Examples
+    --------
+    >>> discriminator = Discriminator(size=32, channels=1, width=8)
+    >>> discriminator(np.zeros((2, 32, 32, 1))).numpy().tolist()  # it cannot tell yet
+    [0.0, 0.0]
+    """
     counts = {"channels": channels, "width": width, "dense": dense}
     check_dcgan(size, kernel, counts, down=down, act=act)
     image = x = keras.Input((size, size, channels), name="image")

@@ -15,7 +15,14 @@ _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
 
 def vgg16(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
-    """Maps of VGG16 after each pooling, {stride: map}: Simonyan & Zisserman (2015)."""
+    """Maps of VGG16 after each pooling, {stride: map}: Simonyan & Zisserman (2015).
+
+    Examples
+    --------
+    >>> maps = vgg16(keras.Input((64, 64, 3)), width=1 / 16)
+    >>> {stride: found.shape[1:] for stride, found in maps.items()}
+    {2: (32, 32, 4), 4: (16, 16, 8), 8: (8, 8, 16), 16: (4, 4, 32), 32: (2, 2, 32)}
+    """
     x = Normalise(name=f"{prefix}normalise")(image)
     maps, index = {}, 0
     for block, (channels, count) in enumerate(_VGG16, 1):
@@ -39,6 +46,13 @@ def VGG19(
     ------
     ValueError
         For an unknown name or padding.
+
+    Examples
+    --------
+    >>> network = VGG19(["conv1_1", "conv3_1"], width=1 / 16, padding="reflect")
+    >>> maps = network(keras.random.uniform((1, 32, 32, 3)))
+    >>> {name: tuple(found.shape[1:]) for name, found in maps.items()}
+    {'conv1_1': (32, 32, 4), 'conv3_1': (8, 8, 16)}
     """
     check_choice("padding", padding, ("zeros", "reflect"))
     image = keras.Input((None, None, 3), name="image")
@@ -67,7 +81,17 @@ def VGG19(
 
 
 def squeezenet(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
-    """Maps of SqueezeNet 1.1, {stride: map}: Iandola et al. (2016), padded as in PyTorch here."""
+    """Maps of SqueezeNet 1.1, {stride: map}: Iandola et al. (2016), padded as in PyTorch here.
+
+    Examples
+    --------
+    >>> image = keras.Input((64, 64, 3))
+    >>> maps = squeezenet(image)
+    >>> {stride: found.shape[1:] for stride, found in maps.items()}
+    {2: (32, 32, 64), 4: (16, 16, 128), 8: (8, 8, 256), 16: (4, 4, 512), 32: (2, 2, 512)}
+    >>> keras.Model(image, maps[32]).count_params()
+    722496
+    """
     c = {n: scaled(n, width) for n in (16, 32, 48, 64, 128, 192, 256)}
 
     def pool(x, index: int):
@@ -102,7 +126,16 @@ ENCODERS = {"vgg16": vgg16, "squeezenet": squeezenet}
 
 
 def VGG16Classifier(classes: int = 1000, width: float = 1.0) -> keras.Model:
-    """All of VGG16: (N, 224, 224, 3) in [0, 1] → (N, classes) logits."""
+    """All of VGG16: (N, 224, 224, 3) in [0, 1] → (N, classes) logits.
+
+    Examples
+    --------
+    >>> network = VGG16Classifier(classes=10, width=1 / 64)
+    >>> network.output_shape
+    (None, 10)
+    >>> network.get_layer("classifier.0").kernel.shape  # 7 × 7 places with 8 channels each
+    (392, 64)
+    """
     image = keras.Input((224, 224, 3), name="image")
     x = vgg16(image, width, prefix="")[32]
     # Flatten channel by channel, as PyTorch does, so that the dense weights are the same.

@@ -30,7 +30,15 @@ def FCN(
     head: int = 4096,
     head_kernel: int = 7,
 ) -> keras.Model:
-    """FCN-32s, 16s, 8s (down to 2s) as in the paper: class scores of maps, summed."""
+    """FCN-32s, 16s, 8s (down to 2s) as in the paper: class scores of maps, summed.
+
+    Examples
+    --------
+    >>> network = FCN(classes=21, stride=8, width=1 / 16, head=64)
+    >>> logits = network(keras.random.uniform((1, 50, 70, 3)))
+    >>> tuple(logits.shape), bool(logits.numpy().any())  # scores begin at zero
+    ((1, 50, 70, 21), False)
+    """
     if stride not in (2, 4, 8, 16, 32):
         raise ValueError(f"stride: got {stride}, expected 32, 16, 8, 4 or 2")
     image, maps, crop = _start(encoder, width, None, pad=True)
@@ -58,6 +66,16 @@ def FeatureSumFCN(
 
     With ``size`` the input is fixed to that multiple of 32 and nothing is padded; ``softmax``
     gives probabilities instead of logits.
+
+    Examples
+    --------
+    >>> twins = [FeatureSumFCN(skips=skips, width=1 / 16, head=64) for skips in (True, False)]
+    >>> [twin.count_params() for twin in twins]
+    [0, 0]
+    >>> network = FeatureSumFCN(width=1 / 16, head=64, size=64, softmax=True)
+    >>> chances = network(keras.random.uniform((1, 64, 64, 3))).numpy()
+    >>> bool(np.allclose(chances.sum(-1), 1))
+    True
     """
     image, maps, crop = _start(encoder, width, size, pad=size is None)
     hidden = scaled(head, width)
@@ -88,7 +106,16 @@ def ConcatFCN(
     head_kernel: int = 7,
     hidden: int = 64,
 ) -> keras.Model:
-    """FCN with skips by concatenation, as in U-Net."""
+    """FCN with skips by concatenation, as in U-Net.
+
+    Examples
+    --------
+    >>> network = ConcatFCN(classes=5, width=1 / 16, head=64, hidden=6)
+    >>> tuple(network(keras.random.uniform((1, 50, 70, 3))).shape)
+    (1, 50, 70, 5)
+    >>> [network.get_layer(f"mix.{stride}").kernel.shape for stride in (16, 8)]  # 6 and the map's
+    [(3, 3, 38, 6), (3, 3, 22, 6)]
+    """
     image, maps, crop = _start(encoder, width, None, pad=True)
     x = layers.Dropout(0.5)(conv(maps[32], scaled(head, width), head_kernel, "fc6", "relu"))
     x = layers.Dropout(0.5)(conv(x, scaled(head, width), 1, "fc7", "relu"))
@@ -105,7 +132,17 @@ def ConcatFCN(
 def EightfoldFCN(
     classes: int, steps: str = "one", encoder: str = "vgg16", width: float = 1.0, head: int = 512
 ) -> keras.Model:
-    """Scores at stride 8, enlarged in "one" jump, in "three" steps, or "three with ReLU"."""
+    """Scores at stride 8, enlarged in "one" jump, in "three" steps, or "three with ReLU".
+
+    Examples
+    --------
+    >>> network = EightfoldFCN(3, steps="three", width=1 / 16)
+    >>> ups = [network.get_layer(f"up.{place}") for place in range(3)]
+    >>> sum(up.count_params() for up in ups)  # one jump has 16 · 16 · 3 · 3 = 2304
+    2160
+    >>> tuple(network(keras.random.uniform((1, 50, 70, 3))).shape)
+    (1, 50, 70, 3)
+    """
     if steps not in ("one", "three", "three with ReLU"):
         raise ValueError(f"steps: got {steps!r}, expected one, three or three with ReLU")
     image, maps, crop = _start(encoder, width, None, pad=True)

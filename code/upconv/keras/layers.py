@@ -20,7 +20,13 @@ def scaled(channels: int, width: float) -> int:
 
 @keras.saving.register_keras_serializable("upconv")
 class Normalise(layers.Layer):
-    """(image − mean) / deviation of ImageNet, for images in [0, 1]."""
+    """(image − mean) / deviation of ImageNet, for images in [0, 1].
+
+    Examples
+    --------
+    >>> Normalise()(np.array([[[[0.485, 0.456, 0.406]]]])).numpy().tolist()  # the mean colour
+    [[[[0.0, 0.0, 0.0]]]]
+    """
 
     def call(self, image):
         return (image - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_STD)
@@ -28,7 +34,16 @@ class Normalise(layers.Layer):
 
 @keras.saving.register_keras_serializable("upconv")
 class PadToMultiple(layers.Layer):
-    """Pads (N, H, W, 3) with the mean colour to multiples of a number, half on each side."""
+    """Pads (N, H, W, 3) with the mean colour to multiples of a number, half on each side.
+
+    Examples
+    --------
+    >>> padded = PadToMultiple(32)(keras.random.uniform((1, 50, 64, 3)))
+    >>> tuple(padded.shape)
+    (1, 64, 64, 3)
+    >>> padded[0, 0, 0].numpy().round(3).tolist() == [0.485, 0.456, 0.406]
+    True
+    """
 
     def __init__(self, multiple: int = 32, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -70,7 +85,14 @@ class MirrorRim(layers.Layer):
 
 @keras.saving.register_keras_serializable("upconv")
 class CropTo(layers.Layer):
-    """Cuts the middle of the first input's maps to the size of the second's."""
+    """Cuts the middle of the first input's maps to the size of the second's.
+
+    Examples
+    --------
+    >>> maps = np.arange(6.0).reshape(1, 1, 6, 1)
+    >>> CropTo()([maps, np.zeros((1, 1, 2, 1))]).numpy().ravel().tolist()
+    [2.0, 3.0]
+    """
 
     def call(self, inputs):
         maps, like = inputs

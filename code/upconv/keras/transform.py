@@ -13,6 +13,13 @@ def TransformNet(width: int = 32, blocks: int = 5) -> keras.Model:
     """Images in [0, 1], (N, H, W, 3), to painted ones, as large: Johnson et al. (2016).
 
     Parameters as of ``upconv.torch.TransformNet``.
+
+    Examples
+    --------
+    >>> network = TransformNet(width=4, blocks=1)
+    >>> painted = network(keras.random.uniform((1, 30, 50, 3))).numpy()
+    >>> painted.shape, bool(painted.min() >= 0), bool(painted.max() <= 1)
+    ((1, 30, 50, 3), True, True)
     """
     check_transform(width, blocks)
     image = keras.Input((None, None, 3), name="image")

@@ -78,6 +78,17 @@ def UNet(
 
     Parameters as of ``upconv.torch.UNet``. To change ``feed`` after training, build another and
     put the weights in.
+
+    Examples
+    --------
+    >>> network = UNet(width=4, depth=2)  # without padding
+    >>> tuple(network(keras.random.uniform((1, 60, 60, 1))).shape)
+    (1, 20, 20, 2)
+    >>> network.count_params()
+    0
+    >>> padded = UNet(width=4, depth=2, padded=True)
+    >>> tuple(padded(keras.random.uniform((1, 50, 70, 1))).shape)
+    (1, 50, 70, 2)
     """
     counts = {"classes": classes, "channels": channels, "width": width}
     check_unet(depth, padded, **counts, norm=norm, up=up, skips=skips, feed=feed)

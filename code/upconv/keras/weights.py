@@ -41,6 +41,10 @@ def load_imagenet(
     ------
     ValueError
         If the network has no such encoder.
+
+    Examples
+    --------
+    >>> network = load_imagenet(FCN(classes=21))  # doctest: +SKIP
     """
     if source is None:
         source = keras.applications.VGG16(include_top=False, weights="imagenet")

@@ -2,6 +2,8 @@
 
 Arrays are laid out (N, C, H, W) and keep their floating dtype; names and parameters are those
 of ``torch.nn.functional``. Bad arguments raise ``ValueError("name: got X, expected Y")``.
+
+The examples come after ``import numpy as np`` and ``from upconv.ops import *``.
 """
 
 from upconv.ops.convolution import (

@@ -83,6 +83,13 @@ def conv2d(
     ----------
     LeCun et al., "Gradient-based learning applied to document recognition" (1998).
     Dumoulin & Visin, arXiv:1603.07285 (2016), relationships 6 and 15.
+
+    Examples
+    --------
+    >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> kernel = np.array([[[[1.0, 0.0], [0.0, 2.0]]]])
+    >>> conv2d(image, kernel)[0, 0].tolist()  # 1 · 0 + 2 · 4 first: the kernel is not flipped
+    [[8.0, 11.0], [17.0, 20.0]]
     """
     input, weight, bias, plan = check_conv2d(input, weight, bias, stride, padding, dilation, groups)
 
@@ -150,6 +157,15 @@ def conv_transpose2d(
     ----------
     Zeiler et al., "Deconvolutional networks" (2010). Long, Shelhamer & Darrell, "Fully
     convolutional networks" (2015), section 3.3. Dumoulin & Visin (2016), relationship 14.
+
+    Examples
+    --------
+    >>> pixels = np.array([[[[1.0, 10.0]]]])
+    >>> kernel = np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> conv_transpose2d(pixels, kernel, stride=2)[0, 0].tolist()
+    [[1.0, 2.0, 10.0, 20.0], [3.0, 4.0, 30.0, 40.0]]
+    >>> conv_transpose2d(pixels, kernel)[0, 0].tolist()  # in the middle both stamps add up
+    [[1.0, 12.0, 20.0], [3.0, 34.0, 40.0]]
     """
     geometry = (stride, padding, output_padding, dilation, groups)
     input, weight, bias, plan = check_conv_transpose2d(input, weight, bias, *geometry)
@@ -196,6 +212,12 @@ def convolution_matrix(
     References
     ----------
     Dumoulin & Visin, arXiv:1603.07285 (2016), section 4.1.
+
+    Examples
+    --------
+    >>> kernel = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> convolution_matrix(kernel, (2, 3)).toarray().astype(int).tolist()
+    [[1, 2, 0, 3, 4, 0], [0, 1, 2, 0, 3, 4]]
     """
     weight = check_array("weight", weight)
     if weight.ndim not in (2, 4):
@@ -252,6 +274,14 @@ def conv2d_input_gradient(
     ------
     ValueError
         As :func:`conv2d`, and if ``grad_output`` has not the shape of its output.
+
+    Examples
+    --------
+    In the sum of all outputs every pixel counts as often as there are windows with it:
+
+    >>> ones = np.ones((1, 1, 2, 2))
+    >>> conv2d_input_gradient(ones, ones, (1, 1, 3, 3))[0, 0].astype(int).tolist()
+    [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
     """
     grad_output = check_array("grad_output", grad_output, "N, C_out, H_out, W_out")
     weight = check_array("weight", weight, "C_out, C_in / groups, K_h, K_w")
@@ -299,6 +329,15 @@ def conv2d_weight_gradient(
     ------
     ValueError
         As :func:`conv2d`, and if ``grad_output`` has not the shape of its output.
+
+    Examples
+    --------
+    If only the first output matters, the gradient is the window that it saw:
+
+    >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
+    >>> first = np.array([[[[1.0, 0.0], [0.0, 0.0]]]])
+    >>> conv2d_weight_gradient(first, image, (1, 1, 2, 2))[0, 0].tolist()
+    [[0.0, 1.0], [3.0, 4.0]]
     """
     grad_output = check_array("grad_output", grad_output, "N, C_out, H_out, W_out")
     input = check_array("input", input, "N, C_in, H, W")

@@ -43,6 +43,12 @@ def log_spectrum(image: np.ndarray) -> np.ndarray:
     ------
     ValueError
         If the image is empty, of another dtype or of fewer than two axes.
+
+    Examples
+    --------
+    >>> stripes = np.array([[1.0, 0.0, 1.0, 0.0]])
+    >>> np.expm1(log_spectrum(stripes)).round().astype(int).tolist()  # of −½, −¼, 0 and ¼
+    [[2, 0, 2, 0]]
     """
     image = _check_image("image", image)
     magnitude = np.abs(scipy.fft.fft2(widen(image)))
@@ -65,6 +71,13 @@ def frequency_radius(shape: Sequence[int]) -> np.ndarray:
     ------
     ValueError
         If the shape is no pair of positive integers.
+
+    Examples
+    --------
+    >>> frequency_radius((1, 4)).tolist()
+    [[0.0, 0.25, 0.5, 0.25]]
+    >>> float(frequency_radius((4, 4)).max().round(3))  # √½, of a checkerboard
+    0.707
     """
     height, width = check_shape("shape", shape, "H, W")
     check_volume("shape", shape, (height, width))
@@ -92,6 +105,11 @@ def ideal_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
     ------
     ValueError
         If the shape is no pair of positive integers or the cutoff negative or not finite.
+
+    Examples
+    --------
+    >>> ideal_lowpass((1, 8), 0.25).astype(int).tolist()
+    [[1, 1, 1, 0, 0, 0, 1, 1]]
     """
     cutoff = check_real("cutoff", cutoff)
     return (frequency_radius(shape) <= cutoff).astype(np.float64)
@@ -117,6 +135,11 @@ def gaussian_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
     ------
     ValueError
         If the shape is no pair of positive integers or the cutoff not positive and finite.
+
+    Examples
+    --------
+    >>> gaussian_lowpass((1, 4), cutoff=0.25).round(3).tolist()  # at 0, ¼, ½ and −¼
+    [[1.0, 0.607, 0.135, 0.607]]
     """
     cutoff = check_real("cutoff", cutoff, positive=True)
     return np.exp(-0.5 * (frequency_radius(shape) / cutoff) ** 2)
@@ -143,6 +166,11 @@ def gaussian_transfer(shape: Sequence[int], sigma: float) -> np.ndarray:
     ------
     ValueError
         If the shape is no pair of positive integers or sigma negative or not finite.
+
+    Examples
+    --------
+    >>> gaussian_transfer((1, 4), sigma=1).round(3).tolist()  # at 0, ¼, ½ and −¼
+    [[1.0, 0.291, 0.007, 0.291]]
     """
     sigma = check_real("sigma", sigma)
     return np.exp(-2 * (math.pi * sigma * frequency_radius(shape)) ** 2)
@@ -168,6 +196,17 @@ def apply_transfer(image: np.ndarray, transfer: np.ndarray) -> np.ndarray:
     ValueError
         If the image is empty, of another dtype or of fewer than two axes, or if the transfer
         function has not the image's size.
+
+    Examples
+    --------
+    A low-pass keeps the mean, its high-pass the rest:
+
+    >>> image = np.array([[0.0, 0.0, 8.0, 0.0]])
+    >>> low = ideal_lowpass(image.shape, 0)
+    >>> apply_transfer(image, low).round().astype(int).tolist()
+    [[2, 2, 2, 2]]
+    >>> apply_transfer(image, 1 - low).round().astype(int).tolist()
+    [[-2, -2, 6, -2]]
     """
     image = _check_image("image", image)
     transfer = as_array("transfer", transfer)
@@ -199,6 +238,15 @@ def swap_phase(magnitude_from: np.ndarray, phase_from: np.ndarray) -> np.ndarray
     References
     ----------
     Oppenheim & Lim, "The importance of phase in signals" (1981).
+
+    Examples
+    --------
+    The phase says where things are, the magnitude how strong:
+
+    >>> weak = np.array([[1.0, 0.0, 0.0, 0.0]])
+    >>> strong = np.array([[0.0, 0.0, 5.0, 0.0]])
+    >>> swap_phase(weak, strong).round().astype(int).tolist()
+    [[0, 0, 1, 0]]
     """
     magnitude_from = _check_image("magnitude_from", magnitude_from)
     phase_from = _check_image("phase_from", phase_from)
@@ -231,6 +279,12 @@ def zero_pad_spectrum(image: np.ndarray, factor: int) -> np.ndarray:
     ValueError
         If the image is empty, of another dtype or of fewer than two axes, or the factor is no
         positive integer.
+
+    Examples
+    --------
+    >>> wave = np.array([[0.0, 1.0, 0.0, -1.0]])
+    >>> (100 * zero_pad_spectrum(wave, 2))[0].round().astype(int).tolist()  # 71 = 100 sin 45°
+    [0, 71, 100, 71, 0, -71, -100, -71]
     """
     image = _check_image("image", image)
     factor = check_integer("factor", factor, 1)

@@ -38,6 +38,15 @@ def fft_conv2d(
     References
     ----------
     Mathieu, Henaff & LeCun, "Fast training of convolutional networks through FFTs" (2014).
+
+    Examples
+    --------
+    >>> image = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> kernel = np.ones((1, 1, 3, 3))
+    >>> fft_conv2d(image, kernel)[0, 0].round().astype(int).tolist()
+    [[45, 54], [81, 90]]
+    >>> bool(np.allclose(fft_conv2d(image, kernel), conv2d(image, kernel)))
+    True
     """
     input, weight, bias, plan = check_conv2d(input, weight, bias, stride, padding, dilation, groups)
     # Zeros on one side of x̄ serve the other side as well, because the transform is periodic.
@@ -86,6 +95,13 @@ def circular_convolve2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     ------
     ValueError
         If an array is empty or of the wrong rank or dtype, or the kernel exceeds the image.
+
+    Examples
+    --------
+    >>> image = np.arange(9.0).reshape(3, 3)
+    >>> shift = np.array([[0.0, 1.0]])  # to the right, and on the left in again
+    >>> circular_convolve2d(image, shift).round().astype(int).tolist()
+    [[2, 0, 1], [5, 3, 4], [8, 6, 7]]
     """
     image = check_array("image", image, "H, W")
     return apply_transfer(image, _transfer(image, kernel))
@@ -113,6 +129,13 @@ def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     ValueError
         If an array is empty or of the wrong rank or dtype, the kernel exceeds the image, or
         its spectrum is zero somewhere.
+
+    Examples
+    --------
+    >>> image, kernel = np.arange(9.0).reshape(3, 3), np.array([[0.75, 0.25]])
+    >>> blurred = circular_convolve2d(image, kernel)
+    >>> inverse_filter(blurred, kernel).round().astype(int).tolist()
+    [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
     """
     image = check_array("image", image, "H, W")
     transfer = _transfer(image, kernel)
@@ -151,6 +174,16 @@ def wiener_filter(
     References
     ----------
     Wiener, "Extrapolation, interpolation, and smoothing of stationary time series" (1949).
+
+    Examples
+    --------
+    >>> image, kernel = np.array([[2.0, 2.0, 6.0, 6.0]]), np.array([[0.5, 0.5]])
+    >>> blurred = circular_convolve2d(image, kernel)  # inverse_filter refuses: a frequency is lost
+    >>> wiener_filter(blurred, kernel, noise_to_signal=1e-9).round().astype(int).tolist()
+    [[2, 2, 6, 6]]
+    >>> sharp = np.ones((1, 1))  # with noise as strong as the image, half of it is believed
+    >>> wiener_filter(image, sharp, noise_to_signal=1.0).round().astype(int).tolist()
+    [[1, 1, 3, 3]]
     """
     image = check_array("image", image, "H, W")
     transfer = _transfer(image, kernel)

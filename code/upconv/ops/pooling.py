@@ -59,6 +59,13 @@ def max_pool2d(
     References
     ----------
     Zeiler et al., "Adaptive deconvolutional networks" (2011), for the switches.
+
+    Examples
+    --------
+    >>> image = np.array([[[[1.0, 5.0, 2.0, 0.0], [3.0, 4.0, 8.0, 6.0]]]])
+    >>> values, places = max_pool2d(image, 2, return_indices=True)
+    >>> values.tolist(), places.tolist()
+    ([[[[5.0, 8.0]]]], [[[[1, 6]]]])
     """
     input = check_array("input", input, "N, C, H, W")
     window = _check_window(input.shape, kernel_size, stride, padding, dilation)
@@ -103,6 +110,16 @@ def avg_pool2d(
     ValueError
         If the input is empty or of the wrong rank or dtype, a size is no positive integer, the
         padding is more than half of the kernel, or the kernel larger than the padded input.
+
+    Examples
+    --------
+    >>> avg_pool2d(np.arange(8.0).reshape(1, 1, 2, 4), 2).tolist()
+    [[[[2.5, 4.5]]]]
+    >>> ones = np.ones((1, 1, 2, 2))
+    >>> avg_pool2d(ones, 2, padding=1)[0, 0].tolist()  # one pixel and three zeros
+    [[0.25, 0.25], [0.25, 0.25]]
+    >>> avg_pool2d(ones, 2, padding=1, count_include_pad=False)[0, 0].tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
     """
     input = check_array("input", input, "N, C, H, W")
     window = _check_window(input.shape, kernel_size, stride, padding, 1)
@@ -152,6 +169,13 @@ def max_unpool2d(
     ----------
     Zeiler & Fergus, "Visualizing and understanding convolutional networks" (2014). Noh, Hong &
     Han, "Learning deconvolution network for semantic segmentation" (2015).
+
+    Examples
+    --------
+    >>> image = np.array([[[[1.0, 5.0], [3.0, 4.0]]]])
+    >>> values, places = max_pool2d(image, 2, return_indices=True)
+    >>> max_unpool2d(values, places, 2)[0, 0].tolist()  # the maximum is back, the rest is lost
+    [[0.0, 5.0], [0.0, 0.0]]
     """
     input = check_array("input", input, "N, C, H, W")
     indices = as_array("indices", indices)
@@ -196,6 +220,15 @@ def avg_unpool2d(input: np.ndarray, kernel_size: Size) -> np.ndarray:
     ------
     ValueError
         If the input is empty or of the wrong rank or dtype, or a size is no positive integer.
+
+    Examples
+    --------
+    >>> coarse = np.array([[[[1.0, 2.0]]]])
+    >>> fine = avg_unpool2d(coarse, 2)
+    >>> fine[0, 0].tolist()
+    [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
+    >>> avg_pool2d(fine, 2).tolist() == coarse.tolist()
+    True
     """
     input = check_array("input", input, "N, C, H, W")
     tall, wide = check_pair("kernel_size", kernel_size, 1)

@@ -70,6 +70,16 @@ def interpolate(
     ValueError
         If the input is empty or of the wrong rank or dtype, if not exactly one of ``size`` and
         ``scale_factor`` is given, if either is not positive and finite, or if nothing is left.
+
+    Examples
+    --------
+    >>> step = np.array([[[[0.0, 4.0]]]])
+    >>> interpolate(step, (1, 4)).tolist()
+    [[[[0.0, 0.0, 4.0, 4.0]]]]
+    >>> interpolate(step, (1, 4), mode="bilinear").tolist()
+    [[[[0.0, 1.0, 3.0, 4.0]]]]
+    >>> interpolate(step, (1, 5), mode="bilinear", align_corners=True).tolist()
+    [[[[0.0, 1.0, 2.0, 3.0, 4.0]]]]
     """
     input = check_array("input", input, "N, C, H, W")
     if not isinstance(mode, str) or mode not in MODES:
@@ -108,6 +118,12 @@ def zero_insert(input: np.ndarray, stride: Size) -> np.ndarray:
     References
     ----------
     Dumoulin & Visin, arXiv:1603.07285 (2016), section 4.5, figure 4.5.
+
+    Examples
+    --------
+    >>> image = np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
+    >>> zero_insert(image, 2)[0, 0].astype(int).tolist()
+    [[1, 0, 2], [0, 0, 0], [3, 0, 4]]
     """
     input = check_array("input", input, "N, C, H, W")
     down, across = check_pair("stride", stride, 1)
@@ -144,6 +160,11 @@ def bilinear_kernel(factor: int) -> np.ndarray:
     References
     ----------
     Long, Shelhamer & Darrell, "Fully convolutional networks" (2015), section 3.3.
+
+    Examples
+    --------
+    >>> (16 * bilinear_kernel(2)).astype(int).tolist()
+    [[1, 3, 3, 1], [3, 9, 9, 3], [3, 9, 9, 3], [1, 3, 3, 1]]
     """
     factor = check_integer("factor", factor, 1)
     size = 2 * factor - factor % 2
@@ -182,6 +203,15 @@ def overlap_count(
     References
     ----------
     Odena, Dumoulin & Olah, "Deconvolution and checkerboard artifacts" (Distill, 2016).
+
+    Examples
+    --------
+    >>> overlap_count(4, kernel_size=3, stride=2).tolist()  # 1 and 2 in turn
+    [1, 1, 2, 1, 2, 1, 2, 1, 1]
+    >>> overlap_count(4, kernel_size=4, stride=2).tolist()  # even
+    [1, 1, 2, 2, 2, 2, 2, 2, 1, 1]
+    >>> overlap_count((2, 2), kernel_size=3, stride=2)[2].tolist()  # a row of the plane
+    [2, 2, 4, 2, 2]
     """
     arguments = (input_size, kernel_size, stride, padding, output_padding)
     size = conv_transpose2d_output_size(*arguments)

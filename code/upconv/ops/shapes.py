@@ -37,6 +37,15 @@ def conv2d_output_size(
     ValueError
         If a size is no positive integer (padding may be 0), or if the dilated kernel,
         D(K−1)+1 pixels wide, is larger than the padded input.
+
+    Examples
+    --------
+    >>> conv2d_output_size(32, 5)  # LeNet-5's first layer
+    28
+    >>> conv2d_output_size(227, 11, stride=4)  # AlexNet's
+    55
+    >>> conv2d_output_size((480, 360), 3, stride=2, padding=1)
+    (240, 180)
     """
     return _per_axis(
         _conv2d_output_size,
@@ -88,6 +97,15 @@ def conv_transpose2d_output_size(
         If a size is no positive integer (paddings may be 0), if the output padding is not
         smaller than the stride or the dilation (torch's rule: A < max(S, D)), or if the
         padding leaves no output.
+
+    Examples
+    --------
+    >>> conv_transpose2d_output_size(4, 4, stride=2, padding=1)  # a generator's doubling
+    8
+    >>> [conv2d_output_size(size, 3, stride=2) for size in (7, 8)]
+    [3, 3]
+    >>> [conv_transpose2d_output_size(3, 3, stride=2, output_padding=a) for a in (0, 1)]
+    [7, 8]
     """
     return _per_axis(
         _conv_transpose2d_output_size,
@@ -136,6 +154,15 @@ def conv2d_parameters(
     ------
     ValueError
         If a count is no positive integer or ``groups`` does not divide both channel counts.
+
+    Examples
+    --------
+    >>> conv2d_parameters(3, 64, 3)  # VGG16's first layer
+    1792
+    >>> conv2d_parameters(512, 4096, 7)  # its first dense layer as a convolution
+    102764544
+    >>> conv2d_parameters(64, 64, 3, groups=64)  # depthwise
+    640
     """
     in_channels = check_integer("in_channels", in_channels, 1)
     out_channels = check_integer("out_channels", out_channels, 1)
@@ -152,6 +179,13 @@ class Layer(NamedTuple):
     """What matters of a convolution or pooling to sizes and receptive fields, along one axis.
 
     ``transposed`` makes it a transposed convolution.
+
+    Examples
+    --------
+    >>> Layer(3, padding=1)
+    Layer(kernel_size=3, stride=1, padding=1, dilation=1, name='', transposed=False)
+    >>> network_shapes([Layer(4, 2, 1, name="up", transposed=True)], 16)
+    [('up', 32)]
     """
 
     kernel_size: int
@@ -169,6 +203,14 @@ class ReceptiveField(NamedTuple):
     neighbouring units, ``centre`` the middle of the first unit's region, counted so that the
     first input pixel's centre is 0. Unit i sees the pixels
     ``centre + i * jump ± (size − 1) / 2``, those outside the input being padding.
+
+    Examples
+    --------
+    >>> field = receptive_field([Layer(3), Layer(2, 2, name="pool")])[-1]
+    >>> field
+    ReceptiveField(name='pool', size=4, jump=2, centre=1.5)
+    >>> [field.centre + unit * field.jump for unit in range(3)]
+    [1.5, 3.5, 5.5]
     """
 
     name: str
@@ -204,6 +246,15 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
     ValueError
         If there is no layer, a size is no positive integer (padding may be 0), or a layer is
         transposed: then units differ in how much they see, and :func:`input_interval` tells.
+
+    Examples
+    --------
+    >>> [row.size for row in receptive_field([Layer(3), Layer(3), Layer(3)])]  # as one 7 × 7
+    [3, 5, 7]
+    >>> [row.size for row in receptive_field([Layer(3, dilation=d) for d in (1, 2, 4)])]
+    [3, 7, 15]
+    >>> receptive_field([Layer(3), Layer(2, stride=2), Layer(3)])[-1]
+    ReceptiveField(name='', size=8, jump=2, centre=3.5)
     """
     rows = []
     size, jump, centre = 1, 1, 0.0
@@ -246,6 +297,14 @@ def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int
     ValueError
         If there is no layer, a size is no positive integer (padding may be 0), or the unit is
         no integer of at least 0.
+
+    Examples
+    --------
+    >>> input_interval([Layer(3), Layer(3)], unit=10)
+    (10, 14)
+    >>> stamps = Layer(2, stride=3, transposed=True)  # with a gap between them
+    >>> [input_interval([stamps], unit) for unit in range(4)]
+    [(0, 0), (0, 0), None, (1, 1)]
     """
     units = {check_integer("unit", unit, 0)}
     for layer in reversed(_check_layers(layers)):
@@ -268,6 +327,14 @@ def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tu
     ValueError
         If there is no layer, if a size is no positive integer (padding may be 0), or if a
         kernel is larger than what reaches it.
+
+    Examples
+    --------
+    >>> lenet = [Layer(5, name="C1"), Layer(2, 2, name="S2"), Layer(5, name="C3")]
+    >>> network_shapes(lenet, 32)
+    [('C1', 28), ('S2', 14), ('C3', 10)]
+    >>> network_shapes(lenet, (32, 48))[-1]
+    ('C3', (10, 18))
     """
     rows = []
     size = input_size
@@ -305,6 +372,13 @@ def unet_size(output_size: int, depth: int = 4) -> tuple[int, int]:
     ------
     ValueError
         If an argument is no positive integer, or the depth above 32.
+
+    Examples
+    --------
+    >>> unet_size(388)  # the paper's
+    (572, 388)
+    >>> unet_size(389)  # one pixel more costs a whole step of the lowest level
+    (588, 404)
     """
     wanted = check_integer("output_size", output_size, 1)
     depth = check_integer("depth", depth, 1)

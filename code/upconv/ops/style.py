@@ -29,6 +29,12 @@ def gram(maps: np.ndarray) -> np.ndarray:
     ------
     ValueError
         If ``maps`` has other than four axes or no floating dtype.
+
+    Examples
+    --------
+    >>> maps = np.array([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # two channels, two places
+    >>> gram(maps).tolist()
+    [[[5.0, 11.0], [11.0, 25.0]]]
     """
     maps = widen(check_array("maps", maps, "N, K, I, J"))
     return np.einsum("nkij,nlij->nkl", maps, maps)
@@ -41,6 +47,12 @@ def content_energy(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
     ------
     ValueError
         If the shapes differ.
+
+    Examples
+    --------
+    >>> maps = np.array([[[[3.0, 4.0]]]])
+    >>> content_energy(maps, maps[..., ::-1]).tolist()  # places count: for style they do not
+    [2.0]
     """
     drawn, content = _alike(drawn, "content", content)
     return ((drawn - content) ** 2).sum((1, 2, 3))
@@ -56,6 +68,14 @@ def style_energy(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
     ------
     ValueError
         If the numbers of images or of channels differ.
+
+    Examples
+    --------
+    >>> maps = np.array([[[[3.0, 4.0]]]])
+    >>> style_energy(maps, maps[..., ::-1]).tolist()  # the same, in other places
+    [0.0]
+    >>> style_energy(maps, 2 * maps).tolist()  # (25 − 100)² / 4²
+    [351.5625]
     """
     drawn, style = _alike(drawn, "style", style, places=False)
     _, channels, rows, columns = drawn.shape
@@ -68,6 +88,14 @@ def style_gradient(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
 
     F is a product of ``a`` with itself, and F(G) − F(S) is symmetric: so the derivative by a_ijk
     is 4 / (2IJK)² Σ_k' (F_kk'(G) − F_kk'(S)) a_ijk'.
+
+    Examples
+    --------
+    >>> maps = np.array([[[[3.0, 4.0]]]])
+    >>> style_gradient(maps, 0 * maps).tolist()  # 4 / 4² · 25 a
+    [[[[18.75, 25.0]]]]
+    >>> style_gradient(maps, maps).tolist()
+    [[[[0.0, 0.0]]]]
     """
     drawn, style = _alike(drawn, "style", style, places=False)
     _, channels, rows, columns = drawn.shape
@@ -80,6 +108,12 @@ def total_variation(image: np.ndarray) -> np.ndarray:
     """Mean absolute difference of neighbours, down plus across, of each image (N, C, H, W): (N,).
 
     float32 at least. Rudin, Osher & Fatemi (1992).
+
+    Examples
+    --------
+    >>> stripes, board = [[0.0, 1.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]
+    >>> total_variation(np.array([[stripes], [board]])).tolist()
+    [1.0, 2.0]
     """
     image = widen(check_array("image", image, "N, C, H, W"))
     if min(image.shape[2:]) < 2:

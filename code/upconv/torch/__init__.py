@@ -1,4 +1,7 @@
-"""The networks of the course in PyTorch: (N, C, H, W), logits out."""
+"""The networks of the course in PyTorch: (N, C, H, W), logits out.
+
+The examples come after ``import torch`` and ``from upconv.torch import *``.
+"""
 
 from upconv.packages import needed
 

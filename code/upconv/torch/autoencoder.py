@@ -10,6 +10,13 @@ class ConvAutoencoder(nn.Module):
 
     Images in [0, 1], (N, C, H, W) with H and W multiples of 8 → the same shape. ``encode`` gives
     the latent maps, (N, latent, H / 8, W / 8).
+
+    Examples
+    --------
+    >>> network = ConvAutoencoder(channels=1, hidden=4, latent=2)
+    >>> image = torch.rand(1, 1, 16, 24)
+    >>> tuple(network.encode(image).shape), tuple(network(image).shape)
+    ((1, 2, 2, 3), (1, 1, 16, 24))
     """
 
     def __init__(self, channels: int = 3, hidden: int = 32, latent: int = 16) -> None:
@@ -36,6 +43,17 @@ class WindowClassifier(nn.Module):
 
     Without padding, pooling or stride, so (N, 3, H, W) → (N, classes, H − 28, W − 28): on a
     29 × 29 window that is one answer, on an image the answers of all its windows.
+
+    Examples
+    --------
+    >>> network = WindowClassifier(classes=2, hidden=4)
+    >>> image = torch.rand(1, 3, 40, 50)
+    >>> answers = network(image)
+    >>> tuple(answers.shape)
+    (1, 2, 12, 22)
+    >>> window = image[..., 5:34, 7:36]
+    >>> torch.allclose(network(window)[..., 0, 0], answers[..., 5, 7], atol=1e-4)
+    True
     """
 
     window = 29

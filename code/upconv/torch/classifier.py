@@ -10,7 +10,15 @@ from upconv.torch.modes import evaluating
 
 
 class SmallClassifier(nn.Module):
-    """Images (N, channels, H, W) in [0, 1] to logits (N, classes); ``features`` are (N, 64)."""
+    """Images (N, channels, H, W) in [0, 1] to logits (N, classes); ``features`` are (N, 64).
+
+    Examples
+    --------
+    >>> network = SmallClassifier(classes=3, width=4)
+    >>> image = torch.rand(2, 1, 28, 28)
+    >>> tuple(network.features(image).shape), tuple(network(image).shape)
+    ((2, 64), (2, 3))
+    """
 
     def __init__(self, classes: int = 10, channels: int = 1, width: int = 16) -> None:
         super().__init__()
@@ -41,7 +49,16 @@ class SmallClassifier(nn.Module):
 
 @torch.no_grad()  # and not inference mode, whose tensors no network could be trained on
 def describe(network: SmallClassifier, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
-    """Features (N, 64) and probabilities (N, classes) of images in [0, 1], on the CPU."""
+    """Features (N, 64) and probabilities (N, classes) of images in [0, 1], on the CPU.
+
+    Examples
+    --------
+    >>> features, chances = describe(SmallClassifier(width=4), torch.rand(2, 1, 28, 28))
+    >>> tuple(features.shape), tuple(chances.shape)
+    ((2, 64), (2, 10))
+    >>> chances.sum(1).round(decimals=3).tolist()
+    [1.0, 1.0]
+    """
     device = network.score.weight.device
     with evaluating(network):
         features = torch.cat([network.features(part.to(device)) for part in images.split(batch)])

@@ -82,6 +82,15 @@ class Generator(nn.Module):
         A hidden dense layer of that many units before the first map, or 0 (guideline 3).
     act
         "relu" (guideline 4), "leaky" or "tanh". The output goes through tanh.
+
+    Examples
+    --------
+    >>> generator = Generator(size=32, channels=1, latent=10, width=8)
+    >>> images = generator(torch.randn(2, 10))
+    >>> tuple(images.shape), bool(images.abs().max() <= 1)
+    ((2, 1, 32, 32), True)
+    >>> [layer.conv.in_channels for layer in generator.up]
+    [32, 16, 8]
     """
 
     def __init__(
@@ -130,6 +139,13 @@ class Discriminator(nn.Module):
     The generator's mirror. Parameters as of :class:`Generator`; ``down`` is "strided"
     (guideline 1) or "pool", ``act`` "leaky" (guideline 5), "relu" or "tanh". The first layer has
     no batch norm, as in the paper.
+
+    Examples
+    --------
+    >>> discriminator = Discriminator(size=32, channels=1, width=8)
+    >>> grey = torch.zeros(2, 1, 32, 32)
+    >>> discriminator(grey).sigmoid().tolist()  # biases begin at zero: it cannot tell
+    [0.5, 0.5]
     """
 
     def __init__(

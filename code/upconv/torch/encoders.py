@@ -28,6 +28,15 @@ def he_initialise(network: nn.Module) -> None:
     """He et al. (2015): weights of variance 2 / fan-in, biases zero; for networks with ReLU.
 
     PyTorch's own default is smaller, and without batch norm the signal dies out on the way.
+
+    Examples
+    --------
+    >>> layer = torch.nn.Conv2d(128, 128, 3)
+    >>> round(128 * 9 * layer.weight.var().item(), 1)  # PyTorch's own: a third
+    0.3
+    >>> he_initialise(layer)
+    >>> round(128 * 9 * layer.weight.var().item(), 1)
+    2.0
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -43,7 +52,19 @@ def he_initialise(network: nn.Module) -> None:
 
 
 class Encoder(nn.Module):
-    """Base: normalisation, and the walk along ``features`` that collects the maps."""
+    """Base: normalisation, and the walk along ``features`` that collects the maps.
+
+    Examples
+    --------
+    >>> class Pyramid(Encoder):
+    ...     ends = {2: 0, 4: 1}
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.features = torch.nn.Sequential(*(torch.nn.AvgPool2d(2) for _ in range(2)))
+    >>> maps = Pyramid()(torch.rand(1, 3, 32, 32))
+    >>> {stride: tuple(found.shape) for stride, found in maps.items()}
+    {2: (1, 3, 16, 16), 4: (1, 3, 8, 8)}
+    """
 
     channels: dict[int, int]  # stride → channels of the map
     ends: dict[int, int]  # stride → index in ``features`` after which the map is taken
@@ -127,6 +148,13 @@ class VGG16(_VGG):
     """The convolutions of VGG16: Simonyan & Zisserman (2015), configuration D.
 
     13 convolutions of 3 × 3, five poolings; maps after each pooling, strides 2 to 32.
+
+    Examples
+    --------
+    >>> encoder = VGG16(width=1 / 16)
+    >>> maps = encoder(torch.rand(1, 3, 64, 64))
+    >>> {stride: tuple(found.shape[1:]) for stride, found in maps.items()}
+    {2: (4, 32, 32), 4: (8, 16, 16), 8: (16, 8, 8), 16: (32, 4, 4), 32: (32, 2, 2)}
     """
 
     blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
@@ -146,6 +174,15 @@ class VGG19(_VGG):
         The last convolution, "conv1_1" to "conv5_4"; what comes after it is left out.
     padding
         "zeros", or "reflect": no dark rim in pictures that are drawn by gradients.
+
+    Examples
+    --------
+    >>> encoder = VGG19(width=1 / 16, last="conv3_1", padding="reflect")
+    >>> maps = encoder.layers(torch.rand(1, 3, 32, 32), ["conv1_1", "conv3_1"])
+    >>> {name: tuple(found.shape[1:]) for name, found in maps.items()}
+    {'conv1_1': (4, 32, 32), 'conv3_1': (16, 8, 8)}
+    >>> encoder.stride("conv3_1")
+    4
     """
 
     blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
@@ -175,6 +212,14 @@ class SqueezeNet(Encoder):
     Departures: padding 1 in the first convolution and in the poolings, where the original has
     none, so that every stage halves the size exactly and maps lie on top of each other; and one
     more pooling at the end, so that the deepest stride is VGG16's.
+
+    Examples
+    --------
+    >>> sum(weight.numel() for weight in SqueezeNet().parameters())
+    722496
+    >>> maps = SqueezeNet(width=1 / 16)(torch.rand(1, 3, 64, 64))
+    >>> {stride: tuple(found.shape[1:]) for stride, found in maps.items()}
+    {2: (4, 32, 32), 4: (8, 16, 16), 8: (16, 8, 8), 16: (32, 4, 4), 32: (32, 2, 2)}
     """
 
     def __init__(self, width: float = 1.0) -> None:
@@ -211,6 +256,15 @@ class VGG16Classifier(nn.Module):
     """All of VGG16 as torchvision names it: features, then three dense layers.
 
     (N, 3, 224, 224) in [0, 1] → (N, classes) logits.
+
+    Examples
+    --------
+    >>> with torch.device("meta"):  # described and not made
+    ...     network = VGG16Classifier()
+    >>> sum(weight.numel() for weight in network.parameters())
+    138357544
+    >>> sum(weight.numel() for weight in network.classifier.parameters())  # nine tenths of it
+    123642856
     """
 
     def __init__(self, classes: int = 1000, width: float = 1.0) -> None:

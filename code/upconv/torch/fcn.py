@@ -19,7 +19,16 @@ from upconv.torch.encoders import ENCODERS, IMAGENET_MEAN, he_initialise, scaled
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, slice]]:
-    """The image padded with the mean colour, and the window that crops the padding off again."""
+    """The image padded with the mean colour, and the window that crops the padding off again.
+
+    Examples
+    --------
+    >>> padded, window = pad_to_multiple(torch.zeros(1, 3, 50, 64), 32)
+    >>> tuple(padded.shape), window
+    ((1, 3, 64, 64), (slice(7, 57, None), slice(0, 64, None)))
+    >>> tuple(padded[..., window[0], window[1]].shape)
+    (1, 3, 50, 64)
+    """
     height, width = image.shape[-2:]
     tall, wide = -height % multiple, -width % multiple
     top, left = tall // 2, wide // 2
@@ -31,7 +40,18 @@ def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, 
 
 
 class Segmenter(nn.Module):
-    """Base: pad, ``logits`` on the padded image, crop."""
+    """Base: pad, ``logits`` on the padded image, crop.
+
+    Examples
+    --------
+    >>> class Brightness(Segmenter):
+    ...     def logits(self, image):
+    ...         print("sees", tuple(image.shape))
+    ...         return image.mean(1, keepdim=True)
+    >>> tuple(Brightness()(torch.rand(1, 3, 50, 70)).shape)
+    sees (1, 3, 64, 96)
+    (1, 1, 50, 70)
+    """
 
     multiple = 32
     centred = True  # what is missing to the multiple is added on both sides
@@ -73,7 +93,14 @@ def seen_by(layer: nn.Module, block: tuple[int, int]) -> tuple[int, int]:
 
 
 def upsampling(classes: int, factor: int, learned: bool = True) -> nn.ConvTranspose2d:
-    """Transposed convolution that starts as bilinear interpolation, one class at a time."""
+    """Transposed convolution that starts as bilinear interpolation, one class at a time.
+
+    Examples
+    --------
+    >>> layer = upsampling(classes=1, factor=2)
+    >>> layer(torch.tensor([[[[0.0, 0.0, 0.0], [0.0, 4.0, 8.0], [0.0, 0.0, 0.0]]]]))[0, 0, 2].tolist()
+    [0.0, 0.75, 2.25, 3.75, 5.25, 4.5]
+    """
     layer = nn.ConvTranspose2d(
         classes, classes, 2 * factor, stride=factor, padding=factor // 2, bias=False
     )
@@ -108,6 +135,15 @@ class FCN(Segmenter):
 
     Departures from the paper: padding of 3 in fc6 and to a multiple of 32 outside, instead of a
     rim of 100 pixels; the finest upsampling is learned too.
+
+    Examples
+    --------
+    >>> network = FCN(classes=21, stride=8, width=1 / 16, head=64)
+    >>> logits = network(torch.rand(1, 3, 50, 70))
+    >>> tuple(logits.shape), bool(logits.any())  # scores begin at zero
+    ((1, 21, 50, 70), False)
+    >>> [layer.stride[0] for layer in (*network.up.values(), network.up_last)]
+    [2, 2, 8]
     """
 
     def __init__(
@@ -167,6 +203,13 @@ class FeatureSumFCN(Segmenter):
     Differs from the paper: a ReLU on the class scores, no activation between the transposed
     convolutions, pool4 and pool3 added as they are (512 and 256 channels). Additions have no
     parameters, so both twins have the same number: 136,514,116 for two classes.
+
+    Examples
+    --------
+    >>> with torch.device("meta"):  # described and not made
+    ...     twins = FeatureSumFCN(), FeatureSumFCN(skips=False)
+    >>> [sum(weight.numel() for weight in twin.parameters()) for twin in twins]
+    [136514116, 136514116]
     """
 
     def __init__(
@@ -199,7 +242,16 @@ class FeatureSumFCN(Segmenter):
 
 
 class ConcatFCN(Segmenter):
-    """FCN with skips by concatenation, as in U-Net: enlarge, put beside the map, convolve."""
+    """FCN with skips by concatenation, as in U-Net: enlarge, put beside the map, convolve.
+
+    Examples
+    --------
+    >>> network = ConcatFCN(classes=5, width=1 / 16, head=64, hidden=6)
+    >>> tuple(network(torch.rand(1, 3, 50, 70)).shape)
+    (1, 5, 50, 70)
+    >>> {stride: mix.in_channels for stride, mix in network.mix.items()}  # 6 and those of the map
+    {'16': 38, '8': 22}
+    """
 
     def __init__(
         self, classes: int, stride: int = 8, encoder: str = "vgg16", width: float = 1.0,
@@ -244,6 +296,14 @@ class EightfoldFCN(Segmenter):
 
     ``steps`` is "one" (kernel 16, stride 8), "three" (kernels of 4, stride 2, with so many
     channels in between that there are no more weights than in the one), or "three with ReLU".
+
+    Examples
+    --------
+    >>> networks = [EightfoldFCN(3, steps, width=1 / 16) for steps in ("one", "three")]
+    >>> [sum(weight.numel() for weight in network.up.parameters()) for network in networks]
+    [2304, 2160]
+    >>> tuple(networks[1](torch.rand(1, 3, 50, 70)).shape)
+    (1, 3, 50, 70)
     """
 
     def __init__(

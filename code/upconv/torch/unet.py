@@ -67,6 +67,17 @@ class UNet(nn.Module):
         "neighbour", the next image of the batch. May be changed after training.
     dropout
         Share of the deepest two maps' values dropped in training.
+
+    Examples
+    --------
+    >>> with torch.device("meta"):  # the paper's network, described and not made
+    ...     network = UNet()
+    >>> sum(weight.numel() for weight in network.parameters())
+    31030658
+    >>> tuple(network(torch.empty(1, 1, 572, 572, device="meta")).shape)
+    (1, 2, 388, 388)
+    >>> tuple(UNet(width=4, depth=2, padded=True)(torch.rand(1, 1, 50, 70)).shape)
+    (1, 2, 50, 70)
     """
 
     def __init__(

@@ -13,7 +13,16 @@ from upconv.torch.modes import evaluating
 
 class Units(NamedTuple):
     """Shares of a layer's units: ``silent``, below zero for every image, and ``dead``, so that no
-    image's gradient passes. A LeakyReLU's units may be silent, and are never dead."""
+    image's gradient passes. A LeakyReLU's units may be silent, and are never dead.
+
+    Examples
+    --------
+    >>> units = dead_units(Generator(32, channels=1, width=4), torch.randn(4, 100))
+    >>> sorted(units)
+    ['layer 1', 'layer 2', 'layer 3']
+    >>> units["layer 1"].silent == units["layer 1"].dead  # a ReLU's silent units are dead
+    True
+    """
 
     silent: float
     dead: float
@@ -28,6 +37,14 @@ def dead_units(network: nn.Module, images: torch.Tensor) -> dict[str, Units]:
     ------
     ValueError
         If the network has none.
+
+    Examples
+    --------
+    >>> black = torch.zeros(2, 1, 32, 32)
+    >>> dead_units(Discriminator(32, channels=1, width=4, act="relu"), black)["layer 2"]
+    Units(silent=1.0, dead=1.0)
+    >>> dead_units(Discriminator(32, channels=1, width=4, act="leaky"), black)["layer 2"]
+    Units(silent=1.0, dead=0.0)
     """
     act = getattr(network, "act", None)
     if act is None:

@@ -33,6 +33,10 @@ def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
         If they are not here and cannot be fetched.
     ValueError
         For an unknown name, or an encoder of another width.
+
+    Examples
+    --------
+    >>> encoder = load_imagenet(SqueezeNet(), "squeezenet")  # doctest: +SKIP
     """
     check_choice("name", name, _CHECKPOINTS)
     mirrored = find(_MIRRORED) if name == "squeezenet" else None
@@ -58,6 +62,11 @@ def load_style_weights(encoder: VGG19) -> VGG19:
     ------
     DataUnavailable
         If they are not here and cannot be fetched.
+
+    Examples
+    --------
+    >>> encoder = VGG19(last="conv3_1", padding="reflect")
+    >>> encoder = load_style_weights(encoder)  # doctest: +SKIP
     """
     mirrored = find(_MIRRORED_STYLE)
     if mirrored is None or "conv3_2" in encoder.tags:
@@ -102,6 +111,14 @@ def standardise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
     Parameters
     ----------
     images : (N, 3, H, W), in [0, 1]
+
+    Examples
+    --------
+    >>> images = torch.rand(2, 3, 32, 32)
+    >>> encoder = standardise_activations(VGG19(width=1 / 8, last="conv2_1"), images)
+    >>> maps = encoder.layers(images, ["conv2_1"])["conv2_1"]
+    >>> maps.var((0, 2, 3), correction=0).round(decimals=2).unique().tolist()
+    [1.0]
     """
     x = (images - encoder.mean) / encoder.std
     for layer in encoder.features:
