@@ -21,7 +21,7 @@ GIVEN = {
     "upconv.torch": "import torch",
     "upconv.keras": "import keras",
     "upconv.training": "import torch",
-    "upconv.style": "import torch",
+    "upconv.inference": "import torch",
     "upconv.port": "import torch",
 }
 # They fetch weights, so that their examples are shown and not run.
@@ -49,9 +49,11 @@ WITH_EXAMPLES = {name: count for name, count in sorted(WITH_EXAMPLES.items()) if
 
 def names_of_the_reader(module: str) -> dict:
     """What is known after ``from ROOM import *``, NumPy and the framework: nothing private."""
-    room, names = ".".join(module.split(".")[:2]), {}
-    exec(f"import numpy as np\n{GIVEN.get(room, '')}\nfrom {room} import *", names)
-    return names
+    room = ".".join(module.split(".")[:2])
+    home, names = importlib.import_module(room), {}
+    exec(f"import numpy as np\n{GIVEN.get(room, '')}", names)
+    own = [name for name, one in vars(home).items() if getattr(one, "__module__", "") == room]
+    return names | {name: getattr(home, name) for name in getattr(home, "__all__", own)}
 
 
 def found_in(module: ModuleType) -> list[doctest.DocTest]:

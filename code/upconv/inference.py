@@ -38,6 +38,14 @@ def predict(
 
     Of a network of more than 256 classes they are uint16, of more than 65,536 uint32.
     A network without padding predicts tile by tile.
+
+    Examples
+    --------
+    >>> network = torch.nn.Conv2d(3, 2, 1, bias=False)  # two classes: how red, how green
+    >>> weight = torch.nn.init.dirac_(network.weight)
+    >>> image = np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8)  # a red and a green pixel
+    >>> predict(network, image[None]).tolist()
+    [[[0, 1]]]
     """
     if getattr(network, "padded", True):
         with inferring(network, device, precision) as where:
@@ -63,6 +71,14 @@ def probabilities(
     ------
     ValueError
         If ``views`` is not from 1 to 8.
+
+    Examples
+    --------
+    >>> network = torch.nn.Conv2d(3, 2, 1, bias=False)  # two classes: how red, how green
+    >>> weight = torch.nn.init.dirac_(network.weight)
+    >>> image = np.array([[[255, 0, 0], [0, 255, 0]]], np.uint8)  # a red and a green pixel
+    >>> (100 * probabilities(network, image[None])).round().astype(int).tolist()
+    [[[[73, 27]], [[27, 73]]]]
     """
     if not 1 <= views <= 8:
         refuse("views", views, "1 to 8")
@@ -134,6 +150,15 @@ def predict_tiles(
     ------
     ValueError
         For a tile below 1, a negative margin, or a margin for a network without padding.
+
+    Examples
+    --------
+    >>> network = torch.nn.Conv2d(3, 2, 1, bias=False)  # two classes: how red, how green
+    >>> weight = torch.nn.init.dirac_(network.weight)
+    >>> image = np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8)
+    >>> labels = predict_tiles(network, image, tile=32, margin=0)
+    >>> bool((labels == predict(network, image[None])[0]).all())
+    True
     """
     height, width = image.shape[:2]
     if getattr(network, "tile", None) is None:  # a file's may have one size of tile only
@@ -207,7 +232,13 @@ def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int
 
 
 def mirrored(start: int, stop: int, size: int) -> np.ndarray:
-    """Indices start … stop − 1 of a line of pixels, mirrored at its ends as often as needed."""
+    """Indices start … stop − 1 of a line of pixels, mirrored at its ends as often as needed.
+
+    Examples
+    --------
+    >>> mirrored(-2, 5, 3).tolist()
+    [2, 1, 0, 1, 2, 1, 0]
+    """
     places = np.arange(start, stop)
     if size == 1:
         return np.zeros_like(places)
@@ -223,7 +254,18 @@ def evaluate(
     device: str = "auto",
     precision: str = "auto",
 ) -> Scores:
-    """Scores of a network on a set; images of equal size are predicted together."""
+    """Scores of a network on a set; images of equal size are predicted together.
+
+    Examples
+    --------
+    >>> from upconv.data import SegmentationSet
+    >>> network = torch.nn.Conv2d(3, 2, 1, bias=False)  # two classes: how red, how green
+    >>> weight = torch.nn.init.dirac_(network.weight)
+    >>> images = np.array([[[[255, 0, 0], [0, 255, 0]]]], np.uint8)
+    >>> data = SegmentationSet("pixels", ("red", "green"), images, np.array([[[0, 0]]], np.uint8))
+    >>> evaluate(network, data).pixel_accuracy  # the mask takes the green pixel for red
+    0.5
+    """
     scores = SegmentationScores(len(data.classes))
     for start in range(0, len(data), batch):
         pairs = [data[i] for i in range(start, min(start + batch, len(data)))]
@@ -285,6 +327,18 @@ def evaluate_objects(
     ------
     ValueError
         If the set has no instances, or not two classes.
+
+    Examples
+    --------
+    >>> from upconv.data import SegmentationSet
+    >>> network = torch.nn.Conv2d(3, 2, 1, bias=False)  # two classes: how red, how green
+    >>> weight = torch.nn.init.dirac_(network.weight)
+    >>> masks = np.array([[[1, 1, 0, 1, 1]]], np.uint8)
+    >>> images = np.where(masks[..., None], (0, 255, 0), (255, 0, 0)).astype(np.uint8)
+    >>> numbers = np.array([[[1, 1, 0, 2, 2]]])
+    >>> data = SegmentationSet("leaves", ("soil", "leaf"), images, masks, instances=numbers)
+    >>> evaluate_objects(network, data).half
+    Agreement(v_rand=1.0, v_info=1.0)
     """
     if data.instances is None or len(data.classes) != 2:
         got = f"{data.name}, {len(data.classes)} classes"
@@ -326,6 +380,13 @@ def draw(
     ------
     ValueError
         If the noise is no such array of numbers.
+
+    Examples
+    --------
+    >>> from upconv.torch import Generator
+    >>> images = draw(Generator(size=32, channels=1, latent=10, width=8), np.zeros((2, 10)))
+    >>> images.shape, np.unique(images).tolist()  # untrained, it draws nothing of nothing: grey
+    ((2, 32, 32), [128])
     """
     given = (
         noise.detach().cpu() if isinstance(noise, Tensor) else as_array("noise", noise, np.float32)

@@ -27,7 +27,13 @@ _NUMPY = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "
 
 
 def weights(model: Any) -> Weights:
-    """The weights of a network of ``upconv.torch`` or ``upconv.keras``."""
+    """The weights of a network of ``upconv.torch`` or ``upconv.keras``.
+
+    Examples
+    --------
+    >>> {name: value.shape for name, value in weights(torch.nn.Conv2d(1, 2, 3)).items()}
+    {'weight': (2, 1, 3, 3), 'bias': (2,)}
+    """
     if _is_torch(model):
         return {
             name: value.detach().cpu().numpy().copy()
@@ -48,6 +54,16 @@ def load_weights(model: Any, given: Weights) -> Any:
     ------
     ValueError
         Naming a weight that is missing, left over, or of another shape.
+
+    Examples
+    --------
+    >>> import upconv.torch, upconv.keras
+    >>> here = upconv.torch.UNet(width=4, depth=1)
+    >>> there = load_weights(upconv.keras.UNet(width=4, depth=1), weights(here))
+    >>> image = np.random.default_rng(0).random((1, 20, 20, 1), np.float32)
+    >>> maps = here.eval()(torch.from_numpy(image.transpose(0, 3, 1, 2))).detach().numpy()
+    >>> bool(np.allclose(there(image), maps.transpose(0, 2, 3, 1), atol=1e-3))
+    True
     """
     own = {name: value.shape for name, value in weights(model).items()}
     for name in sorted(own.keys() | given.keys()):
@@ -72,7 +88,16 @@ def load_weights(model: Any, given: Weights) -> Any:
 
 
 def save_weights(path: str | Path, given: Weights, about: dict[str, str] | None = None) -> None:
-    """Write weights as safetensors at one stroke, with a few words about them."""
+    """Write weights as safetensors at one stroke, with a few words about them.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_weights(f"{folder}/some.safetensors", {"bias": np.ones(3)}, {"made": "today"})
+    ...     read_about(f"{folder}/some.safetensors")
+    {'made': 'today'}
+    """
     from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(value) for name, value in given.items()}
@@ -88,6 +113,14 @@ def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:
     ValueError
         If it is no such file, or has numbers of a kind that NumPy does not know, but for bfloat16,
         which becomes float32.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_weights(f"{folder}/some.safetensors", {"bias": np.ones(3)}, {"made": "today"})
+    ...     read_weights(f"{folder}/some.safetensors")
+    ({'bias': array([1., 1., 1.])}, {'made': 'today'})
     """
     with _opened(path) as file:
         kinds = {name: file.get_slice(name).get_dtype() for name in list(file.keys())}

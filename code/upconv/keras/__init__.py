@@ -1,4 +1,8 @@
-"""The networks of the course in Keras on TensorFlow: (N, H, W, C), logits out."""
+"""The networks of the course in Keras on TensorFlow: (N, H, W, C), logits out.
+
+The examples come after ``import numpy as np``, ``import keras`` and
+``from upconv.keras import *``.
+"""
 
 # ruff: noqa: E402 - the order matters
 from upconv.frameworks import before_tensorflow

@@ -15,7 +15,7 @@ def ConvAutoencoder(channels: int = 3, hidden: int = 32, latent: int = 16) -> ke
     >>> tuple(network(keras.random.uniform((1, 16, 24, 1))).shape)
     (1, 16, 24, 1)
     >>> network.get_layer("down3").filters, network.count_params()
-    (2, 1613)
+    (2, 1691)
     """
     image = keras.Input((None, None, channels), name="image")
     x = image

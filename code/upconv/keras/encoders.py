@@ -133,7 +133,7 @@ def VGG16Classifier(classes: int = 1000, width: float = 1.0) -> keras.Model:
     >>> network = VGG16Classifier(classes=10, width=1 / 64)
     >>> network.output_shape
     (None, 10)
-    >>> network.get_layer("classifier.0").kernel.shape  # 7 × 7 places with 8 channels each
+    >>> tuple(network.get_layer("classifier.0").kernel.shape)  # 7 × 7 places of 8 channels
     (392, 64)
     """
     image = keras.Input((224, 224, 3), name="image")

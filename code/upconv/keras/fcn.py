@@ -71,7 +71,7 @@ def FeatureSumFCN(
     --------
     >>> twins = [FeatureSumFCN(skips=skips, width=1 / 16, head=64) for skips in (True, False)]
     >>> [twin.count_params() for twin in twins]
-    [0, 0]
+    [81592, 81592]
     >>> network = FeatureSumFCN(width=1 / 16, head=64, size=64, softmax=True)
     >>> chances = network(keras.random.uniform((1, 64, 64, 3))).numpy()
     >>> bool(np.allclose(chances.sum(-1), 1))
@@ -113,8 +113,8 @@ def ConcatFCN(
     >>> network = ConcatFCN(classes=5, width=1 / 16, head=64, hidden=6)
     >>> tuple(network(keras.random.uniform((1, 50, 70, 3))).shape)
     (1, 50, 70, 5)
-    >>> [network.get_layer(f"mix.{stride}").kernel.shape for stride in (16, 8)]  # 6 and the map's
-    [(3, 3, 38, 6), (3, 3, 22, 6)]
+    >>> {s: network.get_layer(f"mix.{s}").kernel.shape[2] for s in (16, 8)}  # 6 and the map's
+    {16: 38, 8: 22}
     """
     image, maps, crop = _start(encoder, width, None, pad=True)
     x = layers.Dropout(0.5)(conv(maps[32], scaled(head, width), head_kernel, "fc6", "relu"))

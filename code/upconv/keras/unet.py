@@ -85,7 +85,7 @@ def UNet(
     >>> tuple(network(keras.random.uniform((1, 60, 60, 1))).shape)
     (1, 20, 20, 2)
     >>> network.count_params()
-    0
+    7402
     >>> padded = UNet(width=4, depth=2, padded=True)
     >>> tuple(padded(keras.random.uniform((1, 50, 70, 1))).shape)
     (1, 50, 70, 2)

@@ -17,6 +17,14 @@ def components(mask: np.ndarray, smallest: int = 1) -> np.ndarray:
     """Connected regions of a mask (H, W), 4 neighbours, numbered from 1.
 
     Regions of fewer than ``smallest`` pixels are left out.
+
+    Examples
+    --------
+    >>> mask = np.array([[1, 0, 1, 1], [1, 0, 0, 0], [0, 1, 0, 0]])
+    >>> components(mask).tolist()
+    [[1, 0, 2, 2], [1, 0, 0, 0], [0, 3, 0, 0]]
+    >>> components(mask, smallest=2).tolist()
+    [[1, 0, 2, 2], [1, 0, 0, 0], [0, 0, 0, 0]]
     """
     numbers, count = label(mask)
     if smallest > 1 and count:
@@ -31,6 +39,13 @@ def thinned(cells: np.ndarray) -> np.ndarray:
     """Cells (H, W), bool, numbered after their borders have been thinned to lines one pixel wide.
 
     How thick a border is drawn says nothing about which cells it separates.
+
+    Examples
+    --------
+    >>> cells = np.ones((5, 9), bool)
+    >>> cells[:, 3:6] = False  # a thick border
+    >>> thinned(cells)[2].tolist()
+    [1, 1, 1, 1, 0, 2, 2, 2, 2]
     """
     # A frame of border, or lines would draw back from the image's edge and join what they part.
     border = np.pad(~np.asarray(cells, bool), 1, constant_values=True)
@@ -65,6 +80,15 @@ def agreement(truth: np.ndarray, found: np.ndarray) -> Agreement:
     ------
     ValueError
         If the shapes differ, or the truth has no object.
+
+    Examples
+    --------
+    >>> truth = np.array([[1, 1, 0, 2, 2]])
+    >>> agreement(truth, np.array([[2, 2, 0, 1, 1]]))  # numbers do not matter
+    Agreement(v_rand=1.0, v_info=1.0)
+    >>> merged = agreement(truth, np.array([[1, 1, 1, 1, 1]]))
+    >>> round(merged.v_rand, 3), round(merged.v_info, 3)
+    (0.667, 0.0)
     """
     if truth.shape != found.shape:
         refuse("found", f"shape {found.shape}", f"that of the truth {truth.shape}")
@@ -101,6 +125,15 @@ def best_agreement(
         Numbered objects (H, W) of each image.
     probabilities
         Of being inside of a cell, (H, W).
+
+    Examples
+    --------
+    >>> truth = np.ones((5, 9), int)
+    >>> truth[:, 4], truth[:, 5:] = 0, 2
+    >>> inside = np.where(truth > 0, 0.9, 0.6)  # the border is seen, but not at the threshold ½
+    >>> half, best = best_agreement([truth], [inside])
+    >>> round(half.v_rand, 3), round(best.v_rand, 3)
+    (0.667, 1.0)
     """
     table = {
         threshold: np.mean(
@@ -139,6 +172,12 @@ def average_precision(
     ------
     ValueError
         If a threshold is below ½.
+
+    Examples
+    --------
+    >>> truth, found = np.array([[1, 1, 0, 2, 2]]), np.array([[1, 1, 0, 0, 0]])
+    >>> average_precision([truth], [found], [0.5])  # one of two
+    {0.5: 0.5}
     """
     if min(thresholds) < 0.5:
         refuse("thresholds", min(thresholds), "at least 0.5")

@@ -50,6 +50,14 @@ class SegmentationScores:
     Boundary IoU (Cheng et al. 2021) is the mean over the classes of the IoU of what lies within
     ``boundary`` times the image's diagonal of the class's own edge, on the inside. All are over
     the pixels of the whole set; classes that never occur are left out of means.
+
+    Examples
+    --------
+    >>> measure = SegmentationScores(classes=2)
+    >>> measure.add(prediction=np.array([[0, 1, 1, 1]]), mask=np.array([[0, 0, 1, 255]]))
+    >>> scores = measure.scores()
+    >>> scores.class_iou, round(scores.pixel_accuracy, 3)  # 255 counts nowhere
+    ([0.5, 0.5], 0.667)
     """
 
     def __init__(self, classes: int, boundary: float = 0.02) -> None:

@@ -196,6 +196,17 @@ def stylize(
         If the energy is no number any more.
     BadCheckpoint
         If a checkpoint is of another run or cannot be read.
+
+    Examples
+    --------
+    >>> from upconv.torch import VGG19
+    >>> network = VGG19(width=1 / 8, last="conv1_1")
+    >>> content, style = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    >>> only = {"content_layers": ("conv1_1",), "style_layers": ("conv1_1",)}
+    >>> settings = StyleSettings(**only, size=32, scales=1, steps=3)
+    >>> image, history = stylize(network, content // 2, style, settings, progress=False)
+    >>> image.shape, history.style[-1] < history.style[0]
+    ((32, 32, 3), True)
     """
     check_picture("content", content)
     check_picture("style", style)

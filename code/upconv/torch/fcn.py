@@ -97,9 +97,9 @@ def upsampling(classes: int, factor: int, learned: bool = True) -> nn.ConvTransp
 
     Examples
     --------
-    >>> layer = upsampling(classes=1, factor=2)
-    >>> layer(torch.tensor([[[[0.0, 0.0, 0.0], [0.0, 4.0, 8.0], [0.0, 0.0, 0.0]]]]))[0, 0, 2].tolist()
-    [0.0, 0.75, 2.25, 3.75, 5.25, 4.5]
+    >>> scores = torch.tensor([0.0, 4.0, 8.0]).expand(1, 1, 3, 3)
+    >>> upsampling(classes=1, factor=2)(scores)[0, 0, 2].tolist()  # beyond the border it reads 0
+    [0.0, 1.0, 3.0, 5.0, 7.0, 6.0]
     """
     layer = nn.ConvTranspose2d(
         classes, classes, 2 * factor, stride=factor, padding=factor // 2, bias=False

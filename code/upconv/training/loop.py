@@ -80,6 +80,17 @@ def train(
         If the checkpoint is of another run or cannot be read.
     ValueError
         If the batch cannot be shared equally, or there are not as many weights as classes.
+
+    Examples
+    --------
+    >>> from upconv.data import SegmentationSet
+    >>> images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8)
+    >>> red = (images[..., 0] > 127).astype(np.uint8)
+    >>> data = SegmentationSet("noise", ("dark", "red"), images, red)
+    >>> settings = Settings(steps=100, batch=4, crop=16, learning_rate=0.3, clip=10.0)
+    >>> history = train(torch.nn.Conv2d(3, 2, 1), data, settings, progress=False)
+    >>> history.losses[-1] < 0.5 * history.losses[0]
+    True
     """
     team = team or Team(device)
     share = team.share(settings.batch)
