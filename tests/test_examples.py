@@ -7,7 +7,7 @@ import importlib
 import inspect
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -89,8 +89,8 @@ def skipped(example: doctest.Example) -> bool:
 
 
 def examples(member: object) -> list[doctest.Example]:
-    """Of a function or class itself."""
-    return doctest.DocTestParser().get_examples(inspect.getdoc(member) or "")
+    """Of a function or class itself: ``inspect.getdoc`` would give a base class's."""
+    return doctest.DocTestParser().get_examples(inspect.cleandoc(member.__doc__ or ""))
 
 
 def public(room: str) -> Iterator[tuple[str, object]]:
@@ -101,13 +101,13 @@ def public(room: str) -> Iterator[tuple[str, object]]:
             yield f"{room}.{name}", member
 
 
-def without_example(members: Iterator[tuple[str, object]]) -> list[str]:
-    """Names whose docstrings show nothing that runs, but for those that download."""
-    return [
-        name
-        for name, member in members
-        if not any(name in DOWNLOADS or not skipped(one) for one in examples(member))
-    ]
+def shows(name: str, example: doctest.Example) -> bool:
+    """Whether it says what comes out, and is run; of what downloads, whether it is there."""
+    return name in DOWNLOADS or bool(example.want and not skipped(example))
+
+
+def without_example(members: Iterable[tuple[str, object]]) -> list[str]:
+    return [name for name, one in members if not any(shows(name, each) for each in examples(one))]
 
 
 @pytest.mark.parametrize("room", SHOWN)
@@ -175,12 +175,26 @@ def test_a_wrong_example_is_found(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["No example.", "", "Sizes.\n\n>>> 1 + 1  # doctest: +SKIP\n3"],
-    ids=["none", "no docstring", "skipped"],
+    ["No example.", "", ">>> 1 + 1  # doctest: +SKIP\n3", ">>> two = 1 + 1"],
+    ids=["none", "no docstring", "skipped", "nothing comes out"],
 )
 def test_a_missing_example_is_found(text):
     members = [("upconv.ops.shown", made_up(text))]
     assert without_example(members) == ["upconv.ops.shown"]
+
+
+def test_a_base_class_gives_no_example():
+    class Base:
+        """
+        >>> 1 + 1
+        2
+        """
+
+    class Silent(Base):
+        pass
+
+    members = [("upconv.torch.Base", Base), ("upconv.torch.Silent", Silent)]
+    assert without_example(members) == ["upconv.torch.Silent"]
 
 
 def test_a_skipped_example_counts_for_what_downloads():
@@ -188,3 +202,48 @@ def test_a_skipped_example_counts_for_what_downloads():
     skipped_one = made_up(">>> 1 + 1  # doctest: +SKIP\n3")
     assert without_example([(name, skipped_one)]) == []
     assert without_example([(name, made_up("No example."))]) == [name]
+
+
+def test_examples_of_methods_and_decorated_functions_are_found(tmp_path, monkeypatch):
+    """And what no finder sees is counted all the same."""
+    (tmp_path / "upconv_made_up.py").write_text(
+        textwrap.dedent(
+            '''
+            from torch import no_grad
+
+            class Thing:
+                """
+                >>> 1
+                1
+                """
+
+                def method(self):
+                    """
+                    >>> 2
+                    2
+                    """
+
+            @no_grad()
+            def decorated():
+                """
+                >>> 3
+                3
+                """
+                def inner():
+                    """
+                    >>> 4
+                    5
+                    """
+            '''
+        ),
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    tests = found_in(importlib.import_module("upconv_made_up"))
+    assert sorted(test.name.partition(".")[2] for test in tests) == [
+        "Thing",
+        "Thing.method",
+        "decorated",
+    ]
+    assert complaints(tests) == []
+    assert prompts(tmp_path / "upconv_made_up.py") == 4
