@@ -148,6 +148,9 @@ class Run(Generic[Made]):
         self._told = self._inputs() if path and (self._team.first or goes_on) else None
         optimizers = [p for p in self._parts.values() if isinstance(p, torch.optim.Optimizer)]
         bases = [[group["lr"] for group in one.param_groups] for one in optimizers]
+        for one in optimizers:
+            for group in one.param_groups:
+                group.setdefault("initial_lr", group["lr"])
         self.start = 0
         if goes_on:
             found = (path, self._parts, self._settings, self._history, self._team, self._told)
