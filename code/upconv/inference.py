@@ -327,12 +327,13 @@ def draw(
     ValueError
         If the noise is no such array of numbers.
     """
-    given = (
-        noise.detach().cpu() if isinstance(noise, Tensor) else as_array("noise", noise, np.float32)
-    )
+    expected = f"numbers (N, {generator.latent})"
+    if isinstance(noise, Tensor):
+        given = noise.detach().cpu()
+    else:
+        given = as_array("noise", noise, np.float32, expected)
     if given.ndim != 2 or given.shape[1] != generator.latent:
-        got = f"shape {tuple(given.shape)}"
-        refuse("noise", got, f"(N, {generator.latent})")
+        refuse("noise", f"shape {tuple(given.shape)}", expected)
     noise = torch.as_tensor(given, dtype=torch.float32)
     with inferring(generator, device, precision) as where:
         drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]
