@@ -30,6 +30,16 @@ from upconv.metrics.segmentation import Scores, SegmentationScores
 from upconv.ops import unet_size
 from upconv.pixels import to_pixels
 
+__all__ = [
+    "ObjectScores",
+    "draw",
+    "evaluate",
+    "evaluate_objects",
+    "predict",
+    "predict_tiles",
+    "probabilities",
+]
+
 
 def predict(
     network: nn.Module, images: np.ndarray, *, device: str = "auto", precision: str = "auto"
