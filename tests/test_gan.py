@@ -15,7 +15,14 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from upconv import data
 from upconv.inference import draw
-from upconv.metrics import frechet_distance, modes, nearest, neighbourhood, stride_energy
+from upconv.metrics import (
+    frechet_distance,
+    generative,
+    modes,
+    nearest,
+    neighbourhood,
+    stride_energy,
+)
 from upconv.pixels import to_pixels
 from upconv.torch import Discriminator, Generator, SmallClassifier, dead_units, describe
 from upconv.training import (
@@ -24,7 +31,6 @@ from upconv.training import (
     GanHistory,
     GanSettings,
     discriminator_loss,
-    generation,
     generator_loss,
     train_classifier,
     train_gan,
@@ -260,9 +266,9 @@ def test_distances_are_taken_some_rows_at_a_time(monkeypatch):
     whole = neighbourhood(real, drawn), *nearest(real, drawn)
     seen = []
     monkeypatch.setattr(
-        generation, "cdist", lambda a, b: seen.append(len(a) * len(b)) or cdist(a, b)
+        generative, "cdist", lambda a, b: seen.append(len(a) * len(b)) or cdist(a, b)
     )
-    monkeypatch.setattr(generation, "_AT_ONCE", 100)
+    monkeypatch.setattr(generative, "_AT_ONCE", 100)
     parts = neighbourhood(real, drawn), *nearest(real, drawn)
     assert max(seen) <= 100
     for one, other in zip(whole, parts, strict=True):

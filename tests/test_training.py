@@ -93,7 +93,7 @@ def test_a_run_broken_off_anywhere_goes_on_to_the_same_end(scenes, tmp_path, aft
 
 CHILD = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 import torch
 torch.set_num_threads(1)
 from test_training import SETTINGS, network
@@ -108,7 +108,9 @@ train(net, data.digit_scenes(40), replace(SETTINGS, steps=200), checkpoint={path
 
 def test_kill_minus_nine_leaves_a_whole_checkpoint(scenes, tmp_path):
     path = tmp_path / "run.pt"
-    code = CHILD.format(tests=str(Path(__file__).parent), path=str(path))
+    here = Path(__file__).parent
+    folders = [str(here), str(here.parent / "code" / "support")]
+    code = CHILD.format(folders=folders, path=str(path))
     reached = -1
     for pause in (0.05, 0.11, 0.17):
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -242,7 +242,7 @@ def trains(notebook: NotebookNode) -> bool:
     Chapters that only compute gain nothing by one.
     """
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    return "from upconv.training import" in code
+    return any(f"from upconv.{room} import" in code for room in ("training", "style"))
 
 
 def budget(book: Book, chapter: str) -> str:

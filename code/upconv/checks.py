@@ -149,7 +149,9 @@ def check_seed(name: str, value: Any) -> int:
     return int(value)
 
 
-def as_array(name: str, value: Any, dtype: type | None = None) -> np.ndarray:
+def as_array(
+    name: str, value: Any, dtype: type | None = None, expected: str = "an array of numbers"
+) -> np.ndarray:
     """What NumPy makes of a value. What it refuses, rows of unequal length say, is named."""
     import numpy as np
 
@@ -158,7 +160,7 @@ def as_array(name: str, value: Any, dtype: type | None = None) -> np.ndarray:
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         # A tensor that has a gradient, or lies on a GPU, says itself how it becomes an array.
         got, reason = type(value).__name__, str(error).rstrip(".")
-        raise ValueError(f"{name}: got a {got}, expected an array of numbers ({reason})") from error
+        raise ValueError(f"{name}: got a {got}, expected {expected} ({reason})") from error
 
 
 def check_array(name: str, value: Any, axes: str | None = None) -> np.ndarray:

@@ -30,6 +30,16 @@ from upconv.metrics.segmentation import Scores, SegmentationScores
 from upconv.ops import unet_size
 from upconv.pixels import to_pixels
 
+__all__ = [
+    "ObjectScores",
+    "draw",
+    "evaluate",
+    "evaluate_objects",
+    "predict",
+    "predict_tiles",
+    "probabilities",
+]
+
 
 def predict(
     network: nn.Module, images: np.ndarray, *, device: str = "auto", precision: str = "auto"
@@ -388,12 +398,13 @@ def draw(
     >>> images.shape, np.unique(images).tolist()  # untrained, it draws nothing of nothing: grey
     ((2, 32, 32), [128])
     """
-    given = (
-        noise.detach().cpu() if isinstance(noise, Tensor) else as_array("noise", noise, np.float32)
-    )
+    expected = f"numbers (N, {generator.latent})"
+    if isinstance(noise, Tensor):
+        given = noise.detach().cpu()
+    else:
+        given = as_array("noise", noise, np.float32, expected)
     if given.ndim != 2 or given.shape[1] != generator.latent:
-        got = f"shape {tuple(given.shape)}"
-        refuse("noise", got, f"(N, {generator.latent})")
+        refuse("noise", f"shape {tuple(given.shape)}", expected)
     noise = torch.as_tensor(given, dtype=torch.float32)
     with inferring(generator, device, precision) as where:
         drawn = [generator(part.to(where)).float().cpu() for part in noise.split(batch)]

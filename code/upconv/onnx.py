@@ -185,7 +185,7 @@ def _check_told(told: Any) -> None:
         refuse("told", type(told).__name__, "names and values")
     for name in (name for name in _TOLD if name in told):
         value = told[name]
-        if name == "padded":
+        if name in ("padded", "centred"):
             good, expected = isinstance(value, bool), "true or false"
         else:
             least, most = _TOLD[name]

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from upconv.cli.options import UsageError, add_command, add_network, existing
+from upconv.cli.options import UsageError, add_command, add_network, check_out, existing
 from upconv.zoo import GENERATORS, PAINTERS
 
 
@@ -23,12 +23,9 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from upconv import onnx, zoo
-    from upconv.files import check_writable
 
     weights, out = existing(options.weights), options.out
-    if out.suffix.lower() != ".onnx":
-        raise UsageError(f"--out: got {out}, expected a name that ends in .onnx")
-    check_writable(out, "--out")
+    check_out(out, ".onnx")
     name = zoo.name_of(weights)
     if name and name != options.network:
         raise UsageError(f"--weights: {weights} is of {name}, expected {options.network}")

@@ -113,6 +113,15 @@ def existing(path: Path, option: str = "--weights") -> Path:
     return path
 
 
+def check_out(out: Path, *endings: str) -> None:
+    """Refuse a name of another kind of file, and one that cannot be written."""
+    from upconv.files import check_writable
+
+    if out.suffix.lower() not in endings:
+        raise UsageError(f"--out: got {out}, expected a name that ends in {', '.join(endings)}")
+    check_writable(out, "--out")
+
+
 def network_of(path: Path, takes: str) -> Any:
     """The network of an ONNX file that takes images, or noise."""
     from upconv.onnx import Network

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from upconv.cli.options import (
-    UsageError,
     add_command,
     add_device,
     add_weights,
+    check_out,
     existing,
     network_of,
     positive,
@@ -33,12 +33,10 @@ def run(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import grid
-    from upconv.files import check_writable, save_picture
+    from upconv.files import save_picture
     from upconv.inference import draw
 
-    if options.out.suffix.lower() != ".png":
-        raise UsageError(f"--out: got {options.out}, expected a name that ends in .png")
-    check_writable(options.out, "--out")
+    check_out(options.out, ".png")
     if options.onnx:
         generator = network_of(options.onnx, "noise")
     else:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from upconv.cli.options import (
-    UsageError,
     add_command,
     add_device,
     add_pixels,
+    check_out,
     number,
     positive,
     seed,
@@ -67,13 +67,11 @@ def run(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import read_image
-    from upconv.files import alone, check_writable, save_picture
+    from upconv.files import alone, save_picture
     from upconv.style import StyleSettings, stylize
 
     out = options.out
-    if out.suffix.lower() not in PICTURES:
-        raise UsageError(f"--out: got {out}, expected a name that ends in {', '.join(PICTURES)}")
-    check_writable(out, "--out")
+    check_out(out, *PICTURES)
     content, style = read_image(options.content), read_image(options.style)
     content_layer, layers = FEATURES[options.features]
     if options.content_layer is not None:

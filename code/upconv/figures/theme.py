@@ -140,6 +140,10 @@ def show_image(ax: Axes, image: np.ndarray, title: str = "", **imshow) -> Axes:
         imshow.setdefault("vmin", 0.0)
         imshow.setdefault("vmax", 1.0)
     ax.imshow(image, **imshow)
+    return _bare(ax, title)
+
+
+def _bare(ax: Axes, title: str) -> Axes:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
@@ -206,12 +210,7 @@ def number_grid(
     ax.set_xlim(-0.56, columns - 0.44)
     ax.set_ylim(rows - 0.44, -0.56)
     ax.set_aspect("equal")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.spines[:].set_visible(False)
-    if title:
-        ax.set_title(title)
-    return ax
+    return _bare(ax, title)
 
 
 def _number(

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -148,16 +149,17 @@ class Run(Generic[Made]):
         self._told = self._inputs() if path and (self._team.first or goes_on) else None
         optimizers = [p for p in self._parts.values() if isinstance(p, torch.optim.Optimizer)]
         bases = [[group["lr"] for group in one.param_groups] for one in optimizers]
+        if self._rate:  # before a file is read, so that its own are looked at
+            _set_initial_rates(optimizers, bases)
         self.start = 0
         if goes_on:
             found = (path, self._parts, self._settings, self._history, self._team, self._told)
             self.start = checkpoints.load(*found)
         self._schedules = []
         if self._rate:
-            for one, rates in zip(optimizers, bases, strict=True):
-                for group, rate in zip(one.param_groups, rates, strict=True):
-                    group["initial_lr"] = rate  # as asked for, whatever a file says
-                self._schedules.append(LambdaLR(one, self._rate, last_epoch=self.start - 1))
+            _set_initial_rates(optimizers, bases)  # as asked for, whatever a file says
+            last = self.start - 1
+            self._schedules = [LambdaLR(one, self._rate, last_epoch=last) for one in optimizers]
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -177,7 +179,7 @@ class Run(Generic[Made]):
         for step in self._bar:
             torch.manual_seed(settings.seed * 1_000_003 + step)
             yield step, self._ahead(step) if self._ahead else None
-            self._follow_schedules()
+            self._follow_schedules(first=step == self.start)
             history.seconds = before + time.perf_counter() - began
             if self._path and ((step + 1) % keeping.every == 0 or step == settings.steps - 1):
                 self._save(step + 1)
@@ -190,10 +192,12 @@ class Run(Generic[Made]):
         """Show numbers beside the bar."""
         self._bar.set_postfix({name: f"{number:.3f}" for name, number in numbers.items()})
 
-    def _follow_schedules(self) -> None:
-        with warnings.catch_warnings():
-            # In fp16 the first step is left out if it overflows, and PyTorch wonders why.
-            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+    def _follow_schedules(self, first: bool) -> None:
+        # In fp16 the first step is left out if it overflows, and PyTorch wonders why. After it,
+        # PyTorch does not look; and whoever changes filters has all warnings said once more.
+        with warnings.catch_warnings() if first else nullcontext():
+            if first:
+                warnings.filterwarnings("ignore", "Detected call of `lr_scheduler", UserWarning)
             for schedule in self._schedules:
                 schedule.step()
 
@@ -202,3 +206,9 @@ class Run(Generic[Made]):
             self._losses.read()
         state = (self._parts, self._settings, self._history, done, self._team, self._told)
         checkpoints.save(self._path, *state)
+
+
+def _set_initial_rates(optimizers: list[torch.optim.Optimizer], rates: list[list[float]]) -> None:
+    for one, own in zip(optimizers, rates, strict=True):
+        for group, rate in zip(one.param_groups, own, strict=True):
+            group["initial_lr"] = rate
