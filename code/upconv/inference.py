@@ -242,13 +242,8 @@ def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int
 
 
 def mirrored(start: int, stop: int, size: int) -> np.ndarray:
-    """Indices start … stop − 1 of a line of pixels, mirrored at its ends as often as needed.
-
-    Examples
-    --------
-    >>> mirrored(-2, 5, 3).tolist()
-    [2, 1, 0, 1, 2, 1, 0]
-    """
+    """Indices start … stop − 1 of a line of pixels, mirrored at its ends as often as needed:
+    [2, 1, 0, 1, 2, 1, 0] for (−2, 5, 3)."""
     places = np.arange(start, stop)
     if size == 1:
         return np.zeros_like(places)
