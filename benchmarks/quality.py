@@ -20,12 +20,12 @@ import torch
 from tables import HERE, origin, store
 
 from upconv import data, results, zoo
-from upconv.inference import draw, evaluate
+from upconv.inference import evaluate, generate
 from upconv.metrics import frechet_distance
 from upconv.pixels import to_pixels
 from upconv.statistics import paired
 from upconv.style import StyleSettings, stylize
-from upconv.style.optimization import Energy
+from upconv.style.optimization import StyleTransferLoss
 from upconv.style.pictures import to_tensor
 from upconv.torch import FCN, Discriminator, Generator, SmallClassifier, UNet, describe
 from upconv.training import GanSettings, Settings, train, train_classifier, train_gan
@@ -37,7 +37,7 @@ def unet(seed: int, precision: str) -> float:
     """Mean IoU on test membranes."""
     network = UNet(2, 1, width=8, depth=3, padded=True, norm="batch")
     settings = Settings(
-        steps=300, batch=8, crop=64, learning_rate=4e-3, rotate=180, elastic=4, upside_down=True,
+        steps=300, batch=8, crop=64, learning_rate=4e-3, rotate=180, elastic_sigma=4, vertical_flip=True,
         seed=seed, precision=precision,
     )  # fmt: skip
     train(network, data.membranes(12), settings, progress=False)
@@ -49,7 +49,7 @@ def fcn(seed: int, precision: str) -> float:
     """Mean IoU on test membranes."""
     network = FCN(2, 8, "squeezenet", width=0.5, head=64, head_kernel=3)
     settings = Settings(
-        steps=300, batch=8, crop=64, learning_rate=2e-3, upside_down=True, seed=seed,
+        steps=300, batch=8, crop=64, learning_rate=2e-3, vertical_flip=True, seed=seed,
         precision=precision,
     )  # fmt: skip
     train(network, data.membranes(12), settings, progress=False)
@@ -73,7 +73,7 @@ def dcgan(seed: int, precision: str) -> float:
     train_gan(generator, discriminator, data.digits(), settings, progress=False)
     noise = np.random.default_rng(0).standard_normal((1000, generator.latent))
     classifier, real = judge()
-    drawn = to_pixels(draw(generator, noise, precision=precision), 1)
+    drawn = to_pixels(generate(generator, noise, precision=precision), 1)
     return frechet_distance(real, describe(classifier, drawn)[0].numpy())
 
 
@@ -87,7 +87,9 @@ def style(seed: int, precision: str) -> float:
     network = zoo.features("random", settings.style_layers, seed)
     image, _ = stylize(network, content, style, settings, progress=False)
     with torch.no_grad():
-        energy = Energy(network, to_tensor(content, 128), to_tensor(style, 128), settings)
+        energy = StyleTransferLoss(
+            network, to_tensor(content, 128), to_tensor(style, 128), settings
+        )
         return float(sum(energy(to_tensor(image, 128))))
 
 

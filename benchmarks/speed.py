@@ -32,14 +32,14 @@ from torch import nn
 from upconv import data, results, zoo
 from upconv.device import (
     KEPT,
-    casting,
+    autocast,
     described,
     layout,
     limit_kept,
     pick_device,
     resolve_precision,
 )
-from upconv.inference import draw, predict
+from upconv.inference import generate, predict
 from upconv.style import StyleSettings, stylize
 from upconv.style.pictures import to_tensor
 from upconv.torch import FCN, Discriminator, Generator, UNet
@@ -130,11 +130,11 @@ def segmenting(
     files = [sorted((folder / name).iterdir()) for name in ("images", "masks")]
     where = next(plain.parameters()).device
     step = recipes.segmenter_step(plain.train(), optimizer, recipes.crops(*files, batch, size))
-    found = data.folder(folder / "images", folder / "masks", 2)
+    found = data.segmentation_folder(folder / "images", folder / "masks", 2)
 
     def fast(count: int, mark: Callable[..., None] | None) -> None:
         settings = Settings(steps=count, batch=batch, crop=size)
-        train(ours, found, settings, progress=False, each_step=mark)
+        train(ours, found, settings, progress=False, callback=mark)
 
     images = np.stack([found[i % len(found)][0][:size, :size] for i in range(batch)])
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2) / 255).float()
@@ -179,13 +179,13 @@ def dcgan(
     generator = recipes.plain_generator(width).to(where)
     discriminator = recipes.plain_discriminator(width).to(where)
     step = recipes.gan_step(generator, discriminator, recipes.pictures(files, batch, size))
-    found = data.image_folder(folder / "faces", size)
+    found = data.square_images(folder / "faces", size)
     sizes = {"size": size, "channels": 3, "width": width}
     ours = Generator(**sizes), Discriminator(**sizes)
 
     def fast(count: int, mark: Callable[..., None] | None) -> None:
         settings = GanSettings(steps=count, batch=batch, flip=True)
-        train_gan(*ours, found, settings, progress=False, each_step=mark)
+        train_gan(*ours, found, settings, progress=False, callback=mark)
 
     noise = np.random.default_rng(0).standard_normal((batch, 100), np.float32)
 
@@ -201,7 +201,7 @@ def dcgan(
 
     return {
         "training": (each(trained, where), between(fast, ours[0], where)),
-        "inference": (each(plainly, where), each(lambda: draw(ours[0], noise), where)),
+        "inference": (each(plainly, where), each(lambda: generate(ours[0], noise), where)),
     }
 
 
@@ -223,7 +223,7 @@ def style(folder: Path, size: int = 256, batch: int = 1) -> dict[str, tuple[Time
         chosen = StyleSettings(
             size=size, steps=count, scales=1, optimizer="adam", learning_rate=0.02, **settings
         )
-        stylize(network, *images, chosen, progress=False, each_step=mark)
+        stylize(network, *images, chosen, progress=False, callback=mark)
 
     return {"training": (each(step, where), between(fast, network.features[0], where))}
 
@@ -290,7 +290,7 @@ def rates(size: int = 64, channels: int = 256, batch: int = 0) -> dict[str, floa
     lies = layout(layer, precision, where)
     ways = {
         "float32, channels first": (torch.contiguous_format, nullcontext()),
-        f"ours ({precision}, {described(lies)})": (lies, casting(precision, where)),
+        f"ours ({precision}, {described(lies)})": (lies, autocast(precision, where)),
     }
     found = {}
     for name, (format, way) in ways.items():

@@ -20,7 +20,7 @@ import torch
 from upconv import data, zoo
 from upconv.data.download import find
 from upconv.style import StyleSettings, stylize
-from upconv.style.optimization import Energy
+from upconv.style.optimization import StyleTransferLoss
 from upconv.style.pictures import to_tensor
 from upconv.torch import VGG19
 
@@ -47,7 +47,7 @@ def worth(network, content, style, settings: StyleSettings, image: np.ndarray) -
     """The energy of an image as it is shown."""
     wanted = [to_tensor(picture, settings.size) for picture in (content, style)]
     with torch.no_grad():
-        parts = Energy(network, *wanted, settings)(to_tensor(image, settings.size))
+        parts = StyleTransferLoss(network, *wanted, settings)(to_tensor(image, settings.size))
     return float(sum(parts))
 
 

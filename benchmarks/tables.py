@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
@@ -14,10 +14,10 @@ README = HERE / "README.md"
 
 def store(path: Path, mark: str, stored: dict[str, Any], report: str) -> None:
     """Write the figures, and their report between the two marks of the README."""
-    write_atomically(path, lambda file: file.write_text(json.dumps(stored, indent=1) + "\n"))
+    atomic_write(path, lambda file: file.write_text(json.dumps(stored, indent=1) + "\n"))
     parts = README.read_text(encoding="utf-8").split(mark)
     written = f"{parts[0]}{mark}\n{report}\n{mark}{parts[-1]}"
-    write_atomically(README, lambda file: file.write_text(written, encoding="utf-8"))
+    atomic_write(README, lambda file: file.write_text(written, encoding="utf-8"))
 
 
 def origin(made: dict[str, Any]) -> str:

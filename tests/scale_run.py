@@ -14,20 +14,20 @@ import torch
 
 from upconv import data
 from upconv.torch import Discriminator, Generator, UNet
-from upconv.training import GanSettings, Settings, launch, train, train_gan
+from upconv.training import GanSettings, Settings, init_distributed, train, train_gan
 
 kind, devices, strategy, out, halt, resume = sys.argv[1:]
 STEPS = 12
-team = launch(int(devices), strategy=strategy, device="cpu")
+distributed = init_distributed(int(devices), strategy=strategy, device="cpu")
 torch.manual_seed(0)
 options = {
     "checkpoint": out + ".pt",
     "resume": resume == "resume",
     "save_every": 5,
-    "team": team,
+    "team": distributed,
     "progress": False,
     # As if the power went, in all processes at once.
-    "each_step": lambda step, *loss: os._exit(0) if step == int(halt) else None,
+    "callback": lambda step, *loss: os._exit(0) if step == int(halt) else None,
 }
 if kind == "gan":
     sizes = {"size": 32, "channels": 1, "width": 4, "norm": False}
@@ -53,11 +53,11 @@ else:
         # Adam divides by the gradient's size: where that is nearly 0, rounding decides.
         optimizer="adamw" if kind == "adamw" else "sgd",
         learning_rate=1e-4 if kind == "adamw" else 5e-4,
-        jitter=0.1,
+        brightness_contrast_jitter=0.1,
         zoom=(0.6, 1.4),
         class_weights=(0.3, *[1.0] * (count - 1)) if kind == "classes" else None,
     )
     history = train(networks[0], found, settings, **options)
-if team.first:
+if distributed.first:
     torch.save([network.state_dict() for network in networks], out + ".weights")
     Path(out + ".json").write_text(json.dumps(vars(history)))

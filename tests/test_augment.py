@@ -18,9 +18,11 @@ from upconv.training.loop import pixel_loss
 
 def test_without_any_warp_it_is_a_crop():
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    where = augment.draw(np.random.default_rng(1), (20, 30), (8, 12)).coordinates((8, 12))
+    where = augment.sample_transform(np.random.default_rng(1), (20, 30), (8, 12)).coordinates(
+        (8, 12)
+    )
     top, left = where[:, 0, 0].round().astype(int)
-    cut = augment.sample(image, where)
+    cut = augment.resample(image, where)
     np.testing.assert_array_equal(cut, image[top : top + 8, left : left + 12])
 
 
@@ -29,7 +31,7 @@ def test_sampling_equals_scipys(nearest):
     rng = np.random.default_rng(0)
     image = rng.random((21, 34)).astype(np.float32)
     where = rng.uniform((-9, -9), (28, 41), (11, 13, 2)).transpose(2, 0, 1)
-    ours = augment.sample(image, where, nearest)
+    ours = augment.resample(image, where, nearest)
     theirs = map_coordinates(image, where, order=0 if nearest else 1, mode="mirror")
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -42,22 +44,22 @@ def test_rotation_turns_about_the_middle():
         integers = staticmethod(lambda count: 0)
 
     image = np.arange(49, dtype=np.uint8).reshape(7, 7)
-    where = augment.draw(Quarter(), (7, 7), (7, 7), rotate=90).coordinates((7, 7))
-    turned = augment.sample(image, where, nearest=True)
+    where = augment.sample_transform(Quarter(), (7, 7), (7, 7), rotate=90).coordinates((7, 7))
+    turned = augment.resample(image, where, nearest=True)
     assert any(np.array_equal(turned, np.rot90(image, k)) for k in (1, 3))
 
 
 def test_displacements_have_the_deviation_asked_for():
     rng = np.random.default_rng(0)
-    flat = augment.Warp((16, 16), 0, (1, 1)).coordinates((33, 33))
-    bent = [augment.draw(rng, (33, 33), (33, 33), elastic=10) for _ in range(400)]
+    flat = augment.GeometricTransform((16, 16), 0, (1, 1)).coordinates((33, 33))
+    bent = [augment.sample_transform(rng, (33, 33), (33, 33), elastic_sigma=10) for _ in range(400)]
     many = np.stack([warp.coordinates((33, 33)) for warp in bent]) - flat
     at_grid = many[:, :, ::16, ::16]  # the coarse points are kept by the interpolation
     assert at_grid.std() == pytest.approx(10, rel=0.03)
     assert abs(at_grid.mean()) < 0.5
     steps = np.abs(np.diff(many, axis=2))
     assert steps.max() < 8  # smooth
-    assert augment.draw(rng, (33, 33), (33, 33)).coarse is None
+    assert augment.sample_transform(rng, (33, 33), (33, 33)).coarse is None
 
 
 def test_image_mask_and_weights_move_together():
@@ -66,7 +68,9 @@ def test_image_mask_and_weights_move_together():
     whole = data.SegmentationSet(
         "mirror", tuple("abcdefghi"), blocks, blocks, weights=blocks.astype(np.float32)
     )
-    settings = Settings(batch=6, crop=40, rotate=180, elastic=4, upside_down=True, zoom=(0.8, 1.5))
+    settings = Settings(
+        batch=6, crop=40, rotate=180, elastic_sigma=4, vertical_flip=True, zoom=(0.8, 1.5)
+    )
     for step in range(4):
         batch = make_batch(whole, settings, step, channels=1)
         shown = (batch.images[:, 0] * 255).round()
@@ -112,7 +116,7 @@ def test_loss_counts_pixels_by_their_weights():
     assert pixel_loss(logits, (images, wide, None)) == pytest.approx(plain.item())
 
 
-@pytest.mark.parametrize("name", ["rotate", "elastic", "jitter"])
+@pytest.mark.parametrize("name", ["rotate", "elastic_sigma", "brightness_contrast_jitter"])
 def test_negative_amounts_are_refused(name):
     with pytest.raises(ValueError, match=f"{name}: got -1"):
         Settings(**{name: -1})

@@ -208,16 +208,16 @@ def test_pictures_of_every_kind_are_painted(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     grey = rng.integers(0, 255, (40, 60)).astype(np.uint8)
-    colour = np.stack([grey, grey // 2, 255 - grey], -1)
-    Image.fromarray(colour).save(tmp_path / "style.png")
-    alpha = np.dstack([colour, np.full((40, 60), 128, np.uint8)])
+    color = np.stack([grey, grey // 2, 255 - grey], -1)
+    Image.fromarray(color).save(tmp_path / "style.png")
+    alpha = np.dstack([color, np.full((40, 60), 128, np.uint8)])
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
     kinds = {
         "alpha.png": Image.fromarray(alpha),
         "sixteen.png": Image.fromarray(grey.astype(np.uint16) * 257),
-        "ink.jpg": Image.fromarray(colour).convert("CMYK"),
-        "turned.jpg": Image.fromarray(colour),
+        "ink.jpg": Image.fromarray(color).convert("CMYK"),
+        "turned.jpg": Image.fromarray(color),
     }
     for name, image in kinds.items():
         image.save(tmp_path / name, exif=exif if name == "turned.jpg" else Image.Exif())
@@ -241,7 +241,7 @@ def test_a_painting_can_be_watched(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     from upconv import files
 
-    seen, write = [], files.write_atomically
+    seen, write = [], files.atomic_write
 
     def watched(path, how):
         write(path, how)

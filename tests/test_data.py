@@ -8,9 +8,9 @@ from upconv.data import PHOTOS, photo
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_photographs_are_real_and_in_range(name):
-    grey, colour = photo(name), photo(name, gray=False)
-    assert colour.shape == (*grey.shape, 3)
-    for image in (grey, colour):
+    grey, color = photo(name), photo(name, gray=False)
+    assert color.shape == (*grey.shape, 3)
+    for image in (grey, color):
         assert image.dtype == np.float64
         assert image.min() >= 0.0
         assert image.max() <= 1.0
@@ -40,22 +40,22 @@ def test_bad_arguments_are_refused():
 def test_a_grid_shows_all_images_row_by_row():
     import numpy as np
 
-    from upconv.data import grid
+    from upconv.data import montage
 
     images = np.arange(5)[:, None, None] + np.zeros((5, 2, 3), int)
-    shown = grid(images)
+    shown = montage(images)
     assert shown.shape == (4, 9)
     assert shown[::2, ::3].tolist() == [[0, 1, 2], [3, 4, 0]]
-    assert grid(images, columns=5).shape == (2, 15)
+    assert montage(images, columns=5).shape == (2, 15)
 
 
 def test_objects_are_painted_apart_and_nothing_black():
     import numpy as np
 
-    from upconv.data import paint_objects
+    from upconv.data import colorize_instances
 
-    painted = paint_objects(np.array([[0, 1, 2], [3, 40, 60]]))
+    painted = colorize_instances(np.array([[0, 1, 2], [3, 40, 60]]))
     assert (painted[0, 0] == 0).all()
     rest = painted.reshape(-1, 3)[1:]
-    assert len({tuple(colour) for colour in rest.tolist()}) == 5
+    assert len({tuple(color) for color in rest.tolist()}) == 5
     assert (rest.max(1) > 30).all()

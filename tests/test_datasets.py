@@ -391,7 +391,7 @@ def test_impossible_membranes_are_refused(options, name):
 def test_touching_objects_are_separated():
     instances = np.array([[1, 1, 2, 2, 0], [1, 1, 2, 2, 0], [0, 0, 0, 3, 3]])
     expected = np.array([[1, 0, 0, 1, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]])
-    np.testing.assert_array_equal(data.separate(instances), expected)
+    np.testing.assert_array_equal(data.split_touching_instances(instances), expected)
 
 
 def test_border_weights_by_brute_force():
@@ -616,14 +616,14 @@ def test_a_folder_of_pictures_becomes_squares(tmp_path):
     Image.fromarray(wide).save(tmp_path / "wide.png")
     Image.fromarray(wide[..., 0]).save(tmp_path / "more" / "grey.jpg")
     (tmp_path / "notes.txt").write_text("no picture")
-    found = data.image_folder(tmp_path, size=16)
+    found = data.square_images(tmp_path, size=16)
     assert found.images.shape == (2, 16, 16, 3)
     np.testing.assert_array_equal(found.images[1], np.broadcast_to((200, 100, 50), (16, 16, 3)))
     with pytest.raises(data.BadData, match="not a folder"):
-        data.image_folder(tmp_path / "nowhere")
+        data.square_images(tmp_path / "nowhere")
     (tmp_path / "broken.png").write_bytes(b"broken")
     with pytest.raises(data.BadData, match=r"broken\.png"):
-        data.image_folder(tmp_path)
+        data.square_images(tmp_path)
 
 
 def test_nonsense_image_sets_are_refused():
@@ -657,11 +657,11 @@ def pairs(tmp_path):
 
 
 def test_folder_pairs_by_name(pairs):
-    found = data.folder(*pairs, classes=3)
+    found = data.segmentation_folder(*pairs, classes=3)
     assert [image.shape for image, _ in found] == [(20, 30, 3), (17, 9, 3), (40, 40, 3)]
     assert all(image.shape[:2] == mask.shape for image, mask in found)
     assert {int(m) for _, mask in found for m in np.unique(mask)} == {0, 1, 2}
-    assert data.folder(*pairs, classes=("a", "b", "c")).classes == ("a", "b", "c")
+    assert data.segmentation_folder(*pairs, classes=("a", "b", "c")).classes == ("a", "b", "c")
 
 
 def test_black_and_white_masks_are_two_classes(tmp_path):
@@ -709,7 +709,7 @@ BROKEN = {
 def test_a_broken_folder_is_refused_by_the_file(pairs, kind):
     break_pair(kind, *pairs)
     with pytest.raises(data.BadData, match=BROKEN[kind]) as caught:
-        data.folder(*pairs, classes=3)
+        data.segmentation_folder(*pairs, classes=3)
     assert "\n" not in str(caught.value)
 
 
@@ -736,9 +736,9 @@ def test_pictures_of_all_kinds_are_read(tmp_path):
 
 def test_paint_gives_every_class_its_colour():
     mask = np.array([[0, 1], [2, data.VOID]], np.uint8)
-    colours = data.palette(3)
-    painted = data.paint(mask, colours)
-    assert [tuple(painted[i]) for i in ((0, 0), (0, 1), (1, 0))] == list(colours)
+    colors = data.palette(3)
+    painted = data.colorize(mask, colors)
+    assert [tuple(painted[i]) for i in ((0, 0), (0, 1), (1, 0))] == list(colors)
     assert tuple(painted[1, 1]) == (0, 0, 0)
     assert len(set(data.palette(40))) == 40
 
@@ -799,4 +799,4 @@ def test_no_set_has_more_classes_than_a_mask_tells_apart():
         data.SegmentationSet("more", names, images, masks)
     with pytest.raises(ValueError, match="classes: got 256, expected at most 255"):
         SegmentationScores(256)
-    assert data.paint(np.array([[259]], np.uint16), data.palette(260)).any()
+    assert data.colorize(np.array([[259]], np.uint16), data.palette(260)).any()

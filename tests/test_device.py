@@ -16,14 +16,14 @@ import torch
 from pace import PATIENCE
 
 from upconv import data, zoo
-from upconv.device import casting, loss_scaler, resolve_precision
+from upconv.device import autocast, loss_scaler, resolve_precision
 from upconv.style import StyleSettings, TransformSettings, stylize, train_transform
-from upconv.style.energies import StyleEnergy
+from upconv.style.losses import StyleLoss
 from upconv.style.optimization import Canvas
 from upconv.style.pictures import to_tensor
 from upconv.torch import FCN, Discriminator, Generator, SmallClassifier
 from upconv.training import Diverged, GanSettings, Settings, train, train_classifier, train_gan
-from upconv.training.batches import MAKERS, Ahead, Batch, makers
+from upconv.training.batches import MAX_WORKERS, Batch, Prefetcher, worker_count
 from upconv.training.run import Losses
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("*.ipynb"))
@@ -186,7 +186,7 @@ def test_a_processor_computes_in_what_it_did(monkeypatch):
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_only_fp16_scales_the_loss(precision):
     assert loss_scaler(precision, CPU).is_enabled() == (precision == "fp16")
-    with casting(precision, CPU):
+    with autocast(precision, CPU):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     assert product.dtype == kinds[precision]
@@ -226,7 +226,7 @@ def train_pair(networks, precision, **options):
 
 
 def painter():
-    return [zoo.build_painter("transform", width=4, blocks=1)]
+    return [zoo.build_stylizer("transform", width=4, blocks=1)]
 
 
 def train_painter(networks, precision, **options):
@@ -306,7 +306,7 @@ def broken_off(loop, path: Path) -> dict:
             raise Broken
 
     with pytest.raises(Broken):
-        run(loop, checkpoint=path, each_step=stop)
+        run(loop, checkpoint=path, callback=stop)
     return torch.load(next(path.parent.glob(f"{path.stem}*")), weights_only=True)
 
 
@@ -481,7 +481,7 @@ def test_a_gpu_is_not_waited_for_at_each_step(loop, monkeypatch, reads, tmp_path
     assert reads == [1, 3, 2]
     reads.clear()
     seen = []
-    seldom(loop, monkeypatch, each_step=lambda step, *loss: seen.append(loss))
+    seldom(loop, monkeypatch, callback=lambda step, *loss: seen.append(loss))
     assert len(seen) == STEPS
     if loop != "gan":  # which does not tell
         assert reads == [1] * STEPS
@@ -523,7 +523,7 @@ def test_batches_for_a_gpu_lie_where_it_fetches_them_itself(monkeypatch):
     made = [one, Batch(one, two, None), Batch(one, two, two)]
     for device, expected in ((CPU, []), (GPU, [(2,), (2,), (2,), (3,), (3,), (3,)])):
         pinned.clear()
-        with Ahead(made.__getitem__, 3, history, device) as batches:
+        with Prefetcher(made.__getitem__, 3, history, device) as batches:
             found = [batches(step) for step in range(3)]
         assert sorted(pinned) == [torch.Size(shape) for shape in expected]
         assert torch.equal(found[0], one)
@@ -544,17 +544,17 @@ def cores(monkeypatch):
 
 
 def test_a_gpu_has_batches_made_on_all_cores_but_one(cores):
-    for count, expected in ((1, 1), (2, 1), (4, 3), (64, MAKERS)):
+    for count, expected in ((1, 1), (2, 1), (4, 3), (64, MAX_WORKERS)):
         cores(count)
-        assert makers(CPU) == 1
-        assert makers(GPU) == expected
+        assert worker_count(CPU) == 1
+        assert worker_count(GPU) == expected
 
 
 def test_batches_made_at_once_come_in_their_order(cores):
     """Also if the last to be begun is the first that is done; no more are begun than threads."""
     cores(5)
     begun, free = ([threading.Event() for _ in range(9)] for _ in range(2))
-    calls, history = [], argparse.Namespace(waited=0)
+    calls, history = [], argparse.Namespace(data_wait=0)
 
     def make(step):
         calls.append(step)
@@ -564,7 +564,7 @@ def test_batches_made_at_once_come_in_their_order(cores):
             raise ValueError("step 7")
         return torch.tensor(step)
 
-    with Ahead(make, 9, history, GPU) as batches:
+    with Prefetcher(make, 9, history, GPU) as batches:
         free[0].set()
         assert batches(0) == 0
         for step in (4, 3, 2, 1):
@@ -580,7 +580,7 @@ def test_batches_made_at_once_come_in_their_order(cores):
 
 def test_a_run_is_the_same_however_many_make_its_batches(cores, monkeypatch):
     plain, losses = run("loop", "fp32")
-    monkeypatch.setattr("upconv.training.batches.makers", lambda device: 4)
+    monkeypatch.setattr("upconv.training.batches.worker_count", lambda device: 4)
     again, found = run("loop", "fp32")
     assert found == losses
     for a, b in zip(weights(again), weights(plain), strict=True):
@@ -593,7 +593,7 @@ def test_sums_over_a_large_image_do_not_overflow_fp16():
             return {name: 30 * image for name in names}  # Σ a² is far beyond 65,504
 
     style = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
-    wanted = StyleEnergy(Bright(), style, ["a"])(Bright().layers(style / 2, ["a"]))
-    with casting("fp16", CPU):
-        found = StyleEnergy(Bright(), style, ["a"])(Bright().layers(style / 2, ["a"]))
+    wanted = StyleLoss(Bright(), style, ["a"])(Bright().layers(style / 2, ["a"]))
+    with autocast("fp16", CPU):
+        found = StyleLoss(Bright(), style, ["a"])(Bright().layers(style / 2, ["a"]))
     assert found.item() == pytest.approx(wanted.item(), rel=0.01)

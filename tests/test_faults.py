@@ -22,7 +22,7 @@ from PIL import Image
 
 from upconv import cli, data, results
 from upconv.data import download as downloads
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 
 KILLS = 100
 CONTENT = np.random.default_rng(0).bytes(100_000)
@@ -93,7 +93,7 @@ def test_a_hundred_kills_tear_no_file_and_leave_no_rubbish(tmp_path, name, setup
     assert done.returncode == 0, done.stderr
     # The file, and at most what the last of the killed had begun.
     assert done.stdout.split()[0] == "survived" and int(done.stdout.split()[1]) <= 2
-    write_atomically(path, lambda unfinished: unfinished.write_bytes(b"whole"))
+    atomic_write(path, lambda unfinished: unfinished.write_bytes(b"whole"))
     assert os.listdir(tmp_path) == [name]
 
 
@@ -109,7 +109,7 @@ def test_another_writer_that_lives_keeps_its_unfinished_file(tmp_path):
         subprocess.run([sys.executable, "-c", code], check=True)
         assert path.read_text() == "theirs" and unfinished.read_text() == "mine"
 
-    write_atomically(path, write)
+    atomic_write(path, write)
     assert path.read_text() == "mine" and os.listdir(tmp_path) == ["file.txt"]
 
 

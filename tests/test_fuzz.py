@@ -11,7 +11,7 @@ import pytest
 from fuzz import KINDS, OPERATORS, cases, good_call
 
 from upconv import ops
-from upconv.data import BadData, DataUnavailable, folder
+from upconv.data import BadData, DataUnavailable, segmentation_folder
 from upconv.data import download as downloads
 
 
@@ -64,8 +64,8 @@ def test_a_folder_of_loops_pipes_and_links_is_refused_at_once(tmp_path):
     (images / "loop.png").symlink_to(images / "loop.png")
     (masks / "loop.png").write_bytes(b"")
     with pytest.raises(BadData, match=r"loop\.png"):
-        folder(images, masks, 2)
+        segmentation_folder(images, masks, 2)
     (images / "loop.png").unlink()
     os.mkfifo(images / "loop.png")  # opening a pipe that nobody fills waits for ever
     with pytest.raises(BadData, match=r"loop\.png"):
-        folder(images, masks, 2)
+        segmentation_folder(images, masks, 2)

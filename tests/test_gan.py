@@ -14,14 +14,14 @@ from scipy.spatial.distance import cdist
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from upconv import data
-from upconv.inference import draw
+from upconv.inference import generate
 from upconv.metrics import (
+    checkerboard_energy,
+    class_entropy,
+    density_and_coverage,
     frechet_distance,
     generative,
-    modes,
     nearest,
-    neighbourhood,
-    stride_energy,
 )
 from upconv.pixels import to_pixels
 from upconv.torch import Discriminator, Generator, SmallClassifier, dead_units, describe
@@ -100,7 +100,7 @@ def test_a_game_broken_off_goes_on_to_the_same_end(crops, tmp_path, after):
 
     path = tmp_path / "run.pt"
     with pytest.raises(Stop):
-        run(crops, checkpoint=path, save_every=1, each_step=stop)
+        run(crops, checkpoint=path, save_every=1, callback=stop)
     again, resumed = run(crops, checkpoint=path, resume=True)
     assert_same(whole, again)
     assert resumed.generator_losses == history.generator_losses
@@ -154,11 +154,11 @@ def test_a_loss_that_is_no_number_stops_the_game(crops):
 def test_drawn_images_depend_on_the_noise_alone():
     generator = pair()[0]
     noise = np.random.default_rng(0).standard_normal((5, 10))
-    images = draw(generator, noise)
+    images = generate(generator, noise)
     assert images.shape == (5, 32, 32, 3)
     assert images.dtype == np.uint8
-    np.testing.assert_array_equal(draw(generator, noise, batch=2), images)
-    assert draw(Generator(32, 1, 10, width=4), noise).shape == (5, 32, 32)
+    np.testing.assert_array_equal(generate(generator, noise, batch=2), images)
+    assert generate(Generator(32, 1, 10, width=4), noise).shape == (5, 32, 32)
 
 
 # ---- measures -----------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_frechet_distance_is_torchmetrics():
 
 MEASURES = {
     "frechet_distance": frechet_distance,
-    "neighbourhood": neighbourhood,
+    "neighbourhood": density_and_coverage,
     "nearest": nearest,
 }
 
@@ -239,9 +239,9 @@ def test_what_are_no_features_is_refused(measure, real, drawn, message):
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_broken_probabilities_and_images_are_not_measured(broken):
     with pytest.raises(ValueError, match="probabilities: got 12 of 12 probabilities"):
-        modes(np.full((3, 4), broken))
+        class_entropy(np.full((3, 4), broken))
     with pytest.raises(ValueError, match="images: got 64 of 64 values"):
-        stride_energy(np.full((1, 8, 8), broken))
+        checkerboard_energy(np.full((1, 8, 8), broken))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -252,8 +252,8 @@ def test_density_coverage_and_nearest_hold_far_from_zero(dtype, far, large):
     rng = np.random.default_rng(0)
     # Sixteen columns: with few, scikit-learn's trees would take differences as well.
     real, drawn = (large * rng.integers(-9, 10, (100, 16)) + far for _ in range(2))
-    expected = neighbourhood(real - far, drawn - far)
-    assert neighbourhood(real.astype(dtype), drawn.astype(dtype)) == expected
+    expected = density_and_coverage(real - far, drawn - far)
+    assert density_and_coverage(real.astype(dtype), drawn.astype(dtype)) == expected
     distances, places = nearest(real.astype(dtype), drawn.astype(dtype))
     apart = np.linalg.norm(real - drawn[:, None], axis=2)
     np.testing.assert_allclose(distances, apart.min(1), rtol=1e-12)
@@ -263,13 +263,13 @@ def test_density_coverage_and_nearest_hold_far_from_zero(dtype, far, large):
 def test_distances_are_taken_some_rows_at_a_time(monkeypatch):
     rng = np.random.default_rng(0)
     real, drawn = rng.normal(size=(40, 3)), rng.normal(size=(23, 3))
-    whole = neighbourhood(real, drawn), *nearest(real, drawn)
+    whole = density_and_coverage(real, drawn), *nearest(real, drawn)
     seen = []
     monkeypatch.setattr(
         generative, "cdist", lambda a, b: seen.append(len(a) * len(b)) or cdist(a, b)
     )
     monkeypatch.setattr(generative, "_AT_ONCE", 100)
-    parts = neighbourhood(real, drawn), *nearest(real, drawn)
+    parts = density_and_coverage(real, drawn), *nearest(real, drawn)
     assert max(seen) <= 100
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -281,7 +281,7 @@ def test_density_and_coverage_by_brute_force(seed):
     real, drawn, k = rng.normal(size=(12, 2)), rng.normal(size=(7, 2)), 3
     radius = [sorted(np.linalg.norm(real - x, axis=1))[k] for x in real]
     inside = [[np.linalg.norm(x - y) < r for y in drawn] for x, r in zip(real, radius, strict=True)]
-    found = neighbourhood(real, drawn, k)
+    found = density_and_coverage(real, drawn, k)
     assert found.density == pytest.approx(np.sum(inside) / (k * 7))
     assert found.coverage == pytest.approx(np.mean([any(line) for line in inside]))
 
@@ -290,17 +290,17 @@ def test_collapse_shows_as_lost_coverage():
     rng = np.random.default_rng(0)
     real = np.concatenate([rng.normal(place, 0.1, (50, 2)) for place in (0, 5)])
     alike, one = real + rng.normal(0, 0.01, real.shape), rng.normal(0, 0.1, (100, 2))
-    assert neighbourhood(real, alike).coverage > 0.95
-    assert neighbourhood(real, one).coverage < 0.6
-    assert neighbourhood(real, one).density > 0.7
+    assert density_and_coverage(real, alike).coverage > 0.95
+    assert density_and_coverage(real, one).coverage < 0.6
+    assert density_and_coverage(real, one).density > 0.7
 
 
 def test_modes_by_hand():
     even = np.eye(4)[[0, 1, 2, 3]]
-    assert modes(even) == pytest.approx((np.log(4), 1))
-    assert modes(np.eye(4)[[2, 2, 2]]) == pytest.approx((0, 1))
+    assert class_entropy(even) == pytest.approx((np.log(4), 1))
+    assert class_entropy(np.eye(4)[[2, 2, 2]]) == pytest.approx((0, 1))
     unsure = np.array([[0.6, 0.4], [0.05, 0.95]])
-    assert modes(unsure) == pytest.approx((np.log(2), 0.5))
+    assert class_entropy(unsure) == pytest.approx((np.log(2), 0.5))
 
 
 def test_nearest_is_nearest():
@@ -318,18 +318,18 @@ def test_checkerboards_are_measured():
     both = (board + wave) / 2  # of equal amplitude, a board has twice the energy of a wave
     for image, share in ((board, 1), (stripes, 1), (wave, 0), (both, 2 / 3)):
         shown = image.round().astype(np.uint8)[None]
-        assert stride_energy(shown) == pytest.approx(share, abs=0.02)
-    assert stride_energy(np.stack([board, board]).round()) > 0.99
+        assert checkerboard_energy(shown) == pytest.approx(share, abs=0.02)
+    assert checkerboard_energy(np.stack([board, board]).round()) > 0.99
     noise = np.random.default_rng(0).integers(0, 256, (50, 32, 32)).astype(np.uint8)
-    assert stride_energy(noise) == pytest.approx((5 * 5 + 2 * 5 * 5) / 32**2, rel=0.1)
+    assert checkerboard_energy(noise) == pytest.approx((5 * 5 + 2 * 5 * 5) / 32**2, rel=0.1)
 
 
 @pytest.mark.parametrize("level", [0, 9, 77, 255])
 def test_images_without_contrast_have_no_checkerboard(level):
     """Not the share that rounding has of rounding."""
-    assert stride_energy(np.full((3, 7, 9), level, np.uint8)) == 0
+    assert checkerboard_energy(np.full((3, 7, 9), level, np.uint8)) == 0
     with pytest.raises(ValueError, match=r"images: got shape \(3, 8, 8, 3\)"):
-        stride_energy(np.zeros((3, 8, 8, 3), np.uint8))
+        checkerboard_energy(np.zeros((3, 8, 8, 3), np.uint8))
 
 
 @pytest.mark.parametrize(("act", "dead"), [("relu", True), ("leaky", False)])
@@ -375,7 +375,7 @@ def test_the_stored_sheet_is_what_the_stored_generator_draws():
     generator = zoo.restore_generator(results.FOLDER / "dcgan_mnist.safetensors")
     directions = strongest_directions(generator.project.weight.detach().numpy())
     np.testing.assert_allclose(directions @ directions.T, np.eye(3), atol=1e-5)
-    drawn = data.grid(draw(generator, places(directions), device="cpu"), 49).astype(float)
+    drawn = data.montage(generate(generator, places(directions), device="cpu"), 49).astype(float)
     stored = np.asarray(Image.open(results.picture("latent_mnist.jpg")), float)
     assert np.abs(drawn - stored).mean() < 4  # JPEG
     assert stored.std() > 40
@@ -384,7 +384,7 @@ def test_the_stored_sheet_is_what_the_stored_generator_draws():
 def test_noise_is_numbers_of_the_generators_length():
     generator = Generator(32, width=4, latent=8)
     noise = torch.randn(2, 8, requires_grad=True)
-    assert np.array_equal(draw(generator, noise), draw(generator, noise.detach().numpy()))
+    assert np.array_equal(generate(generator, noise), generate(generator, noise.detach().numpy()))
     for wrong in ([[1.0, 2.0], [3.0]], "x", [["a"] * 8], np.zeros(8), np.zeros((2, 7)), noise[0]):
         with pytest.raises(ValueError, match=r"noise: got .*, expected .*\(N, 8\)"):
-            draw(generator, wrong)
+            generate(generator, wrong)

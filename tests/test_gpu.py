@@ -20,7 +20,7 @@ from upconv.inference import predict, probabilities
 from upconv.style import StyleSettings, stylize
 from upconv.torch import FCN, Discriminator, Generator, UNet
 from upconv.training import GanSettings, Settings, train, train_gan
-from upconv.training.batches import Ahead, make_batch
+from upconv.training.batches import Prefetcher, make_batch
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else os.environ.get("UPCONV_TEST_DEVICE", "")
@@ -105,7 +105,7 @@ def test_a_run_goes_on_on_another_device(first, tmp_path):
     _, expected = run(unet, "cpu", settings)
     file = {"checkpoint": tmp_path / "state.pt", "save_every": 3}
     with pytest.raises(Broken):
-        run(unet, devices[0], settings, each_step=stop, **file)
+        run(unet, devices[0], settings, callback=stop, **file)
     assert torch.load(file["checkpoint"], map_location="cpu", weights_only=True)["step"] == 6
     _, found = run(unet, devices[1], settings, resume=True, **file)
     assert found.steps == list(range(STEPS))
@@ -218,7 +218,7 @@ def test_memory_does_not_grow(loop):
 @itself
 def test_batches_are_fetched_by_the_gpu_itself():
     history = type("History", (), {"waited": 0.0})()
-    with Ahead(
+    with Prefetcher(
         lambda step: make_batch(SCENES, SETTINGS, step), 2, history, torch.device("cuda")
     ) as batches:
         batch = batches(0)

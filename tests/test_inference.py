@@ -12,8 +12,15 @@ from torch import nn
 from upconv import data, onnx, results, zoo
 from upconv import torch as in_torch
 from upconv.device import inferring, resolve_precision
-from upconv.inference import draw, evaluate, evaluate_objects, predict, predict_tiles, probabilities
-from upconv.style import TransformSettings, train_transform, transform
+from upconv.inference import (
+    evaluate,
+    evaluate_instances,
+    generate,
+    predict,
+    predict_tiles,
+    probabilities,
+)
+from upconv.style import TransformSettings, apply_transform_net, train_transform
 from upconv.torch import dead_units
 from upconv.torch.modes import evaluating
 from upconv.training import GanSettings, Settings, train, train_gan
@@ -64,12 +71,12 @@ def step(network, given, generation=None):
 IMAGES = torch.from_numpy(PICTURES).permute(0, 3, 1, 2) / 255
 LOOKS = {
     "predict": (unet, IMAGES, lambda n, **o: predict(n, PICTURES, **o)),
-    "probabilities": (unet, IMAGES, lambda n, **o: probabilities(n, PICTURES, views=2, **o)),
+    "probabilities": (unet, IMAGES, lambda n, **o: probabilities(n, PICTURES, tta=2, **o)),
     "predict_tiles": (unet, IMAGES, lambda n, **o: predict_tiles(n, PICTURES[0], tile=32, **o)),
     "evaluate": (unet, IMAGES, lambda n, **o: evaluate(n, PAIRS, **o)),
-    "evaluate_objects": (unet, IMAGES, lambda n, **o: evaluate_objects(n, THINGS, **o)),
-    "draw": (generator, torch.from_numpy(NOISE).float(), lambda n, **o: draw(n, NOISE, **o)),
-    "transform": (painter, IMAGES, lambda n, **o: transform(n, PICTURES[0], **o)),
+    "evaluate_objects": (unet, IMAGES, lambda n, **o: evaluate_instances(n, THINGS, **o)),
+    "draw": (generator, torch.from_numpy(NOISE).float(), lambda n, **o: generate(n, NOISE, **o)),
+    "transform": (painter, IMAGES, lambda n, **o: apply_transform_net(n, PICTURES[0], **o)),
     "dead_units": (
         discriminator,
         IMAGES[:, :1, :32, :32],
@@ -162,14 +169,14 @@ def test_features_can_be_learned_from():
 
 SEGMENT = Settings(steps=4, batch=2, crop=48, flip=False, log_every=1)
 LOOPS = {
-    "train": lambda net, look: train(net, PAIRS, SEGMENT, progress=False, each_step=look),
+    "train": lambda net, look: train(net, PAIRS, SEGMENT, progress=False, callback=look),
     "train_gan": lambda net, look: train_gan(
         net,
         discriminator(),
         DIGITS,
         GanSettings(steps=4, batch=4, log_every=1),
         progress=False,
-        each_step=look,
+        callback=look,
     ),
     "train_transform": lambda net, look: train_transform(
         net,
@@ -178,7 +185,7 @@ LOOPS = {
         PICTURES[0],
         TransformSettings(steps=4, crop=32, style_size=48, log_every=1),
         progress=False,
-        each_step=look,
+        callback=look,
     ),
 }
 WATCHED = {"train": (unet, "predict"), "train_gan": (generator, "draw")}
@@ -208,7 +215,7 @@ def test_a_network_of_a_file_is_ready_to_be_used():
     noise = np.random.default_rng(0).standard_normal((2, 100))
     with torch.no_grad():
         plain = generator(torch.from_numpy(noise).float())[:, 0].numpy()
-    drawn = draw(generator, noise, precision="fp32")
+    drawn = generate(generator, noise, precision="fp32")
     assert np.abs(np.round((plain + 1) * 127.5) - drawn).max() <= 1
 
 

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 from skimage.metrics import adapted_rand_error, variation_of_information
 
-from upconv.metrics import agreement, average_precision, best_agreement, components, thinned
+from upconv.metrics import (
+    average_precision,
+    best_rand_and_info_scores,
+    components,
+    rand_and_info_scores,
+    skeletonized,
+)
 
 labels = st.integers(0, 2**32 - 1).map(
     lambda seed: np.random.default_rng(seed).integers(0, 5, (2, 7, 9))
@@ -19,15 +25,15 @@ labels = st.integers(0, 2**32 - 1).map(
 def test_agreement_by_hand():
     truth = np.array([[1, 1, 2, 2]])
     # All in one: Σp² = 2 · ¼, Σs² = 1, Σt² = ½; no information.
-    merged = agreement(truth, np.array([[7, 7, 7, 7]]))
+    merged = rand_and_info_scores(truth, np.array([[7, 7, 7, 7]]))
     assert merged.v_rand == pytest.approx(0.5 / (0.5 * 1 + 0.5 * 0.5))
     assert merged.v_info == pytest.approx(0)
     # One pixel lost to the border is an object of its own: p = ¼, ¼, ½; s as p; t = ½, ½.
-    lost = agreement(truth, np.array([[1, 0, 2, 2]]))
+    lost = rand_and_info_scores(truth, np.array([[1, 0, 2, 2]]))
     assert lost.v_rand == pytest.approx((2 / 16 + 1 / 4) / (0.5 * (3 / 8) + 0.5 * 0.5))
     bits = -(2 * 0.25 * np.log(0.25) + 0.5 * np.log(0.5))
     assert lost.v_info == pytest.approx(np.log(2) / (0.5 * bits + 0.5 * np.log(2)))
-    assert agreement(truth, np.array([[5, 5, 3, 3]])) == pytest.approx((1, 1))
+    assert rand_and_info_scores(truth, np.array([[5, 5, 3, 3]])) == pytest.approx((1, 1))
 
 
 @given(labels)
@@ -41,7 +47,7 @@ def test_agreement_equals_scikit_image_where_nothing_is_lost(pair):
         return
     counts = np.unique(truth[truth > 0], return_counts=True)[1]
     n = counts.sum()
-    ours = agreement(truth, found)
+    ours = rand_and_info_scores(truth, found)
     # Theirs counts pairs of two different pixels, ours of any two: corrected by the n equal ones.
     joint = np.unique(np.stack([truth, found])[:, truth > 0], axis=1, return_counts=True)[1]
     said = np.unique(found[truth > 0], return_counts=True)[1]
@@ -60,11 +66,11 @@ def test_agreement_equals_scikit_image_where_nothing_is_lost(pair):
 def test_agreement_lies_between_0_and_1_and_knows_no_names(pair):
     truth, found = pair
     truth[0, 0] = 1
-    one = agreement(truth, found)
+    one = rand_and_info_scores(truth, found)
     assert 0 <= one.v_rand <= 1 + 1e-12
     assert -1e-12 <= one.v_info <= 1 + 1e-12
     renamed = np.array([0, 4, 9, 2, 77])[found]
-    assert agreement(truth, renamed) == pytest.approx(one)
+    assert rand_and_info_scores(truth, renamed) == pytest.approx(one)
 
 
 def test_thick_borders_cost_nothing_after_thinning():
@@ -73,13 +79,13 @@ def test_thick_borders_cost_nothing_after_thinning():
     truth = label(cells)[0]
     thick = cells.copy()
     thick[:, 26:35] = thick[21:30] = False
-    assert agreement(truth, components(thick)).v_rand < 0.8
-    after = agreement(truth, thinned(thick))
+    assert rand_and_info_scores(truth, components(thick)).v_rand < 0.8
+    after = rand_and_info_scores(truth, skeletonized(thick))
     assert after.v_rand > 0.98
     assert after.v_info > 0.95
     gap = thick.copy()
     gap[40:43] = True  # two of the four cells run together
-    assert agreement(truth, thinned(gap)).v_rand < 0.85
+    assert rand_and_info_scores(truth, skeletonized(gap)).v_rand < 0.85
 
 
 def test_thinning_keeps_perfect_cells_perfect():
@@ -88,7 +94,7 @@ def test_thinning_keeps_perfect_cells_perfect():
     made = membranes(3, size=96)
     for mask in made.masks:
         truth = components(mask)
-        assert agreement(truth, thinned(mask > 0)) == pytest.approx((1, 1))
+        assert rand_and_info_scores(truth, skeletonized(mask > 0)) == pytest.approx((1, 1))
 
 
 def test_best_threshold_is_never_worse():
@@ -97,10 +103,10 @@ def test_best_threshold_is_never_worse():
     cells[:, 20] = cells[:, :, 15] = 0
     truths = [label(one)[0] for one in cells]
     blurred = 0.35 * cells + 0.3 * rng.random(cells.shape)  # cells lie below ½ in places
-    half, best = best_agreement(truths, blurred)
+    half, best = best_rand_and_info_scores(truths, blurred)
     assert best.v_rand >= half.v_rand
     assert best.v_info > half.v_info
-    assert best_agreement(truths, cells)[0] == pytest.approx((1, 1))
+    assert best_rand_and_info_scores(truths, cells)[0] == pytest.approx((1, 1))
 
 
 def test_average_precision_by_hand():
@@ -150,8 +156,8 @@ def test_small_components_can_be_left_out():
 
 def test_nonsense_is_refused():
     with pytest.raises(ValueError, match="found: got shape"):
-        agreement(np.ones((3, 3), int), np.ones((3, 4), int))
+        rand_and_info_scores(np.ones((3, 3), int), np.ones((3, 4), int))
     with pytest.raises(ValueError, match="truth: got no object"):
-        agreement(np.zeros((3, 3), int), np.ones((3, 3), int))
+        rand_and_info_scores(np.zeros((3, 3), int), np.ones((3, 3), int))
     with pytest.raises(ValueError, match=r"thresholds: got 0\.3"):
         average_precision([np.ones((3, 3), int)], [np.ones((3, 3), int)], (0.3,))

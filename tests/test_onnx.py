@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from upconv import cli, zoo
-from upconv.inference import draw, predict, predict_tiles
+from upconv.inference import generate, predict, predict_tiles
 from upconv.onnx import Network, export
 
 SMALL = {"encoder": "vgg16", "width": 0.125, "head": 128, "head_kernel": 3}
@@ -78,8 +78,8 @@ def test_logits_are_pytorchs(files, name):
 def test_drawn_images_are_pytorchs(files, half):
     network, path = files("dcgan", half=half)
     noise = np.random.default_rng(0).standard_normal((5, network.latent))
-    wanted = draw(network, noise, precision="fp32")
-    found = draw(Network(path), noise, precision="fp32")
+    wanted = generate(network, noise, precision="fp32")
+    found = generate(Network(path), noise, precision="fp32")
     assert found.shape == wanted.shape == (5, 32, 32)
     assert np.abs(found.astype(int) - wanted).max() <= 1
 

@@ -58,7 +58,7 @@ def test_energies_of_float16_maps_neither_overflow_nor_vanish(size, level):
         (level * rng.normal(1, 0.5, (2, 3, size, size))).astype(np.float16) for _ in range(2)
     )
     wide = [maps.astype(np.float64) for maps in (drawn, other)]
-    for operator in (ops.content_energy, ops.style_energy, ops.style_gradient):
+    for operator in (ops.content_loss, ops.style_loss, ops.style_gradient):
         found, expected = operator(drawn, other), operator(*wide)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4 * np.abs(expected).max())

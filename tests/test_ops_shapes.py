@@ -68,7 +68,7 @@ def test_receptive_field_is_the_support_of_the_gradient(stack):
     (first, last), (next_first, _) = spans
     assert last - first + 1 == rows[-1].size
     assert next_first - first == rows[-1].jump
-    assert (first + last) / 2 == rows[-1].centre + middle * rows[-1].jump
+    assert (first + last) / 2 == rows[-1].center + middle * rows[-1].jump
 
 
 mixed = st.lists(
@@ -117,7 +117,7 @@ def test_input_interval_knows_convolutions_without_transposition():
     field = ops.receptive_field(stack)[-1]
     first, last = ops.input_interval(stack, 7)
     assert last - first + 1 == field.size
-    assert (first + last) / 2 == field.centre + 7 * field.jump
+    assert (first + last) / 2 == field.center + 7 * field.jump
 
 
 def test_network_shapes_go_up_again():

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from upconv import cli, zoo
-from upconv.files import InUse, alone, check_writable, write_atomically
+from upconv.files import InUse, atomic_write, check_writable, exclusive
 
 UNET = {"width": 4, "depth": 1, "channels": 3}
 
@@ -32,7 +32,7 @@ def place(tmp_path_factory):
     sizes = {"size": 32, "width": 4}
     zoo.save(folder / "dcgan.st", zoo.build_generator("dcgan", **sizes), "dcgan", (), **sizes)
     sizes = {"width": 4, "blocks": 0}
-    network = zoo.build_painter("transform", **sizes)
+    network = zoo.build_stylizer("transform", **sizes)
     zoo.save(folder / "transform.st", network, "transform", (), **sizes)
     return folder
 
@@ -122,7 +122,7 @@ def test_a_lock_keeps_others_out_and_goes_with_its_process(tmp_path, kind):
     for ending in ("kill", "end"):
         child = holder(path, kind)
         complaint = r"--out: another process writes .*out"
-        with pytest.raises(InUse, match=complaint), alone(path, "--out", folder=folder):
+        with pytest.raises(InUse, match=complaint), exclusive(path, "--out", folder=folder):
             pass
         if ending == "kill":
             child.send_signal(signal.SIGKILL)
@@ -130,10 +130,10 @@ def test_a_lock_keeps_others_out_and_goes_with_its_process(tmp_path, kind):
             assert list((path if folder else path.parent).iterdir())  # its file, and no lock
         else:
             child.communicate()
-        with alone(path, folder=folder):
+        with exclusive(path, folder=folder):
             pass
         assert not [left for left in tmp_path.rglob("*") if left.is_file()]
-    with alone(tmp_path / "new" / "deep", folder=folder):
+    with exclusive(tmp_path / "new" / "deep", folder=folder):
         assert (tmp_path / "new").exists()
     assert not (tmp_path / "new").exists()  # nothing was written there
 
@@ -153,9 +153,9 @@ def test_a_lock_that_is_deleted_by_its_holder_keeps_the_next_out(tmp_path):
 
     files._lock = late
     try:
-        with alone(tmp_path, folder=True):
+        with exclusive(tmp_path, folder=True):
             assert lock.exists()
-            with pytest.raises(InUse), alone(tmp_path, folder=True):
+            with pytest.raises(InUse), exclusive(tmp_path, folder=True):
                 pass
     finally:
         files._lock = plain
@@ -194,7 +194,7 @@ def test_where_there_are_no_locks_it_goes_without(tmp_path, monkeypatch):
         raise OSError(errno.ENOTSUP, "no locks here")
 
     monkeypatch.setattr(files, "_lock", refuse)
-    with alone(tmp_path, folder=True), alone(tmp_path, folder=True):
+    with exclusive(tmp_path, folder=True), exclusive(tmp_path, folder=True):
         pass
 
 
@@ -209,7 +209,7 @@ def test_threads_that_write_one_file_do_not_disturb_each_other(tmp_path):
             meet.wait()  # both have written
 
         try:
-            write_atomically(path, write)
+            atomic_write(path, write)
         except BaseException as error:
             errors.append(error)
 

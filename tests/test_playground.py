@@ -24,7 +24,7 @@ from test_explorers import choose, drag
 from test_site import PHONE, soup
 
 from upconv import results, zoo
-from upconv.inference import draw
+from upconv.inference import generate
 from upconv.onnx import Network
 from upconv.style import TransformSettings
 
@@ -49,7 +49,7 @@ def in_torch(name: str) -> torch.nn.Module:
         for tensor in model.graph.initializer
     }
     if run["kind"] == "painter":
-        network = zoo.build_painter("transform", **run["network"])
+        network = zoo.build_stylizer("transform", **run["network"])
         norms = [key for key, m in network.named_modules() if isinstance(m, torch.nn.GroupNorm)]
         for kind, part in (("Mul", "weight"), ("Add", "bias")):
             constants = [
@@ -200,11 +200,11 @@ def test_the_page_says_how_the_networks_were_made():
 def test_a_row_under_the_pointer_is_still_read(visit, served, scheme):
     page = visit(served + PAGE, scheme=scheme)
     row = page.locator("table tbody tr").filter(has=page.locator("a"))
-    colour = "row => getComputedStyle(row).backgroundColor"
-    before = row.evaluate(colour)
+    color = "row => getComputedStyle(row).backgroundColor"
+    before = row.evaluate(color)
     row.hover()
     page.wait_for_function(
-        f"before => ({colour})(document.querySelector('tr:hover')) !== before", arg=before
+        f"before => ({color})(document.querySelector('tr:hover')) !== before", arg=before
     )
     results = Axe().run(page, context="table")
     assert results.violations_count == 0, results.generate_report()
@@ -362,7 +362,7 @@ def test_the_generator_draws_what_pytorch_draws(page):
         wanted = generator.eval()(torch.tensor(noise, dtype=torch.float32)[None]).numpy().ravel()
     found = np.array(drawn["values"])
     assert np.abs(found - wanted).max() < 0.02  # weights as float16
-    ours = draw(Network(FOLDER / "digits.onnx"), noise[None], precision="fp32")[0]
+    ours = generate(Network(FOLDER / "digits.onnx"), noise[None], precision="fp32")[0]
     assert np.abs(np.round((found + 1) * 127.5) - ours.ravel()).max() <= 1
     part.get_by_role("button", name="64 at once").click()
     expect(part.locator(".ux-grid figcaption")).to_contain_text("64 at once, in")

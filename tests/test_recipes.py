@@ -10,7 +10,7 @@ from upconv.training import GanSettings, Settings
 
 PAIRS = [
     (network, name)
-    for network in (*zoo.NETWORKS, *zoo.GENERATORS, *zoo.PAINTERS)
+    for network in (*zoo.NETWORKS, *zoo.GENERATORS, *zoo.STYLIZERS)
     for name in recipes.sets_of(network)
 ]
 GIVEN = {"steps": 3, "batch": 2, "learning_rate": 0.5, "seed": 7}
@@ -19,7 +19,7 @@ GIVEN = {"steps": 3, "batch": 2, "learning_rate": 0.5, "seed": 7}
 def settings_of(network):
     if network in zoo.GENERATORS:
         return GanSettings
-    return TransformSettings if network in zoo.PAINTERS else Settings
+    return TransformSettings if network in zoo.STYLIZERS else Settings
 
 
 @pytest.mark.parametrize(("network", "name"), PAIRS)
@@ -36,25 +36,25 @@ def test_what_is_given_goes_before_the_recipe_and_none_is_not_given(network, nam
     assert recipes.settings(network, name, **nothing) == recipes.settings(network, name)
 
 
-@pytest.mark.parametrize("given", [{"rotate": 0.0}, {"elastic": 0.0}, {"learning_rate": 0.0}])
+@pytest.mark.parametrize("given", [{"rotate": 0.0}, {"elastic_sigma": 0.0}, {"learning_rate": 0.0}])
 def test_zero_is_given(given):
     assert recipes.settings("unet", "membranes", **given).items() >= given.items()
 
 
 def test_a_painter_learns_as_its_settings_say():
     usual = dataclasses.asdict(TransformSettings())
-    assert recipes.PAINTER._asdict().items() <= usual.items()
+    assert recipes.STYLIZER._asdict().items() <= usual.items()
 
 
 def test_digits_are_not_mirrored_and_micrographs_have_no_up():
     for name in recipes.SETS:
         numbers = recipes.settings("unet", name, crop=100)
         assert numbers["flip"] == (name != "digit_scenes")
-        assert numbers["upside_down"] == (name in recipes.MICROGRAPHS)
+        assert numbers["vertical_flip"] == (name in recipes.MICROGRAPHS)
         assert bool(numbers["rotate"]) == (name in recipes.MICROGRAPHS)
         weighted = recipes.suited_to(name).border_weight is not None
         assert weighted == (name in recipes.MICROGRAPHS)
-    for name in recipes.DRAWN:
+    for name in recipes.GENERATED:
         assert recipes.settings("dcgan", name)["flip"] == (name == "folder")
 
 

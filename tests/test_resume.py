@@ -54,7 +54,7 @@ def play(found=CROPS, act="relu", **options):
 
 def paint(photographs=PICTURES[:2], style=PICTURES[0], seed=0, **options):
     torch.manual_seed(0)
-    network = zoo.build_painter("transform", width=4, blocks=1)
+    network = zoo.build_stylizer("transform", width=4, blocks=1)
     settings = TransformSettings(
         steps=4, crop=32, style_size=32, windows=1, precision="fp32", **LAYERS
     )
@@ -178,7 +178,7 @@ def test_a_picture_does_not_go_on_with_anothers_run(tmp_path, monkeypatch, capsy
             if step == 6:
                 raise KeyboardInterrupt
 
-        return whole(*arguments, **options | {"each_step": stop})
+        return whole(*arguments, **options | {"callback": stop})
 
     for number, picture in enumerate(PICTURES):
         Image.fromarray(picture).save(f"{number}.png")

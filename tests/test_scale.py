@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from test_cli import PACKAGES
 
 from upconv import data
-from upconv.training import GanSettings, Settings, Team, launch, make_batch
+from upconv.training import DistributedContext, GanSettings, Settings, init_distributed, make_batch
 from upconv.training.batches import places_of
 from upconv.training.gan import make_images
 
@@ -149,10 +149,12 @@ def test_a_run_goes_on_with_another_number_of_processes(run, before, after, stra
 )
 def test_shares_together_are_the_batch(processes, own, step, warps):
     scenes = data.digit_scenes(9)
-    options = {"rotate": 90, "elastic": 4} if warps else {"zoom": (0.7, 1.5)}
-    chosen = Settings(batch=processes * own, crop=40, jitter=0.2, seed=3, **options)
+    options = {"rotate": 90, "elastic_sigma": 4} if warps else {"zoom": (0.7, 1.5)}
+    chosen = Settings(
+        batch=processes * own, crop=40, brightness_contrast_jitter=0.2, seed=3, **options
+    )
     whole = make_batch(scenes, chosen, step)
-    shares = [make_batch(scenes, chosen, step, share=share) for share in split(processes, chosen)]
+    shares = [make_batch(scenes, chosen, step, shard=share) for share in split(processes, chosen)]
     for layer in ("images", "masks"):
         parts = torch.cat([getattr(batch, layer) for batch in shares])
         assert torch.equal(parts, getattr(whole, layer))
@@ -165,9 +167,9 @@ def split(processes, chosen) -> list[slice]:
     """The share of every process."""
     found = []
     for rank in range(processes):
-        team = Team("cpu")
-        team.rank, team.size = rank, processes
-        found.append(team.share(chosen.batch))
+        distributed = DistributedContext("cpu")
+        distributed.rank, distributed.size = rank, processes
+        found.append(distributed.shard(chosen.batch))
     return found
 
 
@@ -184,23 +186,23 @@ def test_no_image_comes_twice_in_an_epoch():
 
 
 def test_what_cannot_be_is_refused(monkeypatch):
-    team = Team("cpu")
-    team.size = 3
+    distributed = DistributedContext("cpu")
+    distributed.size = 3
     with pytest.raises(ValueError, match="batch: got 8, expected a multiple of the 3 processes"):
-        team.share(8)
+        distributed.shard(8)
     with pytest.raises(ValueError, match="strategy"):
-        launch(2, strategy="deepspeed", device="cpu")
+        init_distributed(2, strategy="deepspeed", device="cpu")
     monkeypatch.setenv("WORLD_SIZE", "8")
     with pytest.raises(ValueError, match=r"devices: got 1 on 1 machines, expected .* 8 processes"):
-        launch(device="cpu")
+        init_distributed(device="cpu")
     monkeypatch.delenv("WORLD_SIZE")
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     with pytest.raises(ValueError, match=r"devices: .*upconv\[scale\]"):
-        launch(2, device="cpu")
+        init_distributed(2, device="cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ValueError, match="devices: got 2, expected at most the 1 GPUs"):
-        launch(2, device="cuda")
+        init_distributed(2, device="cuda")
 
 
 def test_the_command_line_writes_once_and_goes_on_alone(tmp_path):

@@ -16,7 +16,7 @@ from upconv import ops, port, zoo
 from upconv import torch as in_torch
 from upconv.data import photo
 from upconv.keras import style as keras_style
-from upconv.style import StyleSettings, stylize, with_colours_of
+from upconv.style import StyleSettings, stylize, with_colors_of
 from upconv.torch import style as torch_style
 from upconv.torch.weights import vgg19_normalised
 
@@ -56,7 +56,7 @@ def test_style_energy_by_the_written_formula():
             f = [sum(a[0, k, i, j] * a[0, other, i, j] for i in range(4) for j in range(5))
                  for a in (drawn, style)]  # fmt: skip
             total += (f[0] - f[1]) ** 2
-    assert ops.style_energy(drawn, style)[0] == pytest.approx(total / (2 * 4 * 5 * 3) ** 2)
+    assert ops.style_loss(drawn, style)[0] == pytest.approx(total / (2 * 4 * 5 * 3) ** 2)
 
 
 @given(SEEDS, st.integers(1, 4), sides, sides)
@@ -78,10 +78,10 @@ def test_style_does_not_know_places_and_content_does(seed):
     order = np.random.default_rng(seed).permutation(16)
     moved = drawn.reshape(1, 3, 16)[..., order].reshape(drawn.shape)
     np.testing.assert_allclose(ops.gram(moved), ops.gram(drawn), atol=1e-12)
-    assert ops.style_energy(moved, style) == pytest.approx(ops.style_energy(drawn, style))
+    assert ops.style_loss(moved, style) == pytest.approx(ops.style_loss(drawn, style))
     tiled = np.tile(drawn, (1, 1, 2, 3))  # the same texture, six times as large
-    assert ops.style_energy(tiled, style) == pytest.approx(ops.style_energy(drawn, style))
-    assert ops.content_energy(moved, drawn)[0] > 0 or np.array_equal(moved, drawn)
+    assert ops.style_loss(tiled, style) == pytest.approx(ops.style_loss(drawn, style))
+    assert ops.content_loss(moved, drawn)[0] > 0 or np.array_equal(moved, drawn)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_style_does_not_know_places_and_content_does(seed):
     [
         (lambda a: ops.gram(a[0]), "maps: got 3 axes"),
         (lambda a: ops.gram(a.astype(int)), "maps: got dtype int64"),
-        (lambda a: ops.content_energy(a, a[..., :2]), r"content: got shape \(1, 2, 3, 2\)"),
-        (lambda a: ops.style_energy(a, a[:, :1]), r"style: got shape \(1, 1, 3, 4\)"),
+        (lambda a: ops.content_loss(a, a[..., :2]), r"content: got shape \(1, 2, 3, 2\)"),
+        (lambda a: ops.style_loss(a, a[:, :1]), r"style: got shape \(1, 1, 3, 4\)"),
         (lambda a: ops.style_gradient(a, a.astype(np.float32)), "style: got dtype float32"),
         (lambda a: ops.total_variation(a[:, :, :1]), "image: got shape"),
     ],
@@ -304,7 +304,7 @@ def test_a_drawing_broken_off_goes_on_to_the_same_end(
 
     path = tmp_path / "run.pt"
     with pytest.raises(Stop):
-        draw(random_vgg, pictures, settings, checkpoint=path, save_every=1, each_step=stop)
+        draw(random_vgg, pictures, settings, checkpoint=path, save_every=1, callback=stop)
     again, resumed = draw(random_vgg, pictures, settings, checkpoint=path, resume=True)
     np.testing.assert_array_equal(whole, again)
     assert resumed.style == history.style
@@ -312,10 +312,10 @@ def test_a_drawing_broken_off_goes_on_to_the_same_end(
 
 def test_colours_are_kept(random_vgg, pictures):
     content = pictures[0] // 2 + np.array([100, 40, 0], np.uint8)
-    image, _ = draw(random_vgg, (content, pictures[1]), replace(QUICK, preserve_colour=True))
+    image, _ = draw(random_vgg, (content, pictures[1]), replace(QUICK, preserve_color=True))
     red_minus_blue = image[..., 0].astype(int) - image[..., 2]
     assert np.median(red_minus_blue) == pytest.approx(100, abs=12)
-    same = with_colours_of(content, content)
+    same = with_colors_of(content, content)
     assert np.abs(same.astype(int) - content).max() <= 1
 
 

@@ -71,13 +71,13 @@ def test_images_smaller_than_a_tile_and_a_margin():
 
 
 def test_colours_and_other_networks_go_by_tiles(image):
-    colours = np.stack([image] * 3, -1)
+    colors = np.stack([image] * 3, -1)
     torch.manual_seed(1)
     net = FCN(3, 8, "squeezenet", width=0.25, head=16, head_kernel=3).eval()
     with torch.no_grad():
         net.score.weight.normal_()
         net.score_skip["8"].weight.normal_()
-    found = predict_tiles(net, colours, tile=64)
+    found = predict_tiles(net, colors, tile=64)
     assert found.shape == image.shape
     assert len(np.unique(found)) > 1
 
@@ -106,7 +106,7 @@ def test_a_network_without_padding_is_trained_and_measured():
     torch.manual_seed(0)
     net = UNet(width=6, depth=2, dropout=0)
     settings = Settings(
-        40, batch=4, crop=76, learning_rate=5e-3, rotate=180, elastic=4, upside_down=True,
+        40, batch=4, crop=76, learning_rate=5e-3, rotate=180, elastic_sigma=4, vertical_flip=True,
         optimizer="adamw", log_every=1,
     )  # fmt: skip
     history = train(net, cells, settings, progress=False)

@@ -19,13 +19,13 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardInd
 
 from upconv import data
 from upconv.device import announce
-from upconv.inference import evaluate, evaluate_objects, predict, probabilities
+from upconv.inference import evaluate, evaluate_instances, predict, probabilities
 from upconv.metrics import SegmentationScores
 from upconv.torch import FCN
 from upconv.training import BadCheckpoint, Diverged, Settings, train
 from upconv.training.batches import make_batch
-from upconv.training.loop import rate_at
-from upconv.training.optimizers import lay_flat
+from upconv.training.loop import lr_factor
+from upconv.training.optimizers import fuse_channels_last
 
 SMALL = {"encoder": "squeezenet", "width": 0.25, "head": 32, "head_kernel": 3}
 SETTINGS = Settings(steps=12, batch=4, crop=32, learning_rate=2e-3, flip=False, precision="fp32")
@@ -84,7 +84,7 @@ def test_a_run_broken_off_anywhere_goes_on_to_the_same_end(scenes, tmp_path, aft
 
     path = tmp_path / "run.pt"
     with pytest.raises(Stop):
-        run(scenes, checkpoint=path, save_every=2, each_step=stop)
+        run(scenes, checkpoint=path, save_every=2, callback=stop)
     again, resumed = run(scenes, checkpoint=path, resume=True, save_every=2)
     assert_same(whole, again)
     assert resumed.losses == history.losses
@@ -129,7 +129,7 @@ def test_kill_minus_nine_leaves_a_whole_checkpoint(scenes, tmp_path):
     try:
         whole = network()
         train(
-            whole, scenes, replace(SETTINGS, steps=200), progress=False, each_step=halt_at(reached)
+            whole, scenes, replace(SETTINGS, steps=200), progress=False, callback=halt_at(reached)
         )
     except Stop:
         pass
@@ -144,7 +144,7 @@ def halt_at(step_count: int):
         if step == step_count - 1:
             raise Stop
 
-    return each_step
+    return callback
 
 
 def test_resuming_from_something_else_is_refused(scenes, tmp_path):
@@ -224,12 +224,12 @@ def test_small_images_are_filled_up_with_void():
 
 def test_schedule_warms_up_and_ends_near_zero():
     settings = Settings(steps=200)
-    rates = [rate_at(step, settings) for step in range(200)]
+    rates = [lr_factor(step, settings) for step in range(200)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == 1
     assert rates[-1] < 1e-3
     assert np.all(np.diff(rates[10:]) <= 0)
-    assert rate_at(5, Settings(steps=200, schedule="constant")) == 1
+    assert lr_factor(5, Settings(steps=200, schedule="constant")) == 1
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,7 @@ def drawn(classes: tuple[str, str]) -> data.SegmentationSet:
 
 @pytest.mark.parametrize("classes", [("membrane", "cell"), ("background", "nucleus")])
 def test_a_perfect_answer_has_perfect_scores(classes):
-    scores = evaluate_objects(Perfect(), drawn(classes), precision="fp32")
+    scores = evaluate_instances(Perfect(), drawn(classes), precision="fp32")
     assert scores.pixels.pixel_error == scores.best_pixel_error == 0
     assert scores.half == pytest.approx((1, 1))
     assert scores.best == pytest.approx((1, 1))
@@ -387,7 +387,7 @@ def test_a_wrong_threshold_costs_at_one_half_and_not_at_the_best():
     shifted = torch.nn.Sequential()
     shifted.channels, shifted.padded = 1, True
     shifted.forward = lambda image: network(image + 0.12)
-    scores = evaluate_objects(shifted, dim, precision="fp32")
+    scores = evaluate_instances(shifted, dim, precision="fp32")
     assert scores.half.v_rand < 0.8
     assert scores.best.v_rand == pytest.approx(1)
     assert scores.best_pixel_error == 0 < scores.pixels.pixel_error
@@ -399,7 +399,7 @@ def test_views_are_turned_back():
     one = probabilities(Perfect(), images, precision="fp32")
     for views in (2, 5, 8):
         np.testing.assert_allclose(
-            probabilities(Perfect(), images, views=views, precision="fp32"), one, atol=1e-6
+            probabilities(Perfect(), images, tta=views, precision="fp32"), one, atol=1e-6
         )
 
     class Leans(Perfect):
@@ -408,17 +408,17 @@ def test_views_are_turned_back():
             return super().forward(image) + torch.stack([slope, -slope])[:, None]
 
     square = images[:, :, :9]
-    mean = probabilities(Leans(), square, views=8, precision="fp32")
+    mean = probabilities(Leans(), square, tta=8, precision="fp32")
     assert not np.allclose(mean, probabilities(Leans(), square, precision="fp32"))
-    turned = probabilities(Leans(), np.rot90(square, 1, (1, 2)).copy(), views=8, precision="fp32")
+    turned = probabilities(Leans(), np.rot90(square, 1, (1, 2)).copy(), tta=8, precision="fp32")
     np.testing.assert_allclose(np.rot90(turned, -1, (2, 3)), mean, atol=1e-6)
     with pytest.raises(ValueError, match="views: got 9"):
-        probabilities(Perfect(), images, views=9)
+        probabilities(Perfect(), images, tta=9)
 
 
 def test_scores_of_objects_ask_for_objects(scenes):
     with pytest.raises(ValueError, match="data: got digit_scenes"):
-        evaluate_objects(Perfect(), scenes)
+        evaluate_instances(Perfect(), scenes)
 
 
 @pytest.mark.parametrize("lies", ["like its weight", "in plain order"])
@@ -435,7 +435,7 @@ def test_fused_steps_are_plain_steps_however_the_gradient_lies(kind, lies):
             [weight, bias], 1e-2, fused=fused, foreach=False, **options
         )
         if fused:
-            lay_flat(optimizer)
+            fuse_channels_last(optimizer)
         for _ in range(5):
             gradient = torch.randn(16, 8, 3, 3)
             if lies == "like its weight":
@@ -471,10 +471,10 @@ def test_the_next_batch_is_made_while_the_network_works(scenes):
 
     counted = Counted("counted", scenes.classes, scenes.images, scenes.masks)
     ahead, watched, plain = [], network(), network()
-    history = train(watched, counted, settings, progress=False, each_step=work)
+    history = train(watched, counted, settings, progress=False, callback=work)
     assert ahead == [True] * settings.steps
     assert not asked.acquire(blocking=False)  # no batch is made twice, and none after the last
-    assert 0 < history.waited < history.seconds
+    assert 0 < history.data_wait < history.seconds
     train(plain, scenes, settings, progress=False)
     assert_same(watched, plain)
 

@@ -14,9 +14,9 @@ from test_cli import call
 from upconv import data, zoo
 from upconv.onnx import Network, export
 from upconv.port import weights
-from upconv.style import TransformSettings, train_transform, transform
-from upconv.style.energies import StyleEnergy
+from upconv.style import TransformSettings, apply_transform_net, train_transform
 from upconv.style.feedforward import cuts, in_windows
+from upconv.style.losses import StyleLoss
 from upconv.style.pictures import to_tensor
 
 FAST = TransformSettings(
@@ -42,7 +42,7 @@ def style():
 
 def train(features, style, settings=FAST, **options):
     torch.manual_seed(0)
-    network = zoo.build_painter("transform", width=4, blocks=1)
+    network = zoo.build_stylizer("transform", width=4, blocks=1)
     history = train_transform(
         network, features, data.photographs(), style, settings, progress=False, **options
     )
@@ -59,7 +59,7 @@ def test_it_learns_the_style(trained, features, style):
     network, history = trained
     assert history.style[-1] < 0.3 * history.style[0]
     unseen = data.photographs("test")[0]
-    painted = transform(network, unseen)
+    painted = apply_transform_net(network, unseen)
     assert painted.shape == unseen.shape
 
     def difference(image):  # of mean colours: stripes have no green
@@ -80,7 +80,7 @@ def test_a_broken_run_goes_on_as_if_it_had_not_been(features, style, tmp_path):
 
     options = {"checkpoint": tmp_path / "run.pt", "save_every": 3}
     with pytest.raises(Stop):
-        train(features, style, short, each_step=stop, **options)
+        train(features, style, short, callback=stop, **options)
     network, history = train(features, style, short, resume=True, **options)
     whole, expected = train(features, style, short)
     assert history.style == expected.style
@@ -112,7 +112,7 @@ def test_windows_are_parts_of_the_maps():
 def test_in_windows_every_part_must_have_the_style(features, style):
     """What windows add to the energy is how much parts differ: most, with stripes on one side."""
     names = FAST.style_layers
-    energy = StyleEnergy(features, to_tensor(style, 64), names)
+    energy = StyleLoss(features, to_tensor(style, 64), names)
     stripes = to_tensor(style, 64)[..., :48, :48]
     one_sided = stripes.clone()
     one_sided[..., 24:] = 0.5
@@ -126,13 +126,13 @@ def test_in_windows_every_part_must_have_the_style(features, style):
 
 def test_what_is_equal_is_painted_equally_but_for_noise(trained):
     flat = np.full((40, 60, 3), (90, 140, 200), np.uint8)
-    assert np.ptp(transform(trained[0], flat, noise=0).reshape(-1, 3), axis=0).max() <= 1
-    painted = transform(trained[0], flat)
+    assert np.ptp(apply_transform_net(trained[0], flat, noise=0).reshape(-1, 3), axis=0).max() <= 1
+    painted = apply_transform_net(trained[0], flat)
     assert np.ptp(painted.reshape(-1, 3), axis=0).max() > 20
-    assert np.array_equal(painted, transform(trained[0], flat))
-    assert not np.array_equal(painted, transform(trained[0], flat, seed=1))
+    assert np.array_equal(painted, apply_transform_net(trained[0], flat))
+    assert not np.array_equal(painted, apply_transform_net(trained[0], flat, seed=1))
     with pytest.raises(ValueError, match="noise: got -1"):
-        transform(trained[0], flat, noise=-1)
+        apply_transform_net(trained[0], flat, noise=-1)
 
 
 def test_onnx_paints_the_same(trained, tmp_path):
@@ -173,7 +173,7 @@ def test_what_is_no_picture_is_refused(features, style, trained):
         with pytest.raises(ValueError, match=re.escape(message)):
             train_transform(trained[0], features, photographs, painting, FAST, progress=False)
     with pytest.raises(ValueError, match=re.escape("image: got (9, 40) pixels")):
-        transform(trained[0], tiny)
+        apply_transform_net(trained[0], tiny)
 
 
 def test_from_the_command_line(style, tmp_path):

@@ -84,8 +84,8 @@ HOSTILE = [
 def restore(path, network, framework):
     if network in zoo.GENERATORS:
         return zoo.restore_generator(path, framework)
-    if network in zoo.PAINTERS:
-        return zoo.restore_painter(path, framework)
+    if network in zoo.STYLIZERS:
+        return zoo.restore_stylizer(path, framework)
     return zoo.restore(path, framework)
 
 

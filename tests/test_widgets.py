@@ -332,7 +332,7 @@ def test_receptive_fields_of_the_page_are_those_of_the_module(page):
             field = ops.receptive_field(stack)[-1]
             assert result["jump"] == field.jump
             assert intervals[0][1] - intervals[0][0] + 1 == field.size
-            assert sum(intervals[0]) / 2 == field.centre
+            assert sum(intervals[0]) / 2 == field.center
             assert intervals[1][0] - intervals[0][0] == 3 * field.jump
     assert plain > 20 < blind
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from upconv import data
-from upconv.device import casting, layout
+from upconv.device import autocast, layout
 from upconv.inference import predict
 from upconv.torch import Discriminator, Generator, UNet
 from upconv.torch import winograd as module
@@ -156,7 +156,7 @@ def test_it_is_taken_in_float32_on_processors_with_avx2_alone(
     layer = nn.Conv2d(128, 128, 3, padding=1)
 
     def work() -> None:
-        with casting(precision, CPU):
+        with autocast(precision, CPU):
             layer(torch.zeros(1, 128, 28, 28))
         layer(torch.zeros(1, 128, 28, 28))  # outside, never
 
@@ -212,7 +212,7 @@ def trained(
         if step + 1 == steps < chosen.steps:
             raise KeyboardInterrupt
 
-    train(network, scenes, chosen, progress=False, each_step=mark, **options)
+    train(network, scenes, chosen, progress=False, callback=mark, **options)
     return network, losses
 
 

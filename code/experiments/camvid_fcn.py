@@ -15,8 +15,8 @@ import torch
 from campaign import ASIDE, Experiment, Key, of_seeds
 
 from upconv import results
-from upconv.data import VOID, SegmentationSet, camvid, paint
-from upconv.files import save_picture, write_atomically
+from upconv.data import VOID, SegmentationSet, camvid, colorize
+from upconv.files import atomic_write, save_picture
 from upconv.inference import evaluate, predict
 from upconv.metrics import SegmentationScores
 from upconv.torch import FCN, load_imagenet
@@ -36,7 +36,7 @@ SETTINGS = Settings(
     batch=8,
     crop=(128, 192),
     learning_rate=1e-3,
-    jitter=0.15,
+    brightness_contrast_jitter=0.15,
     zoom=(0.8, 1.6),
 )
 NETWORK = {"encoder": "squeezenet", "head": 256, "head_kernel": 3}
@@ -85,7 +85,7 @@ def run(key: Key) -> dict[str, Any]:
     if seed == 0 and name in DRAWN:
         ASIDE.mkdir(parents=True, exist_ok=True)
         maps = predict_all(network, sets()["test"].images)
-        write_atomically(predicted(name), lambda path: np.savez_compressed(path, maps=maps))
+        atomic_write(predicted(name), lambda path: np.savez_compressed(path, maps=maps))
     return {
         "differing": differing,
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -136,8 +136,8 @@ def draw_frames(data, predictions: dict[str, np.ndarray]) -> dict[str, dict[str,
     chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
     frames = {}
     for kind, index in chosen.items():
-        panels = [data.images[index], paint(data.masks[index], data.colours)]
-        panels += [paint(maps[index], data.colours) for maps in predictions.values()]
+        panels = [data.images[index], colorize(data.masks[index], data.colors)]
+        panels += [colorize(maps[index], data.colors) for maps in predictions.values()]
         picture = Image.fromarray(np.concatenate(panels, axis=1))
         save_picture(results.FOLDER / f"camvid_{kind}.jpg", picture, quality=88)
         frames[kind] = {"frame": int(index)} | {

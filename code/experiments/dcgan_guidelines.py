@@ -18,8 +18,14 @@ from torch import nn
 
 from upconv import data, results
 from upconv.files import save_picture
-from upconv.inference import draw
-from upconv.metrics import frechet_distance, modes, nearest, neighbourhood, stride_energy
+from upconv.inference import generate
+from upconv.metrics import (
+    checkerboard_energy,
+    class_entropy,
+    density_and_coverage,
+    frechet_distance,
+    nearest,
+)
 from upconv.pixels import to_pixels
 from upconv.torch import (
     Discriminator,
@@ -83,8 +89,8 @@ def order_of(images: data.ImageSet) -> np.ndarray:
 def measure(drawn: np.ndarray, real: np.ndarray, classifier: SmallClassifier) -> dict[str, float]:
     """All measures of drawn images (N, H, W) against the features (M, D) of real ones."""
     features, probabilities = (part.numpy() for part in describe(classifier, to_pixels(drawn, 1)))
-    near = neighbourhood(real[:COMPARED], features[:COMPARED])
-    read = modes(probabilities)
+    near = density_and_coverage(real[:COMPARED], features[:COMPARED])
+    read = class_entropy(probabilities)
     distances, _ = nearest(real, features[:COMPARED])
     return {
         "frechet": frechet_distance(real, features),
@@ -93,7 +99,7 @@ def measure(drawn: np.ndarray, real: np.ndarray, classifier: SmallClassifier) ->
         "entropy": read.entropy,
         "confident": read.confident,
         "nearest": float(np.median(distances)),
-        "stride_energy": stride_energy(drawn),
+        "stride_energy": checkerboard_energy(drawn),
     }
 
 
@@ -106,11 +112,11 @@ def run(key: Key) -> dict[str, Any]:
     generator, discriminator = map(build, (Generator, Discriminator), differing)
     settings = replace(SETTINGS, seed=seed)
     history = train_gan(generator, discriminator, images, settings, progress=False)
-    drawn = draw(generator, noise)
+    drawn = generate(generator, noise)
     some = 2 * to_pixels(images.images[:500], 1) - 1
     units = list(dead_units(discriminator, some).values())
     if seed == 0:
-        sheet = Image.fromarray(data.grid(drawn[:16], 16))
+        sheet = Image.fromarray(data.montage(drawn[:16], 16))
         picture = results.FOLDER / f"dcgan_{list(VARIANTS).index(name)}.jpg"
         save_picture(picture, sheet, quality=88)
     return {

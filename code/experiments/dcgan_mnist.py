@@ -18,9 +18,9 @@ from dcgan_guidelines import DRAWN, SIZES, measure, prepare
 from PIL import Image
 
 from upconv import data, port, results, zoo
-from upconv.files import save_picture, write_atomically
-from upconv.inference import draw
-from upconv.metrics import modes, nearest
+from upconv.files import atomic_write, save_picture
+from upconv.inference import generate
+from upconv.metrics import class_entropy, nearest
 from upconv.pixels import to_pixels
 from upconv.torch import Discriminator, Generator, describe
 from upconv.training import GanSettings, train_gan
@@ -43,7 +43,7 @@ def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
     half = len(real) // 2
     distances, places = nearest(real[:half], made)
     among, _ = nearest(real[:half], real[half:])
-    rows = [data.grid(part, 16) for part in (drawn[:16], images.images[places[:16]])]
+    rows = [data.montage(part, 16) for part in (drawn[:16], images.images[places[:16]])]
     sheet = Image.fromarray(np.concatenate(rows))
     save_picture(results.FOLDER / "dcgan_neighbours.jpg", sheet, quality=90)
     return {
@@ -65,10 +65,10 @@ def look_at_middles(generator, classifier, count: int = 3000) -> dict[str, dict[
         ("middle of the great circle", circle),
         ("middle of the straight line", straight),
     ):
-        _, chances = describe(classifier, to_pixels(draw(generator, noise), 1))
+        _, chances = describe(classifier, to_pixels(generate(generator, noise), 1))
         found[name] = {
             "length": float(np.linalg.norm(noise, axis=1).mean()),
-            "confident": modes(chances.numpy()).confident,
+            "confident": class_entropy(chances.numpy()).confident,
         }
     return found
 
@@ -82,11 +82,11 @@ def run(key: Key) -> dict[str, Any]:
 
     def look(step: int) -> None:
         if step in TIMELINE:
-            rows.append(data.grid(draw(generator, noise[:16]), 16))
+            rows.append(data.montage(generate(generator, noise[:16]), 16))
 
     settings = replace(SETTINGS, seed=key["seed"])
-    history = train_gan(generator, discriminator, images, settings, progress=False, each_step=look)
-    drawn = draw(generator, noise)
+    history = train_gan(generator, discriminator, images, settings, progress=False, callback=look)
+    drawn = generate(generator, noise)
     outcome = {
         "seconds": round(history.seconds, 1),
         "verdict": history.verdict,
@@ -109,8 +109,8 @@ def run(key: Key) -> dict[str, Any]:
 
 def save_latent_sheet(generator: Generator) -> None:
     directions = strongest_directions(generator.project.weight.detach().numpy())
-    sheet = encode_sheet(draw(generator, places(directions), device="cpu"))
-    write_atomically(results.FOLDER / "latent_mnist.jpg", lambda path: path.write_bytes(sheet))
+    sheet = encode_sheet(generate(generator, places(directions), device="cpu"))
+    atomic_write(results.FOLDER / "latent_mnist.jpg", lambda path: path.write_bytes(sheet))
 
 
 def about() -> dict[str, Any]:

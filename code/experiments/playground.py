@@ -15,10 +15,10 @@ from PIL import Image, ImageOps
 
 from upconv import data, onnx, results, zoo
 from upconv.data.download import DataUnavailable, find
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 from upconv.inference import evaluate, predict
-from upconv.style import TransformSettings, train_transform, transform
-from upconv.style.energies import StyleEnergy, content_energy_of
+from upconv.style import TransformSettings, apply_transform_net, train_transform
+from upconv.style.losses import StyleLoss, content_loss_of
 from upconv.style.pictures import to_tensor
 from upconv.torch import load_imagenet
 from upconv.training import Settings, train
@@ -36,7 +36,7 @@ SEGMENTERS: dict[str, dict[str, Any]] = {
     "unet": {"width": 12, "channels": 3},
 }
 SETTINGS = Settings(
-    steps=2000, batch=16, crop=SIDE, learning_rate=1e-3, flip=False, jitter=0.1,
+    steps=2000, batch=16, crop=SIDE, learning_rate=1e-3, flip=False, brightness_contrast_jitter=0.1,
     class_weights=(0.4, *[1.0] * 10),
 )  # fmt: skip
 STYLES = ("starry_night", "wave", "composition_vii")
@@ -93,7 +93,7 @@ def painter(name: str) -> dict[str, Any]:
     layers = (*settings.content_layers, *settings.style_layers)
     features = zoo.features("vgg19", layers)
     torch.manual_seed(settings.seed)
-    network = zoo.build_painter("transform", **PAINTER)
+    network = zoo.build_stylizer("transform", **PAINTER)
     history = train_transform(
         network, features, data.photographs("train"), painting, settings,
         checkpoint=ASIDE / f"{name}.pt", resume=True,
@@ -102,13 +102,15 @@ def painter(name: str) -> dict[str, Any]:
     onnx.export(network, path, about={"network": "transform", "style": name}, half=True)
     read, apart = onnx.Network(path), []
     energies: dict[str, dict[str, float]] = {}
-    wanted = StyleEnergy(features, to_tensor(painting, settings.style_size), settings.style_layers)
+    wanted = StyleLoss(features, to_tensor(painting, settings.style_size), settings.style_layers)
     for split in ("train", "test"):
         each = []
         for photograph in data.photographs(split):
             shown = ImageOps.contain(Image.fromarray(photograph), (256, 256), LANCZOS)
             shown = np.asarray(shown)
-            painted, other = (transform(n, shown, precision="fp32") for n in (network, read))
+            painted, other = (
+                apply_transform_net(n, shown, precision="fp32") for n in (network, read)
+            )
             apart.append(np.abs(painted.astype(int) - other).mean() / 255)
             each.append(_energies(features, wanted, settings, shown, painted))
         energies[split] = dict(zip(("content", "style"), np.mean(each, 0).tolist(), strict=True))
@@ -127,7 +129,7 @@ def _energies(features, wanted, settings, before, after) -> tuple[float, float]:
     first, second = to_tensor(before, 256), to_tensor(after, 256)
     content = features.layers(first, settings.content_layers)
     maps = features.layers(second, (*settings.content_layers, *settings.style_layers))
-    return content_energy_of(maps, content).item(), wanted(maps).item()
+    return content_loss_of(maps, content).item(), wanted(maps).item()
 
 
 def generator(name: str) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def write_scenes() -> None:
     for name, stack in (("scenes.jpg", test.images), ("masks.png", 255 * (test.masks > 0))):
         sheet = Image.fromarray(np.hstack(list(stack.astype(np.uint8))))
         options = {"optimize": True} | ({"quality": 90} if name.endswith("jpg") else {})
-        write_atomically(FOLDER / name, lambda path, s=sheet, o=options: s.save(path, **o))
+        atomic_write(FOLDER / name, lambda path, s=sheet, o=options: s.save(path, **o))
 
 
 WORK = {

@@ -68,7 +68,7 @@ def interpolated(data: SegmentationSet) -> SegmentationSet:
         np.asarray(Image.fromarray(mask).resize((half, half), way).resize((size, size), way))
         for mask in data.masks
     ]
-    return SegmentationSet(data.name, data.classes, data.images, np.stack(masks), data.colours)
+    return SegmentationSet(data.name, data.classes, data.images, np.stack(masks), data.colors)
 
 
 @lru_cache(maxsize=1)  # one seed after the other

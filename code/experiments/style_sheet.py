@@ -15,7 +15,7 @@ from campaign import ASIDE, Experiment, Key
 from PIL import Image
 
 from upconv import data, results, zoo
-from upconv.files import save_picture, write_atomically
+from upconv.files import atomic_write, save_picture
 from upconv.style import StyleSettings, stylize
 from upconv.torch.encoders import Encoder
 from upconv.widgets.style import LAYERS, RATIO, WEIGHTS, encode_sheet
@@ -71,7 +71,7 @@ def read(style: Path | None) -> np.ndarray:
 def finish(result: dict[str, Any]) -> dict[str, Any]:
     if all(painted(key).exists() for key in keys(1)):
         sheet = encode_sheet(np.array([data.read_image(painted(key)) for key in keys(1)]))
-        write_atomically(results.FOLDER / "style_sheet.jpg", lambda path: path.write_bytes(sheet))
+        atomic_write(results.FOLDER / "style_sheet.jpg", lambda path: path.write_bytes(sheet))
     return {}
 
 

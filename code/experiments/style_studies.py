@@ -19,7 +19,7 @@ from campaign import Experiment, Key
 from style_sheet import read
 
 from upconv import data, results, zoo
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 from upconv.style import StyleSettings, stylize
 from upconv.style.pictures import to_tensor
 from upconv.torch.encoders import Encoder
@@ -279,9 +279,9 @@ def run(style: Path | None, key: Key) -> list[dict[str, Any]]:
     """All drawings of one study, side by side in one picture."""
     study = Study(read(style))
     next(one for one in STUDIES if one.__name__ == key["study"])(study)
-    sheet = encode_jpeg(data.grid(np.array(study.pictures), 1), 80)
+    sheet = encode_jpeg(data.montage(np.array(study.pictures), 1), 80)
     path = results.FOLDER / f"style_{key['study']}.jpg"
-    write_atomically(path, lambda path: path.write_bytes(sheet))
+    atomic_write(path, lambda path: path.write_bytes(sheet))
     return study.runs
 
 

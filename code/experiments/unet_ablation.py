@@ -15,7 +15,7 @@ import torch
 from campaign import Experiment, Key, of_seeds
 
 from upconv import data
-from upconv.inference import evaluate_objects, predict
+from upconv.inference import evaluate_instances, predict
 from upconv.torch import UNet
 from upconv.training import Settings, train
 
@@ -25,8 +25,8 @@ SCALES: dict[str, dict[str, Any]] = {
     "membranes": {
         "network": {"width": 8, "depth": 3, "dropout": 0.2},
         "settings": Settings(
-            steps=800, batch=8, crop=64, learning_rate=4e-3, elastic=4.0,
-            rotate=180, upside_down=True, jitter=0.1,
+            steps=800, batch=8, crop=64, learning_rate=4e-3, elastic_sigma=4.0,
+            rotate=180, vertical_flip=True, brightness_contrast_jitter=0.1,
         ),
         "wider": 9,
         "seeds": 5,
@@ -35,8 +35,8 @@ SCALES: dict[str, dict[str, Any]] = {
     "isbi2012": {
         "network": {"width": 16, "depth": 4, "dropout": 0.5},
         "settings": Settings(
-            steps=500, batch=8, crop=128, learning_rate=2e-3, elastic=10.0,
-            rotate=180, upside_down=True, jitter=0.1,
+            steps=500, batch=8, crop=128, learning_rate=2e-3, elastic_sigma=10.0,
+            rotate=180, vertical_flip=True, brightness_contrast_jitter=0.1,
         ),
         "wider": 17,
         "seeds": 3,
@@ -54,10 +54,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no batch norm": {"network": {"norm": "none"}},
     "no weights": {"weights": None},
     "classes balanced only": {"weights": 0.0},
-    "no elastic deformation": {"settings": {"elastic": 0.0}},
+    "no elastic deformation": {"settings": {"elastic_sigma": 0.0}},
     "no augmentation": {
         "settings": {
-            "elastic": 0.0, "rotate": 0.0, "flip": False, "upside_down": False, "jitter": 0.0,
+            "elastic_sigma": 0.0, "rotate": 0.0, "flip": False, "vertical_flip": False, "brightness_contrast_jitter": 0.0,
         }
     },
 }  # fmt: skip
@@ -93,7 +93,7 @@ def run(name: str, key: Key) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(history.seconds, 1),
         "losses": [round(loss, 4) for loss in history.losses[::3]],
-    } | evaluate_objects(network, test).asdict()
+    } | evaluate_instances(network, test).asdict()
     if variant == "U-Net":  # what the finished network does with other skips
         outcome["fed"] = {}
         for feed in ("own", "neighbour", "nothing"):

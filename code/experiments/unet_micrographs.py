@@ -12,26 +12,28 @@ from PIL import Image
 
 from upconv import data, results
 from upconv.files import save_picture
-from upconv.inference import evaluate_objects, probabilities
-from upconv.metrics import agreement, average_precision, components, thinned
+from upconv.inference import evaluate_instances, probabilities
+from upconv.metrics import average_precision, components, rand_and_info_scores, skeletonized
 from upconv.torch import UNet
 from upconv.training import Settings, train
 
 NETWORK = {"width": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
 COMMON = Settings(
-    steps=3000, batch=8, crop=128, learning_rate=2e-3, elastic=10.0, rotate=180,
-    upside_down=True, jitter=0.1,
+    steps=3000, batch=8, crop=128, learning_rate=2e-3, elastic_sigma=10.0, rotate=180,
+    vertical_flip=True, brightness_contrast_jitter=0.1,
 )  # fmt: skip
 # Set → how it is trained, and whether the two classes count the same in all.
 TASKS: dict[str, dict[str, Any]] = {
     "isbi2012": {"settings": COMMON, "balance": True, "smallest": 1},
     "isbi2012, only mirrored": {
-        "settings": replace(COMMON, elastic=0.0, rotate=0.0),
+        "settings": replace(COMMON, elastic_sigma=0.0, rotate=0.0),
         "balance": True,
         "smallest": 1,
     },
     "dsb2018": {
-        "settings": replace(COMMON, steps=1500, elastic=5.0, zoom=(0.7, 1.4), jitter=0.2),
+        "settings": replace(
+            COMMON, steps=1500, elastic_sigma=5.0, zoom=(0.7, 1.4), brightness_contrast_jitter=0.2
+        ),
         "balance": False,
         "smallest": 10,
     },
@@ -57,7 +59,7 @@ def run(key: Key) -> dict[str, Any]:
             frames.append(probabilities(network, test.images[:1])[0, 1][CORNER])
 
     follow = look if task == "isbi2012" and seed == 0 else None
-    history = train(network, training, settings, progress=False, each_step=follow)
+    history = train(network, training, settings, progress=False, callback=follow)
     if frames:
         draw_strip(test.images[0][CORNER], test.masks[0][CORNER], frames)
     options = {"smallest": how["smallest"]}
@@ -66,8 +68,8 @@ def run(key: Key) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in network.parameters()),
         "seconds": round(history.seconds, 1),
         "losses": [round(loss, 4) for loss in history.losses[::10]],
-        "plain": evaluate_objects(network, test, **options).asdict(),
-        "views": evaluate_objects(network, test, views=8, **options).asdict(),
+        "plain": evaluate_instances(network, test, **options).asdict(),
+        "views": evaluate_instances(network, test, tta=8, **options).asdict(),
     }
     if seed == 0 and task in SETS:
         outcome["shared"] = {"cases": {task: draw_cases(task, network, how["smallest"])}}
@@ -86,10 +88,10 @@ def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
     test = SETS[task]("test")
     found, scores = [], []
     for image, truth in zip(test.images, test.instances, strict=True):
-        inside = probabilities(network, image[None], views=8)[0, 1] > 0.5
+        inside = probabilities(network, image[None], tta=8)[0, 1] > 0.5
         if task == "isbi2012":
-            found.append(thinned(inside))
-            scores.append(agreement(truth, found[-1]).v_rand)
+            found.append(skeletonized(inside))
+            scores.append(rand_and_info_scores(truth, found[-1]).v_rand)
         else:
             found.append(components(inside, smallest))
             scores.append(average_precision([truth], [found[-1]], (0.5,))[0.5])
@@ -98,7 +100,9 @@ def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
     for kind, index in cases.items():
         image = test.images[index]
         panels = [np.repeat(image[..., None], 3, axis=2)]
-        panels += [data.paint_objects(numbers) for numbers in (test.instances[index], found[index])]
+        panels += [
+            data.colorize_instances(numbers) for numbers in (test.instances[index], found[index])
+        ]
         picture = Image.fromarray(np.concatenate(panels, axis=1))
         if picture.height > 256:
             picture = picture.resize((picture.width // 2, picture.height // 2))

@@ -90,7 +90,7 @@ def resumed(path: Path, made: dict[str, Any], anew: bool) -> list[Row]:
 
 def measure(options: argparse.Namespace) -> int:
     """Run the parts that are wanted and not there; 0 if all went well, else 1."""
-    from upconv.files import write_atomically
+    from upconv.files import atomic_write
 
     results = find_results()
     device = about_device()
@@ -117,7 +117,7 @@ def measure(options: argparse.Namespace) -> int:
         order = list(PARTS)
         result = made | {"runs": sorted(rows, key=lambda row: order.index(row["part"]))}
         text = json.dumps(result, indent=1, ensure_ascii=True) + "\n"
-        write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+        atomic_write(path, lambda file: file.write_text(text, encoding="utf-8"))
 
     for name in options.only or PARTS:
         old = [row for row in rows if row["part"] == name]

@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).resolve().parent  # what is run again for each part
 
 def work(name: str, task: Task, path: Path) -> int:
     """Run a part, here; after each row, all rows are written."""
-    from upconv.files import write_atomically
+    from upconv.files import atomic_write
 
     find_results()
     # Chapters 3 and 4 train as the stored experiments do.
@@ -30,7 +30,7 @@ def work(name: str, task: Task, path: Path) -> int:
     def note(row: Row) -> None:
         rows.append(row)
         text = json.dumps(rows)
-        write_atomically(path, lambda file: file.write_text(text, encoding="utf-8"))
+        atomic_write(path, lambda file: file.write_text(text, encoding="utf-8"))
 
     began = time.perf_counter()
     try:

@@ -27,8 +27,8 @@ def dcgan(task: Task) -> Iterator[Row]:
     import numpy as np
     import torch
 
-    from upconv.inference import draw
-    from upconv.metrics import stride_energy
+    from upconv.inference import generate
+    from upconv.metrics import checkerboard_energy
     from upconv.torch import Discriminator, Generator
     from upconv.training import GanSettings, train_gan
 
@@ -50,7 +50,7 @@ def dcgan(task: Task) -> Iterator[Row]:
     else:
         settings = replace(settings, steps=steps_for(run, most, TRAINING * task.seconds))
     history = run(settings.steps)
-    drawn = draw(pair[0], np.random.default_rng(1).standard_normal((256, 100)))
+    drawn = generate(pair[0], np.random.default_rng(1).standard_normal((256, 100)))
     yield {
         "name": "DCGAN", "data": words, "network": sizes,
     } | trained(history, settings, most) | {
@@ -58,8 +58,8 @@ def dcgan(task: Task) -> Iterator[Row]:
         "discriminator losses": thinned(history.discriminator_losses),
         "spread": round(history.spread[-1], 4),
         "verdict": history.verdict,
-        "stride energy": stride_energy(drawn),
-        "stride energy of real images": stride_energy(images.images[:256]),
+        "stride energy": checkerboard_energy(drawn),
+        "stride energy of real images": checkerboard_energy(images.images[:256]),
     }  # fmt: skip
 
 

@@ -69,8 +69,8 @@ def stored_results() -> list[dict[str, Any]]:
 
 def write_page() -> None:
     """Put what is stored between the two marks of the page."""
-    from upconv.files import write_atomically
+    from upconv.files import atomic_write
 
     before, _, after = SCALE_PAGE.read_text(encoding="utf-8").split(MARK)
     text = f"{before}{MARK}\n{report(stored_results())}\n\n{MARK}{after}"
-    write_atomically(SCALE_PAGE, lambda file: file.write_text(text, encoding="utf-8"))
+    atomic_write(SCALE_PAGE, lambda file: file.write_text(text, encoding="utf-8"))

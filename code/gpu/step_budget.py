@@ -37,7 +37,7 @@ def trained(history: Any, settings: Any, steps: int) -> Row:
         "steps of the chapter": steps,
         "batch": settings.batch,
         "images a second": round(settings.batch * settings.steps / history.seconds, 2),
-        "waited for batches": round(history.waited / history.seconds, 3),
+        "waited for batches": round(history.data_wait / history.seconds, 3),
         "training seconds": round(history.seconds, 1),
     } | memory()
 

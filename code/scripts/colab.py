@@ -30,7 +30,7 @@ from pybtex.database import Entry, parse_file
 from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 
 ROOT = Path(__file__).parents[2]
 ADMONITIONS = ("attention", "caution", "danger", "error", "hint", "important", "note", "seealso")
@@ -319,7 +319,7 @@ def main() -> None:
     editions = {path.name: edition(path, book) for path in book.chapters}
     for name, notebook in editions.items():
         text = nbformat.writes(notebook) + "\n"
-        write_atomically(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))
+        atomic_write(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))
     print(f"{len(editions)} notebooks for Colab in {folder}")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fontTools import subset
 
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 
 ROOT = Path(__file__).parents[2]
 FOUND = ROOT / "_build" / "formulas.json"
@@ -54,7 +54,7 @@ def main() -> None:
     formulas = {tex: as_rows(mathml) for tex, mathml in json.loads(done).items()}
     text = json.dumps(formulas, ensure_ascii=False, indent=0, sort_keys=True) + "\n"
     target = ROOT / "book" / "_ext" / "formulas.json"
-    write_atomically(target, lambda path: path.write_text(text, encoding="utf-8"))
+    atomic_write(target, lambda path: path.write_text(text, encoding="utf-8"))
 
     characters = html.unescape(re.sub(r"<[^>]*>", "", "".join(formulas.values())))
     options = subset.Options(flavor="woff", layout_features=["*"])
@@ -65,7 +65,7 @@ def main() -> None:
     subsetter.populate(text=characters + "0123456789()[]{}|,.=+−√", unicodes=italics)
     subsetter.subset(font)
     target = ROOT / "book" / "_static" / "stix-two-math.woff"
-    write_atomically(target, lambda path: subset.save_font(font, str(path), options))
+    atomic_write(target, lambda path: subset.save_font(font, str(path), options))
     print(f"{len(formulas)} formulas, font of {target.stat().st_size / 1000:.0f} kB")
 
 

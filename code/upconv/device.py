@@ -117,7 +117,7 @@ def described(layout: torch.memory_format) -> str:
 
 
 @contextmanager
-def casting(precision: str, device: torch.device) -> Iterator[None]:
+def autocast(precision: str, device: torch.device) -> Iterator[None]:
     """Autocast to bf16, to fp16, or not; convolutions the way that is fastest."""
     faster = Convolutions() if short_of_multiplications(precision, device) else nullcontext()
     half = HALF.get(precision, torch.bfloat16)
@@ -157,7 +157,7 @@ def inferring(
     resolved = resolve_precision(precision, where)
     with torch.inference_mode(False):
         network.to(where, memory_format=layout(network, resolved, where))
-    autocast = casting(resolved, where)
+    autocast = autocast(resolved, where)
     with evaluating(network), torch.inference_mode(), autocast:
         yield where
 

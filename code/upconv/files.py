@@ -15,7 +15,7 @@ from typing import Any
 DRIVE = Path("/content/drive")  # where Colab's own examples mount it
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` make a file beside ``path``, then put it in place at one stroke.
 
     Whatever happens on the way, ``path`` holds what it held before or all of what is new.
@@ -36,8 +36,8 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def save_picture(path: str | Path, picture: Any, **options: Any) -> None:
-    """Write a picture of Pillow's as :func:`write_atomically` does; ``options`` are its own."""
-    write_atomically(path, lambda unfinished: picture.save(unfinished, **options))
+    """Write a picture of Pillow's as :func:`atomic_write` does; ``options`` are its own."""
+    atomic_write(path, lambda unfinished: picture.save(unfinished, **options))
 
 
 def check_writable(path: str | Path, name: str = "path", folder: bool = False) -> None:
@@ -66,7 +66,7 @@ class InUse(OSError):
 
 
 @contextmanager
-def alone(path: str | Path, name: str = "path", folder: bool = False) -> Iterator[None]:
+def exclusive(path: str | Path, name: str = "path", folder: bool = False) -> Iterator[None]:
     """Keep other processes from writing a file, or into a folder, as long as this one does.
 
     The lock is the system's: it goes with the process, however that ends. Its file, hidden in the

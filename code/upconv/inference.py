@@ -19,22 +19,22 @@ from upconv.checks import as_array, refuse
 from upconv.data.sets import SegmentationSet
 from upconv.device import inferring
 from upconv.metrics.instances import (
-    Agreement,
-    agreement,
+    RandAndInfo,
     average_precision,
-    best_agreement,
+    best_rand_and_info_scores,
     components,
-    thinned,
+    rand_and_info_scores,
+    skeletonized,
 )
 from upconv.metrics.segmentation import Scores, SegmentationScores
 from upconv.ops import unet_size
 from upconv.pixels import to_pixels
 
 __all__ = [
-    "ObjectScores",
-    "draw",
+    "InstanceScores",
     "evaluate",
-    "evaluate_objects",
+    "evaluate_instances",
+    "generate",
     "predict",
     "predict_tiles",
     "probabilities",
@@ -74,13 +74,13 @@ def probabilities(
 ) -> np.ndarray:
     """Probabilities (N, classes, H, W), float32: the softmax of the logits.
 
-    With ``views`` from 2 to 8, the mean over so many rotations and mirrorings of the images. The
+    With ``tta`` from 2 to 8, the mean over so many rotations and mirrorings of the images. The
     U-Net paper averages 7 rotated versions.
 
     Raises
     ------
     ValueError
-        If ``views`` is not from 1 to 8.
+        If ``tta`` is not from 1 to 8.
 
     Examples
     --------
@@ -285,7 +285,7 @@ def evaluate(
 
 
 @dataclass
-class ObjectScores:
+class InstanceScores:
     """Of one set, pixel by pixel and object by object.
 
     ``best_pixel_error`` is at the best of many thresholds. ``half`` and ``best``: V_rand and
@@ -295,8 +295,8 @@ class ObjectScores:
 
     pixels: Scores
     best_pixel_error: float
-    half: Agreement
-    best: Agreement
+    half: RandAndInfo
+    best: RandAndInfo
     average_precision: dict[float, float]
 
     def asdict(self) -> dict[str, Any]:
@@ -314,7 +314,7 @@ class ObjectScores:
         }
 
 
-def evaluate_objects(
+def evaluate_instances(
     network: nn.Module,
     data: SegmentationSet,
     *,
@@ -322,7 +322,7 @@ def evaluate_objects(
     views: int = 1,
     device: str = "auto",
     precision: str = "auto",
-) -> ObjectScores:
+) -> InstanceScores:
     """Scores of a network of two classes on a set with instances; class 1 is inside of objects.
 
     Where class 0 is a membrane, objects are what is left between thinned membranes; else the
@@ -342,7 +342,7 @@ def evaluate_objects(
     >>> images = np.where(masks[..., None], (0, 255, 0), (255, 0, 0)).astype(np.uint8)
     >>> numbers = np.array([[[1, 1, 0, 2, 2]]])
     >>> data = SegmentationSet("leaves", ("soil", "leaf"), images, masks, instances=numbers)
-    >>> evaluate_objects(network, data).half
+    >>> evaluate_instances(network, data).half
     Agreement(v_rand=1.0, v_info=1.0)
     """
     if data.instances is None or len(data.classes) != 2:
@@ -361,17 +361,17 @@ def evaluate_objects(
         for t in thresholds
     ]
     if data.classes[0] == "membrane":
-        half, best = best_agreement(data.instances, inside)
-        objects = [thinned(found > 0.5) for found in inside]
+        half, best = best_rand_and_info_scores(data.instances, inside)
+        objects = [skeletonized(found > 0.5) for found in inside]
     else:
         objects = [components(found > 0.5, smallest) for found in inside]
-        each = [agreement(*pair) for pair in zip(data.instances, objects, strict=True)]
-        half = best = Agreement(*np.mean(each, axis=0).tolist())
+        each = [rand_and_info_scores(*pair) for pair in zip(data.instances, objects, strict=True)]
+        half = best = RandAndInfo(*np.mean(each, axis=0).tolist())
     precisions = average_precision(data.instances, objects)
-    return ObjectScores(pixels.scores(), float(min(wrong)), half, best, precisions)
+    return InstanceScores(pixels.scores(), float(min(wrong)), half, best, precisions)
 
 
-def draw(
+def generate(
     generator: nn.Module,
     noise: np.ndarray | Tensor,
     *,
@@ -389,7 +389,7 @@ def draw(
     Examples
     --------
     >>> from upconv.torch import Generator
-    >>> images = draw(Generator(size=32, channels=1, latent=10, width=8), np.zeros((2, 10)))
+    >>> images = generate(Generator(size=32, channels=1, latent=10, width=8), np.zeros((2, 10)))
     >>> images.shape, np.unique(images).tolist()  # untrained, it draws nothing of nothing: grey
     ((2, 32, 32), [128])
     """

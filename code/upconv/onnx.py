@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from upconv.checks import refuse
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 from upconv.ops import unet_size
 from upconv.options import COUNTS
 from upconv.packages import needed
@@ -95,7 +95,7 @@ def export(
     onnx.helper.set_model_props(model, {"told": json.dumps(told), "about": json.dumps(about or {})})
     onnx.checker.check_model(model)
     data = model.SerializeToString()
-    write_atomically(path, lambda unfinished: unfinished.write_bytes(data))
+    atomic_write(path, lambda unfinished: unfinished.write_bytes(data))
 
 
 class Network(nn.Module):

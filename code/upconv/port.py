@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from upconv.checks import refuse
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 
 Weights = dict[str, np.ndarray]
 
@@ -102,7 +102,7 @@ def save_weights(path: str | Path, given: Weights, about: dict[str, str] | None 
 
     arrays = {name: np.ascontiguousarray(value) for name, value in given.items()}
     packed = save(arrays, about)
-    write_atomically(path, lambda unfinished: unfinished.write_bytes(packed))
+    atomic_write(path, lambda unfinished: unfinished.write_bytes(packed))
 
 
 def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:

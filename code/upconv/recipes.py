@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from upconv.zoo import GENERATORS, PAINTERS, is_unet
+from upconv.zoo import GENERATORS, STYLIZERS, is_unet
 
 # The first of each is the one taken where none is named.
 SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
-DRAWN = ("digits", "digit_crops", "mnist", "fashion_mnist", "folder")  # what generators learn from
-PAINTED = ("photographs", "camvid", "folder")  # what networks that paint learn from
+GENERATED = (
+    "digits",
+    "digit_crops",
+    "mnist",
+    "fashion_mnist",
+    "folder",
+)  # what generators learn from
+STYLIZED = ("photographs", "camvid", "folder")  # what networks that paint learn from
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
 
@@ -35,10 +41,10 @@ class Augmentation(NamedTuple):
     """How crops are changed at random; the units are those of ``upconv.training.Settings``."""
 
     flip: bool = True
-    upside_down: bool = False
+    vertical_flip: bool = False
     rotate: float = 0.0
-    elastic: float = 0.0
-    jitter: float = 0.15
+    elastic_sigma: float = 0.0
+    brightness_contrast_jitter: float = 0.15
 
 
 class Segmented(NamedTuple):
@@ -51,9 +57,14 @@ class Segmented(NamedTuple):
 
 
 PHOTOGRAPH = Segmented()
-SCENE = Segmented(Augmentation(flip=False, jitter=0.0), largest_crop=64)  # a mirrored 2 is no 2
+SCENE = Segmented(
+    Augmentation(flip=False, brightness_contrast_jitter=0.0), largest_crop=64
+)  # a mirrored 2 is no 2
 MICROGRAPH = Segmented(
-    Augmentation(upside_down=True, rotate=180.0, elastic=10.0, jitter=0.1), border_weight=10.0
+    Augmentation(
+        vertical_flip=True, rotate=180.0, elastic_sigma=10.0, brightness_contrast_jitter=0.1
+    ),
+    border_weight=10.0,
 )
 SUITED = dict.fromkeys(MICROGRAPHS, MICROGRAPH) | {
     "digit_scenes": SCENE,
@@ -65,8 +76,8 @@ SUITED = dict.fromkeys(MICROGRAPHS, MICROGRAPH) | {
 def sets_of(network: str) -> tuple[str, ...]:
     """The data sets from which a network of this name learns, the usual one first."""
     if network in GENERATORS:
-        return DRAWN
-    return PAINTED if network in PAINTERS else SETS
+        return GENERATED
+    return STYLIZED if network in STYLIZERS else SETS
 
 
 def suited_to(data: str) -> Segmented:
@@ -84,7 +95,7 @@ def settings(network: str, data: str, **given: Any) -> dict[str, Any]:
     given = {name: value for name, value in given.items() if value is not None}
     if network in GENERATORS:
         return GENERATOR._asdict() | {"flip": data == "folder"} | given
-    if network in PAINTERS:
+    if network in STYLIZERS:
         return PAINTER._asdict() | given
     suited = suited_to(data)
     if suited.largest_crop and "crop" in given:

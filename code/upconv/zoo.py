@@ -98,7 +98,7 @@ def build_generator(name: str, framework: str = "torch", **options: Any) -> Any:
     return getattr(_room(framework), GENERATORS[name])(**options)
 
 
-def build_painter(name: str, framework: str = "torch", **options: Any) -> Any:
+def build_stylizer(name: str, framework: str = "torch", **options: Any) -> Any:
     """A network that paints, by its name.
 
     Raises
@@ -255,7 +255,7 @@ def restore_generator(path: str | Path, framework: str = "torch") -> Any:
     return _restored(path, framework, build_generator, "generator")
 
 
-def restore_painter(path: str | Path, framework: str = "torch") -> Any:
+def restore_stylizer(path: str | Path, framework: str = "torch") -> Any:
     """The network that paints, of a file of weights.
 
     Raises
@@ -263,7 +263,7 @@ def restore_painter(path: str | Path, framework: str = "torch") -> Any:
     ValueError
         If the file is none, or not of such a network.
     """
-    return _restored(path, framework, build_painter, "network that paints")
+    return _restored(path, framework, build_stylizer, "network that paints")
 
 
 def name_of(path: str | Path) -> str:

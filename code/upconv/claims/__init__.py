@@ -48,10 +48,10 @@ class Claim:
         return "claim-" + self.id.lower().replace(".", "-")
 
     def _repr_html_(self) -> str:
-        colour = _COLOUR[self.verdict]
+        color = _COLOUR[self.verdict]
         return (
             f'<div class="upconv-claim" id="{self.anchor}" data-verdict="{self.verdict}" '
-            f'style="border-left:4px solid {colour};padding:.4em 1em;margin:.4em 0">'
+            f'style="border-left:4px solid {color};padding:.4em 1em;margin:.4em 0">'
             f"<strong>{_MARK[self.verdict]} Claim {self.id} · {self.verdict}</strong><br>"
             f"<em>{_inline(self.statement)}</em><br>{_inline(self.finding)}</div>"
         )

@@ -46,11 +46,11 @@ def run(options: argparse.Namespace) -> None:
 
 def scores_of(network: Any, found: Any, device: str) -> dict[str, Any]:
     """Of the pixels, and of the objects where the set has them."""
-    from upconv.inference import evaluate, evaluate_objects
+    from upconv.inference import evaluate, evaluate_instances
 
     scores = evaluate(network, found, device=device).asdict()
     if found.instances is not None and len(found.classes) == 2:
-        objects = evaluate_objects(network, found, device=device).asdict()
+        objects = evaluate_instances(network, found, device=device).asdict()
         names = ("v_rand", "v_info", "best_v_rand", "best_v_info", "average_precision")
         scores |= {name: objects[name] for name in names}
     return scores

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from upconv.cli.options import UsageError, add_command, add_network, check_out, existing
-from upconv.zoo import GENERATORS, PAINTERS
+from upconv.zoo import GENERATORS, STYLIZERS
 
 
 def add(commands: Any) -> None:
@@ -32,8 +32,8 @@ def run(options: argparse.Namespace) -> None:
     about: dict[str, Any] = {"network": options.network}
     if options.network in GENERATORS:
         network = zoo.restore_generator(weights)
-    elif options.network in PAINTERS:
-        network = zoo.restore_painter(weights)
+    elif options.network in STYLIZERS:
+        network = zoo.restore_stylizer(weights)
     else:
         network, about["classes"], _ = zoo.restore(weights)
     onnx.export(network, out, about=about, half=options.half, maps=options.maps)

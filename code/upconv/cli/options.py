@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from upconv.recipes import DRAWN, GENERATED, PAINTED, SETS
-from upconv.zoo import GENERATORS, NETWORKS, PAINTERS
+from upconv.recipes import GENERATED, SETS, STYLIZED
+from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
 
 
 class UsageError(Exception):
@@ -24,7 +24,7 @@ def add_command(
 
 
 def add_network(command: argparse.ArgumentParser) -> None:
-    names = [*NETWORKS, *GENERATORS, *PAINTERS]
+    names = [*NETWORKS, *GENERATORS, *STYLIZERS]
     command.add_argument("network", choices=names, metavar="NETWORK", help=", ".join(names))
 
 
@@ -37,7 +37,7 @@ def add_weights(command: argparse.ArgumentParser) -> None:
 def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     command.add_argument(
         "--data", choices=sets, metavar="SET",
-        help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {DRAWN[0]}; transform: {PAINTED[0]}]",
+        help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {GENERATED[0]}; transform: {STYLIZED[0]}]",
     )  # fmt: skip
     command.add_argument("--images", type=Path, help="with --data folder: folder of images")
     command.add_argument("--masks", type=Path, help="with --data folder: folder of masks")
@@ -96,7 +96,7 @@ def load_data(options: argparse.Namespace, split: str) -> Any:
         for name in ("images", "masks", "classes"):
             if getattr(options, name) is None:
                 raise UsageError(f"--data folder needs --{name}")
-        return data.folder(options.images, options.masks, options.classes)
+        return data.segmentation_folder(options.images, options.masks, options.classes)
     for name in ("images", "masks", "classes"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} is for --data folder, not for --data {options.data}")

@@ -17,7 +17,7 @@ from upconv.cli.options import (
     network_of,
     positive,
 )
-from upconv.zoo import PAINTERS
+from upconv.zoo import STYLIZERS
 
 LARGE = 1024**2  # pixels from which an image is predicted tile by tile
 
@@ -42,17 +42,19 @@ def run(options: argparse.Namespace) -> None:
     from upconv.data import palette, read_image
     from upconv.files import check_writable, save_picture
     from upconv.inference import predict, predict_tiles
-    from upconv.style import transform
+    from upconv.style import apply_transform_net
 
     check_writable(options.out, "--out", folder=True)
     network, classes = _network(options)
-    colours = palette(len(classes or ()) or 256)  # of no names, as many as there may be
+    colors = palette(len(classes or ()) or 256)  # of no names, as many as there may be
     _check_images(options, ("painted",) if classes is None else ("mask", "overlay"))
     for path in options.images:
         image = read_image(path)
         if classes is None:
             target = options.out / f"{path.stem}_painted.png"
-            save_picture(target, Image.fromarray(transform(network, image, device=options.device)))
+            save_picture(
+                target, Image.fromarray(apply_transform_net(network, image, device=options.device))
+            )
             print(target)
             continue
         if options.tile or image.shape[0] * image.shape[1] > LARGE:
@@ -61,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
             )
         else:
             mask = predict(network, image[None], device=options.device)[0]
-        print(_save_mask(mask, image, colours, options.out, path.stem))
+        print(_save_mask(mask, image, colors, options.out, path.stem))
 
 
 def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
@@ -72,8 +74,8 @@ def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
     from upconv import zoo
 
     if not options.onnx:
-        if zoo.name_of(existing(options.weights)) in PAINTERS:
-            return zoo.restore_painter(options.weights), None
+        if zoo.name_of(existing(options.weights)) in STYLIZERS:
+            return zoo.restore_stylizer(options.weights), None
         network, classes, _ = zoo.restore(options.weights)
         return network, classes
     network = network_of(options.onnx, "image")
@@ -102,19 +104,19 @@ def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
             check_writable(options.out / f"{name}_{ending}.png", "--out")
 
 
-def _save_mask(mask: Any, image: Any, colours: Any, out: Path, stem: str) -> Path:
+def _save_mask(mask: Any, image: Any, colors: Any, out: Path, stem: str) -> Path:
     """Write the mask, and over the image as an overlay; the mask's path."""
     from PIL import Image
 
-    from upconv.data import paint
+    from upconv.data import colorize
     from upconv.files import save_picture
 
     indexed = Image.fromarray(mask)
     if mask.dtype == "uint8":  # a palette has 256 colours; more classes are grey values
-        indexed.putpalette([value for colour in colours for value in colour])
+        indexed.putpalette([value for color in colors for value in color])
     target = out / f"{stem}_mask.png"
     save_picture(target, indexed)
-    painted = Image.fromarray(paint(mask, colours))
+    painted = Image.fromarray(colorize(mask, colors))
     overlay = Image.blend(Image.fromarray(image), painted, 0.5)
     save_picture(out / f"{stem}_overlay.png", overlay)
     return target

@@ -32,9 +32,9 @@ def run(options: argparse.Namespace) -> None:
     from PIL import Image
 
     from upconv import zoo
-    from upconv.data import grid
+    from upconv.data import montage
     from upconv.files import save_picture
-    from upconv.inference import draw
+    from upconv.inference import generate
 
     check_out(options.out, ".png")
     if options.onnx:
@@ -42,6 +42,6 @@ def run(options: argparse.Namespace) -> None:
     else:
         generator = zoo.restore_generator(existing(options.weights))
     noise = np.random.default_rng(options.seed).standard_normal((options.count, generator.latent))
-    drawn = grid(draw(generator, noise, device=options.device))
+    drawn = montage(generate(generator, noise, device=options.device))
     save_picture(options.out, Image.fromarray(drawn))
     print(options.out)

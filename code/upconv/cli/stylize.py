@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
 
     from upconv import zoo
     from upconv.data import read_image
-    from upconv.files import alone, save_picture
+    from upconv.files import exclusive, save_picture
     from upconv.style import StyleSettings, stylize
 
     out = options.out
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> None:
         size=size,
         scales=max(1, scales),
         steps=options.steps,
-        preserve_colour=options.preserve_color,
+        preserve_color=options.preserve_color,
         seed=options.seed,
     )
     folder = out.with_name(f".{out.name}.run")
@@ -100,13 +100,13 @@ def run(options: argparse.Namespace) -> None:
     def write(image: Any) -> None:
         save_picture(out, Image.fromarray(image), quality=95)
 
-    with alone(out, "--out"):
+    with exclusive(out, "--out"):
         if folder.exists() and not options.resume:
             shutil.rmtree(folder)
         image, history = stylize(
             network, content, style, settings, checkpoint=folder / "scale.pt",
             resume=options.resume, device=options.device,
-            each_step=(lambda step, image: write(image)) if options.preview else None,
+            callback=(lambda step, image: write(image)) if options.preview else None,
         )  # fmt: skip
         write(image)
         shutil.rmtree(folder, ignore_errors=True)

@@ -25,8 +25,8 @@ from upconv.cli.options import (
     positive,
     seed,
 )
-from upconv.recipes import DRAWN, FCN, GENERATOR, MICROGRAPH, PAINTED, PAINTER, SETS, UNET
-from upconv.zoo import FEATURES, GENERATOR_SCALES, GENERATORS, PAINTER_SCALES, PAINTERS, SCALES
+from upconv.recipes import FCN, GENERATED, GENERATOR, MICROGRAPH, SETS, STYLIZED, STYLIZER, UNET
+from upconv.zoo import FEATURES, GENERATOR_SCALES, GENERATORS, SCALES, STYLIZER_SCALES, STYLIZERS
 
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # as launchers name them
 
@@ -34,7 +34,7 @@ RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # as 
 def add(commands: Any) -> None:
     train = add_command(commands, "train", run, "train a network to segment, draw or paint")
     add_network(train)
-    add_data(train, list(dict.fromkeys((*SETS, *DRAWN, *PAINTED))))
+    add_data(train, list(dict.fromkeys((*SETS, *GENERATED, *STYLIZED))))
     train.add_argument("--style", type=Path, help="of transform: the painting to learn from")
     train.add_argument("--weight", type=number, help="of the style; the content's is 1 [15]")
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
@@ -76,7 +76,7 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--batch", type=positive,
         help=f"images a step, of all processes [{FCN.batch}; dcgan {GENERATOR.batch}; "
-        f"transform {PAINTER.batch}]",
+        f"transform {STYLIZER.batch}]",
     )  # fmt: skip
     train.add_argument("--crop", type=positive, default=128, help="side of random crops [128]")
     train.add_argument(
@@ -90,7 +90,7 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     train.add_argument(
         "--elastic", type=number,
-        help=f"elastic deformation, pixels [micrographs {changes.elastic:g}, else 0]",
+        help=f"elastic deformation, pixels [micrographs {changes.elastic_sigma:g}, else 0]",
     )  # fmt: skip
     train.add_argument(
         "--border-weight", type=number,
@@ -99,18 +99,18 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from upconv.files import alone, check_writable
+    from upconv.files import check_writable, exclusive
 
     options.out = options.out or Path("runs") / options.network
     check_writable(options.out, "--out", folder=True)
     train = _train_segmenter
     if options.network in GENERATORS:
         train = _train_generator
-    elif options.network in PAINTERS:
+    elif options.network in STYLIZERS:
         train = _train_painter
     # Of processes that train together, only the first writes.
     first = all(os.environ.get(name, "0") == "0" for name in RANKS)
-    with alone(options.out, "--out", folder=True) if first else nullcontext():
+    with exclusive(options.out, "--out", folder=True) if first else nullcontext():
         train(options)
 
 
@@ -121,7 +121,7 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     unet = zoo.is_unet(options.network)
     sizes = _sizes(options)
     pretrained = not options.from_scratch and not unet and sizes["width"] == 1
-    out, checkpoint, team = _start(options)
+    out, checkpoint, distributed = _start(options)
     found = load_data(options, "train")
     suited, height = recipes.suited_to(options.data), options.border_weight
     if height is None:
@@ -145,13 +145,18 @@ def _train_segmenter(options: argparse.Namespace) -> None:
         load_imagenet(network.encoder, sizes["encoder"])
     start = "ImageNet's weights" if pretrained else "random weights"
     size = f"{sizes['width']} channels" if unet else sizes["encoder"]
-    if team.first:
+    if distributed.first:
         print(f"{options.network} ({size}, from {start}) on {len(found)} images", file=sys.stderr)
     history = train(
-        network, found, settings, checkpoint=checkpoint, resume=options.resume, team=team
+        network,
+        found,
+        settings,
+        checkpoint=checkpoint,
+        resume=options.resume,
+        distributed=distributed,
     )
-    team.close()
-    if not team.first:
+    distributed.close()
+    if not distributed.first:
         return
     keep(out, options.network, network, found.classes, sizes, history)
     if options.data != "folder":
@@ -168,9 +173,9 @@ def _train_generator(options: argparse.Namespace) -> None:
     sizes = dict(GENERATOR_SCALES[options.scale])
     if options.width is not None:
         sizes["width"] = _channels(options.width)
-    out, checkpoint, team = _start(options)
+    out, checkpoint, distributed = _start(options)
     if options.data == "folder":
-        found = data.image_folder(options.images, sizes["size"])
+        found = data.square_images(options.images, sizes["size"])
     elif options.data == "digit_crops":
         found = data.digit_crops(recipes.GENERATED[options.data]["train"], sizes["size"])
     else:
@@ -186,7 +191,7 @@ def _train_generator(options: argparse.Namespace) -> None:
     generator = zoo.build_generator(options.network, **sizes)
     discriminator = Discriminator(**sizes)
     settings = GanSettings(**_numbers(options))
-    if team.first:
+    if distributed.first:
         what = f"{options.network}, {sizes['size']} pixels"
         print(f"{what}, on {len(found)} images", file=sys.stderr)
     history = train_gan(
@@ -196,10 +201,10 @@ def _train_generator(options: argparse.Namespace) -> None:
         settings,
         checkpoint=checkpoint,
         resume=options.resume,
-        team=team,
+        distributed=distributed,
     )
-    team.close()
-    if not team.first:
+    distributed.close()
+    if not distributed.first:
         return
     keep(out, options.network, generator, (), sizes, history, f", {history.verdict}")
 
@@ -214,11 +219,11 @@ def _train_painter(options: argparse.Namespace) -> None:
         raise UsageError(f"--devices: got more than one, expected 1 for {options.network}")
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
-    style, sizes = data.read_image(options.style), dict(PAINTER_SCALES[options.scale])
+    style, sizes = data.read_image(options.style), dict(STYLIZER_SCALES[options.scale])
     if options.width is not None:
         sizes["width"] = _channels(options.width)
     if options.data == "folder":
-        photographs = data.folder_images(options.images)
+        photographs = data.image_files(options.images)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)
     else:
@@ -234,7 +239,7 @@ def _train_painter(options: argparse.Namespace) -> None:
     layers = (*settings.content_layers, *settings.style_layers)
     features = zoo.features(options.features, layers, options.seed)
     torch.manual_seed(options.seed)
-    network = zoo.build_painter(options.network, **sizes)
+    network = zoo.build_stylizer(options.network, **sizes)
     what = f"{options.network} ({sizes['width']} channels)"
     print(f"{what}, on {len(photographs)} photographs", file=sys.stderr)
     history = train_transform(
@@ -279,7 +284,9 @@ def _settings(options: argparse.Namespace, network: Any) -> Any:
     from upconv.ops import unet_size
     from upconv.training import Settings
 
-    numbers = _numbers(options, crop=options.crop, rotate=options.rotate, elastic=options.elastic)
+    numbers = _numbers(
+        options, crop=options.crop, rotate=options.rotate, elastic_sigma=options.elastic_sigma
+    )
     if not getattr(network, "padded", True):
         numbers["crop"] = unet_size(numbers["crop"], network.depth)[0]
     return Settings(**numbers)
@@ -295,14 +302,14 @@ def _numbers(options: argparse.Namespace, **more: Any) -> dict[str, Any]:
 
 def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
     """Folder of a run, its checkpoint, and who trains; a run that is there is not written over."""
-    from upconv.training import launch
+    from upconv.training import init_distributed
 
     out = options.out
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and not options.resume:
         raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
-    team = launch(options.devices, options.nodes, options.strategy, options.device)
-    return out, checkpoint, team
+    distributed = init_distributed(options.devices, options.nodes, options.strategy, options.device)
+    return out, checkpoint, distributed
 
 
 def keep(
@@ -311,10 +318,10 @@ def keep(
 ) -> None:  # fmt: skip
     """Write what a training has brought, and say where."""
     from upconv import zoo
-    from upconv.files import write_atomically
+    from upconv.files import atomic_write
 
     weights = out / "weights.safetensors"
     zoo.save(weights, network, name, tuple(classes), **sizes)
     text = json.dumps(vars(history))
-    write_atomically(out / "history.json", lambda path: path.write_text(text, encoding="utf-8"))
+    atomic_write(out / "history.json", lambda path: path.write_text(text, encoding="utf-8"))
     print(f"{weights}  ({history.seconds:.0f} s{verdict})")

@@ -3,15 +3,23 @@
 from upconv.data._camvid import camvid, road
 from upconv.data._digit_scenes import digit_crops, digit_scenes
 from upconv.data._dsb2018 import dsb2018
-from upconv.data._folder import BadData, folder, limit_pixels, read_image, read_mask
-from upconv.data._images import digits, folder_images, image_folder
-from upconv.data._instances import border_weights, separate, with_border_weights
+from upconv.data._folder import BadData, limit_pixels, read_image, read_mask, segmentation_folder
+from upconv.data._images import digits, image_files, square_images
+from upconv.data._instances import border_weights, split_touching_instances, with_border_weights
 from upconv.data._isbi2012 import isbi2012
 from upconv.data._membranes import membranes
 from upconv.data._mnist import fashion_mnist, mnist, read_idx
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo, photographs
-from upconv.data.sets import VOID, ImageSet, SegmentationSet, grid, paint, paint_objects, palette
+from upconv.data.sets import (
+    VOID,
+    ImageSet,
+    SegmentationSet,
+    colorize,
+    colorize_instances,
+    montage,
+    palette,
+)
 
 __all__ = [
     "PHOTOS",
@@ -22,21 +30,19 @@ __all__ = [
     "SegmentationSet",
     "border_weights",
     "camvid",
+    "colorize",
+    "colorize_instances",
     "digit_crops",
     "digit_scenes",
     "digits",
     "dsb2018",
     "fashion_mnist",
-    "folder",
-    "folder_images",
-    "grid",
-    "image_folder",
+    "image_files",
     "isbi2012",
     "limit_pixels",
     "membranes",
     "mnist",
-    "paint",
-    "paint_objects",
+    "montage",
     "palette",
     "photo",
     "photographs",
@@ -44,6 +50,8 @@ __all__ = [
     "read_image",
     "read_mask",
     "road",
-    "separate",
+    "segmentation_folder",
+    "split_touching_instances",
+    "square_images",
     "with_border_weights",
 ]

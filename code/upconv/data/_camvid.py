@@ -81,8 +81,8 @@ def road(split: str = "train") -> SegmentationSet:
     """CamVid as two classes: road, and everything else that has a label."""
     whole = camvid(split)
     masks = np.where(whole.masks == VOID, VOID, whole.masks == CLASSES.index("road"))
-    colours = ((40, 44, 52), (0, 158, 115))
-    return SegmentationSet("road", ("rest", "road"), whole.images, masks.astype(np.uint8), colours)
+    colors = ((40, 44, 52), (0, 158, 115))
+    return SegmentationSet("road", ("rest", "road"), whole.images, masks.astype(np.uint8), colors)
 
 
 def read_raw(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:

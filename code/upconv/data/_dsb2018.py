@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from upconv.checks import check_choice
-from upconv.data._instances import separate
+from upconv.data._instances import split_touching_instances
 from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays
 from upconv.data.sets import SegmentationSet
 
@@ -63,7 +63,7 @@ def dsb2018(split: str = "train", stretched: bool = True) -> SegmentationSet:
     images, instances = images[some], instances[some]
     if stretched:
         images = stretch(images)
-    masks = np.stack([separate(found) for found in instances])
+    masks = np.stack([split_touching_instances(found) for found in instances])
     return SegmentationSet("dsb2018", CLASSES, images, masks, COLOURS, instances)
 
 

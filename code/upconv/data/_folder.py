@@ -148,7 +148,7 @@ class Files(Sequence):
         return self.read(self.paths[index])
 
 
-def folder(
+def segmentation_folder(
     images: str | Path, masks: str | Path, classes: int | Sequence[str], check: bool = True
 ) -> SegmentationSet:
     """Images and masks of the same names (extensions may differ), of any sizes.

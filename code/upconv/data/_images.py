@@ -44,7 +44,7 @@ def digits(size: int = 32) -> ImageSet:
     return ImageSet("digits", images, found.target.astype(np.int64), DIGITS)
 
 
-def image_folder(folder: str | Path, size: int = 64) -> ImageSet:
+def square_images(folder: str | Path, size: int = 64) -> ImageSet:
     """All pictures of a folder and those below it, their middle square scaled to ``size``.
 
     Raises
@@ -63,7 +63,7 @@ def image_folder(folder: str | Path, size: int = 64) -> ImageSet:
     return ImageSet(folder.name, images)
 
 
-def folder_images(folder: str | Path) -> Sequence[np.ndarray]:
+def image_files(folder: str | Path) -> Sequence[np.ndarray]:
     """All pictures of a folder and those below it, (H, W, 3), uint8, read when asked for.
 
     Raises

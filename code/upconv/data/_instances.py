@@ -11,7 +11,7 @@ from upconv.checks import refuse
 from upconv.data.sets import SegmentationSet
 
 
-def separate(instances: np.ndarray) -> np.ndarray:
+def split_touching_instances(instances: np.ndarray) -> np.ndarray:
     """A mask (H, W), uint8: 1 inside of objects, with a line of 0 between those that touch."""
     inside = instances > 0
     touches = np.zeros(instances.shape, bool)

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter, label
 from scipy.spatial import cKDTree
 
 from upconv.checks import check_choice, refuse
-from upconv.data._instances import separate
+from upconv.data._instances import split_touching_instances
 from upconv.data.sets import SegmentationSet
 
 CLASSES = ("membrane", "cell")
@@ -90,7 +90,7 @@ def _draw(
     between = np.linalg.norm(seeds[nearest[..., 0]] - seeds[nearest[..., 1]], axis=-1)
     wall = (distance[..., 1] ** 2 - distance[..., 0] ** 2) / (2 * between)
     half = np.maximum(1.0, 1.7 + 0.4 * smooth(spacing))
-    instances = label(separate(np.where(wall > half, nearest[..., 0] + 1, 0)))[0]
+    instances = label(split_touching_instances(np.where(wall > half, nearest[..., 0] + 1, 0)))[0]
     depth = 0.5 * (1 - fading * (0.5 + 0.5 * np.tanh(2 * smooth(spacing / 2))))
     image = 0.72 + 0.05 * smooth(1.2) + 0.06 * smooth(spacing / 4)
     tint = rng.normal(0, 0.05, len(seeds))

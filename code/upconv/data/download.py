@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 from PIL import UnidentifiedImageError
 
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 
 TIMEOUT = 30  # seconds without a byte from a server
 
@@ -167,7 +167,7 @@ def prepare(
         except DataUnavailable:
             archive.unlink(missing_ok=True)  # the next try fetches another
             raise
-        write_atomically(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
+        atomic_write(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
         archive.unlink(missing_ok=True)
         return target
     except OSError as error:

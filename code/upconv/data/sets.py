@@ -62,7 +62,7 @@ class SegmentationSet:
     classes: tuple[str, ...]
     images: Sequence[np.ndarray] | np.ndarray
     masks: Sequence[np.ndarray] | np.ndarray
-    colours: tuple[tuple[int, int, int], ...] = field(default=())
+    colors: tuple[tuple[int, int, int], ...] = field(default=())
     instances: Sequence[np.ndarray] | np.ndarray | None = None
     weights: Sequence[np.ndarray] | np.ndarray | None = None
 
@@ -81,8 +81,8 @@ class SegmentationSet:
         if len(self.classes) > VOID:
             got, expected = len(self.classes), f"at most {VOID}: {VOID} in a mask is no class"
             refuse("classes", got, expected)
-        if not self.colours:
-            self.colours = palette(len(self.classes))
+        if not self.colors:
+            self.colors = palette(len(self.classes))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -130,24 +130,24 @@ def palette(count: int) -> tuple[tuple[int, int, int], ...]:
     return (*_BASE, *more)[:count]
 
 
-def paint(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
+def colorize(mask: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> np.ndarray:
     """A mask (H, W) as a picture (H, W, 3), uint8; what is not labelled is black."""
-    table = np.zeros((max(256, len(colours)), 3), np.uint8)
-    table[: len(colours)] = colours
+    table = np.zeros((max(256, len(colors)), 3), np.uint8)
+    table[: len(colors)] = colors
     return table[mask]
 
 
-def paint_objects(instances: np.ndarray) -> np.ndarray:
+def colorize_instances(instances: np.ndarray) -> np.ndarray:
     """Numbered objects (H, W) as a picture (H, W, 3), uint8: a colour each, black for none."""
     rng = np.random.default_rng(0)
-    colours = np.array(palette(49)[1:], np.uint8)
-    colours = colours[rng.permutation(len(colours))]
-    painted = colours[instances % len(colours)]
+    colors = np.array(palette(49)[1:], np.uint8)
+    colors = colors[rng.permutation(len(colors))]
+    painted = colors[instances % len(colors)]
     painted[instances == 0] = 0
     return painted
 
 
-def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+def montage(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Images (N, H, W) or (N, H, W, 3) as one picture, row by row, nearly square; rest black."""
     columns = columns or int(np.ceil(np.sqrt(len(images))))
     rows = -(-len(images) // columns)

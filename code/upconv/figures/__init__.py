@@ -4,6 +4,6 @@
 hold the pictures themselves, one file per subject.
 """
 
-from upconv.figures.theme import COLOURS, INK, image_row, number_grid, show, show_image, use_style
+from upconv.figures.theme import COLORS, INK, image_row, number_grid, show, show_image, use_style
 
-__all__ = ["COLOURS", "INK", "image_row", "number_grid", "show", "show_image", "use_style"]
+__all__ = ["COLORS", "INK", "image_row", "number_grid", "show", "show_image", "use_style"]

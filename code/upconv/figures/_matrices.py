@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, EMPTY, INK, number_grid
+from upconv.figures.theme import COLORS, EMPTY, INK, number_grid
 
 # One colour for each of a kernel's nine weights, light to dark in reading order.
 _WEIGHTS = mpl.colormaps["viridis"]
@@ -107,12 +107,12 @@ def pad_and_convolve(
     for (row, column), value in np.ndenumerate(padded):
         if value == 0:
             axes[1].text(column, row, "0", ha="center", va="center", fontsize=9, color="#a9b3bf")
-    for (row, column), colour in (((0, 0), COLOURS.red), ((2, 3), COLOURS.purple)):
+    for (row, column), color in (((0, 0), COLORS.red), ((2, 3), COLORS.purple)):
         for ax, extent in ((axes[1], 3), (axes[3], 1)):
             ax.add_patch(
                 plt.Rectangle(
                     (column - 0.46, row - 0.46), extent - 0.08, extent - 0.08, fill=False,
-                    ec=colour, lw=2.6, zorder=4,
+                    ec=color, lw=2.6, zorder=4,
                 )
             )  # fmt: skip
     number_grid(axes[2], kernel, "kernel, turned\nby 180°", fontsize=11, cmap="Oranges")
@@ -145,7 +145,7 @@ def two_operators(
                 inside &= ring <= row < size - ring and ring <= column < size - ring
                 ax.add_patch(
                     plt.Rectangle(
-                        (column - 0.5, row - 0.5), 1, 1, fc=COLOURS.blue if inside else EMPTY,
+                        (column - 0.5, row - 0.5), 1, 1, fc=COLORS.blue if inside else EMPTY,
                         ec="white", lw=1.5,
                     )
                 )  # fmt: skip
@@ -156,7 +156,7 @@ def two_operators(
                 else:
                     ax.text(column, row, "0", color="#a9b3bf", ha="center", va="center", fontsize=9)
         ax.add_patch(
-            plt.Rectangle((-0.5, -0.5), kernel_size, kernel_size, fill=False, ec=COLOURS.red, lw=3)
+            plt.Rectangle((-0.5, -0.5), kernel_size, kernel_size, fill=False, ec=COLORS.red, lw=3)
         )
         ax.set_xlim(-0.7, size - 0.3)
         ax.set_ylim(size - 0.3, -0.7)
@@ -173,7 +173,7 @@ def two_operators(
             if r % 5 == 0:
                 ax.text(-0.8, r + 2, f"row {r // 5}", ha="right", va="center", fontsize=8.5)
                 if r:
-                    ax.axhline(r - 0.5, color=COLOURS.grey, lw=0.8, xmin=0.2)
+                    ax.axhline(r - 0.5, color=COLORS.grey, lw=0.8, xmin=0.2)
         ax.set_aspect("auto")
         ax.axis("off")
     return figure

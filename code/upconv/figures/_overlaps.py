@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, INK, show_image
+from upconv.figures.theme import COLORS, INK, show_image
 
 
 def overlap_bars(panels: Sequence[tuple[str, int, int, int]]) -> Figure:
@@ -28,16 +28,16 @@ def overlap_bars(panels: Sequence[tuple[str, int, int, int]]) -> Figure:
             count[i * stride : i * stride + kernel] += 1
         lanes = -(-kernel // stride)
         for i in range(inputs):
-            colour = (COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple)[i % 4]
+            color = (COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple)[i % 4]
             y = 3.3 + 0.62 * (i % lanes)
             ax.add_patch(
-                plt.Rectangle((i * stride - 0.45, y), kernel - 0.1, 0.5, fc=colour, ec="none")
+                plt.Rectangle((i * stride - 0.45, y), kernel - 0.1, 0.5, fc=color, ec="none")
             )
         inner = count[kernel - 1 : size - kernel + 1]
         uneven = inner.size and inner.min() != inner.max()
         for position, height in enumerate(count):
             heavy = uneven and height == inner.max()
-            ax.bar(position, height, color=COLOURS.red if heavy else COLOURS.grey, width=0.84)
+            ax.bar(position, height, color=COLORS.red if heavy else COLORS.grey, width=0.84)
             ax.text(position, height + 0.08, str(height), ha="center", fontsize=9)
         ax.set_xlim(-0.8, size - 0.2)
         ax.set_ylim(0, 3.3 + 0.62 * lanes + 0.1)
@@ -58,7 +58,7 @@ def phases(kernels: Sequence[np.ndarray], titles: Sequence[str], stride: int) ->
     kernels
         Each of shape (K, K).
     """
-    colours = [COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple]
+    colors = [COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple]
     figure, axes = plt.subplots(
         len(kernels), 3, figsize=(7.6, 2.35 * len(kernels)), width_ratios=[1, 1.25, 1.25]
     )
@@ -67,7 +67,7 @@ def phases(kernels: Sequence[np.ndarray], titles: Sequence[str], stride: int) ->
         for row in range(size):
             for column in range(size):
                 phase = row % stride * stride + column % stride
-                _tile(ax, column, row, colours[phase], f"$w_{{{row}{column}}}$")
+                _tile(ax, column, row, colors[phase], f"$w_{{{row}{column}}}$")
         _frame(ax, -0.6, size - 0.4, title)
         gap = -(-size // stride) + 0.7
         for phase in range(stride**2):
@@ -76,21 +76,21 @@ def phases(kernels: Sequence[np.ndarray], titles: Sequence[str], stride: int) ->
             for row in range(part.shape[0]):
                 for column in range(part.shape[1]):
                     name = f"$w_{{{r + row * stride}{c + column * stride}}}$"
-                    _tile(apart, c * gap + column, r * gap + row, colours[phase], name)
+                    _tile(apart, c * gap + column, r * gap + row, colors[phase], name)
         _frame(apart, -0.6, 2 * gap - 1.0, "four small kernels")
         side = 8
         for row in range(side):
             for column in range(side):
                 phase = row % stride * stride + column % stride
                 r, c = divmod(phase, stride)
-                _tile(out, column, row, colours[phase], str(kernel[r::stride, c::stride].size))
+                _tile(out, column, row, colors[phase], str(kernel[r::stride, c::stride].size))
         _frame(out, -0.6, side - 0.4, "weights per output")
     return figure
 
 
-def _tile(ax: Axes, x: float, y: float, colour: str, text: str) -> None:
-    ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1.5))
-    ink = INK if colour in (COLOURS.orange, COLOURS.purple) else "white"
+def _tile(ax: Axes, x: float, y: float, color: str, text: str) -> None:
+    ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fc=color, ec="white", lw=1.5))
+    ink = INK if color in (COLORS.orange, COLORS.purple) else "white"
     ax.text(x, y, text, ha="center", va="center", fontsize=9.5, color=ink)
 
 
@@ -147,7 +147,7 @@ def checkerboard_spectra(
         show_image(axes[0, column], picture, name, vmin=span[0], vmax=span[1])
         start, length = zoom.start, zoom.stop - zoom.start
         axes[0, column].add_patch(
-            plt.Rectangle((start, start), length, length, fill=False, ec=COLOURS.yellow, lw=1.8)
+            plt.Rectangle((start, start), length, length, fill=False, ec=COLORS.yellow, lw=1.8)
         )
         show_image(axes[1, column], picture[zoom, zoom], vmin=span[0], vmax=span[1])
         ax = axes[2, column]
@@ -157,7 +157,7 @@ def checkerboard_spectra(
         for row in (0, half, size):
             for col in (0, half, size):
                 if (row, col) != (half, half):
-                    ax.plot(col, row, "o", mfc="none", mec=COLOURS.sky, mew=1.6, ms=15,
+                    ax.plot(col, row, "o", mfc="none", mec=COLORS.sky, mew=1.6, ms=15,
                             clip_on=False)  # fmt: skip
         ax.set_xlim(-0.5, size - 0.5)
         ax.set_ylim(size - 0.5, -0.5)

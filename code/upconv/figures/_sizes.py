@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, EMPTY, INK
+from upconv.figures.theme import COLORS, EMPTY, INK
 
 
 def size_staircase(
@@ -24,7 +24,7 @@ def size_staircase(
         The input size to point at; ``canonical`` is what the transposed one makes of it.
     """
     figure, ax = plt.subplots(figsize=(7.6, 3.5))
-    palette = [COLOURS.blue, COLOURS.orange, COLOURS.green]
+    palette = [COLORS.blue, COLORS.orange, COLORS.green]
     first = {m: sizes[pooled == m].min() for m in np.unique(pooled)}
     start = {m: n for m, n in first.items() if np.sum(pooled == m) == stride}
     for n, m in zip(sizes, pooled, strict=True):
@@ -36,12 +36,12 @@ def size_staircase(
     m = pooled[sizes == example][0]
     ax.annotate(
         "", xy=(canonical, m + 0.95), xytext=(example, m + 0.95),
-        arrowprops={"arrowstyle": "-|>", "color": COLOURS.red, "lw": 2, "shrinkA": 0,
+        arrowprops={"arrowstyle": "-|>", "color": COLORS.red, "lw": 2, "shrinkA": 0,
                     "shrinkB": 0, "connectionstyle": "arc3,rad=0.9"},
     )  # fmt: skip
     ax.text(
         (example + canonical) / 2 + 0.2, m + 2.3, f"{example} → {m} → {canonical}: not {example}",
-        ha="right", va="center", color=COLOURS.red, fontsize=11, fontweight="bold",
+        ha="right", va="center", color=COLORS.red, fontsize=11, fontweight="bold",
     )  # fmt: skip
     ax.set_xlim(sizes.min() - 0.6, sizes.max() + 0.6)
     ax.set_xticks(sizes)
@@ -62,7 +62,7 @@ def surviving_sizes(survives: np.ndarray) -> Figure:
     """
     levels, count = survives.shape
     figure, ax = plt.subplots(figsize=(7.6, 2.15))
-    palette = [COLOURS.sky, COLOURS.blue, COLOURS.green, COLOURS.orange, COLOURS.red]
+    palette = [COLORS.sky, COLORS.blue, COLORS.green, COLORS.orange, COLORS.red]
     for level in range(levels):
         for n in range(1, count + 1):
             face = palette[level] if survives[level, n - 1] else EMPTY
@@ -84,9 +84,9 @@ def size_cures(
 ) -> Figure:
     """One curve of misplacement per way of getting an odd size back."""
     figure, ax = plt.subplots(figsize=(7.6, 2.9))
-    styles = [(COLOURS.blue, "-"), (COLOURS.green, "-"), (COLOURS.orange, "-"), (COLOURS.red, "-")]
-    for (name, values), (colour, dash) in zip(curves, styles, strict=False):
-        ax.plot(position, values, color=colour, ls=dash, label=name, lw=2)
+    styles = [(COLORS.blue, "-"), (COLORS.green, "-"), (COLORS.orange, "-"), (COLORS.red, "-")]
+    for (name, values), (color, dash) in zip(curves, styles, strict=False):
+        ax.plot(position, values, color=color, ls=dash, label=name, lw=2)
     ax.axhline(0, color=INK, lw=0.8)
     ax.set_xlabel("true position (pixel)")
     ax.set_ylabel(ylabel)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, INK, number_grid
+from upconv.figures.theme import COLORS, INK, number_grid
 
 _GRID = "#c9d1db"
 
@@ -30,12 +30,12 @@ def stamps(inputs: np.ndarray, kernel: np.ndarray, contributions: Sequence[np.nd
     total = np.nansum(contributions, axis=0)
     high = total.max()
     sheet = _Sheet(len(total))
-    palette = [COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple][: len(contributions)]
+    palette = [COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple][: len(contributions)]
     left = 0.01
-    for j, (contribution, colour) in enumerate(zip(contributions, palette, strict=True)):
+    for j, (contribution, color) in enumerate(zip(contributions, palette, strict=True)):
         words = f"{inputs[divmod(j, inputs.shape[1])]:g} × kernel"
         sign = "=" if j == len(contributions) - 1 else "+"
-        _stamp(sheet, left, contribution, colour, high, words, sign)
+        _stamp(sheet, left, contribution, color, high, words, sign)
         left += sheet.side + sheet.unit * 0.78
     covered = np.sum([np.isfinite(c) for c in contributions], axis=0)
     _sum(sheet, left, total, covered, high)
@@ -68,19 +68,19 @@ class _Sheet:
 
 
 def _stamp(
-    sheet: _Sheet, left: float, contribution: np.ndarray, colour: str, high: float, words: str,
+    sheet: _Sheet, left: float, contribution: np.ndarray, color: str, high: float, words: str,
     sign: str,
 ) -> None:  # fmt: skip
     """One input's stamp, framed, and the sign behind it."""
     ax = sheet.place(left, sheet.bottom, sheet.cells)
-    fade = mpl.colors.LinearSegmentedColormap.from_list("", ["white", colour])
+    fade = mpl.colors.LinearSegmentedColormap.from_list("", ["white", color])
     number_grid(ax, contribution, cmap=fade, fontsize=13, vmin=-high * 0.25, vmax=high * 1.5)
     stamped = [tuple(c) for c in np.argwhere(np.isfinite(contribution))]
     first, last = stamped[0], stamped[-1]
     ax.add_patch(
         plt.Rectangle(
             (first[1] - 0.5, first[0] - 0.5), last[1] - first[1] + 1, last[0] - first[0] + 1,
-            fill=False, ec=colour, lw=2.8, zorder=4,
+            fill=False, ec=color, lw=2.8, zorder=4,
         )
     )  # fmt: skip
     sheet.head(left, words, color=INK)
@@ -97,7 +97,7 @@ def _sum(sheet: _Sheet, left: float, total: np.ndarray, covered: np.ndarray, hig
     for row, column in np.argwhere(covered > 1):
         ax.text(
             column + 0.42, row - 0.42, f"{covered[row, column]}", ha="right", va="top",
-            fontsize=8, color=COLOURS.red, fontweight="bold",
+            fontsize=8, color=COLORS.red, fontweight="bold",
         )  # fmt: skip
     sheet.head(left, "sum")
 
@@ -110,11 +110,11 @@ def _operands(
     side = sheet.cell * 2 * scale
     ax = sheet.place(middle - side - 0.07, top, inputs.shape[0], scale)
     number_grid(ax, inputs, cmap=None, fontsize=13)
-    for j, colour in enumerate(palette):
+    for j, color in enumerate(palette):
         row, column = divmod(j, inputs.shape[1])
         ax.add_patch(
             plt.Rectangle(
-                (column - 0.46, row - 0.46), 0.92, 0.92, fc=colour, alpha=0.55, ec=colour, lw=2
+                (column - 0.46, row - 0.46), 0.92, 0.92, fc=color, alpha=0.55, ec=color, lw=2
             )
         )
     height = top + side * sheet.aspect / 2
@@ -142,8 +142,8 @@ def stretch_input_or_kernel(factors: Sequence[int] = (1, 2, 3)) -> Figure:
                 for j in range(inputs):
                     at = dilation * (kernel - 1) / 2
                     centre = (j * stride + at, i * stride + at)
-                    ax.plot(*centre, "o", color=COLOURS.blue, ms=7 - factor)
-                    ax.plot(j * dilation, i * dilation, "s", mfc="none", mec=COLOURS.red, mew=1.8,
+                    ax.plot(*centre, "o", color=COLORS.blue, ms=7 - factor)
+                    ax.plot(j * dilation, i * dilation, "s", mfc="none", mec=COLORS.red, mew=1.8,
                             ms=11 - 2.4 * factor)  # fmt: skip
             letter = "S" if spread_input else "D"
             ax.set_title(f"{letter} = {factor}:  {size} × {size}", fontsize=10)

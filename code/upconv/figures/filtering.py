@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, INK, number_grid, show_image
+from upconv.figures.theme import COLORS, INK, number_grid, show_image
 
 
 def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Figure:
@@ -26,15 +26,15 @@ def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Fig
     window = [(row, column) for row in range(1, 4) for column in range(1, 4)]
     number_grid(axes[0], patch, "input", highlight=[], cmap="Blues")
     axes[0].add_patch(
-        plt.Rectangle((0.5, 0.5), 3, 3, fill=False, edgecolor=COLOURS.red, lw=3, zorder=3)
+        plt.Rectangle((0.5, 0.5), 3, 3, fill=False, edgecolor=COLORS.red, lw=3, zorder=3)
     )
     number_grid(axes[1], kernel, "kernel", cmap="Purples", fmt="{:+g}")
     products = patch[1:4, 1:4] * kernel
     number_grid(axes[2], products, "products", cmap="Oranges", fmt="{:+g}")
     number_grid(axes[3], output, "output", cmap="Greens", highlight=[(1, 1)])
-    axes[2].set_xlabel(f"sum = {products.sum():g}", color=COLOURS.red, fontweight="bold")
-    axes[3].set_xlabel("the sum goes here", color=COLOURS.red)
-    axes[0].set_xlabel(f"window of {len(window)} numbers", color=COLOURS.red)
+    axes[2].set_xlabel(f"sum = {products.sum():g}", color=COLORS.red, fontweight="bold")
+    axes[3].set_xlabel("the sum goes here", color=COLORS.red)
+    axes[0].set_xlabel(f"window of {len(window)} numbers", color=COLORS.red)
     for ax, sign in zip(axes[1:], ("×", "=", "→"), strict=True):
         ax.text(-0.14, 0.5, sign, transform=ax.transAxes, ha="center", va="center", fontsize=17)
     return figure
@@ -77,9 +77,9 @@ def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float])
             ax, kernel, f"step {step}", cmap="RdBu", fmt="{:.2f}", vmin=-9, vmax=9, fontsize=9
         )
     ax = figure.add_subplot(rows[1, :])
-    ax.semilogy(losses, color=COLOURS.blue)
+    ax.semilogy(losses, color=COLORS.blue)
     for step in snapshots:
-        ax.plot(step, losses[min(step, len(losses) - 1)], "o", color=COLOURS.red, ms=7)
+        ax.plot(step, losses[min(step, len(losses) - 1)], "o", color=COLORS.red, ms=7)
     ax.set_xlabel("step of gradient descent")
     ax.set_ylabel("mean squared error")
     ax.grid(axis="y")
@@ -89,20 +89,20 @@ def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float])
 def pooling_example(values: np.ndarray, maxima: np.ndarray, means: np.ndarray) -> Figure:
     """A 4 × 4 map in four coloured blocks, its maxima and its means."""
     figure, axes = plt.subplots(1, 3, figsize=(6.6, 2.5), width_ratios=[4, 2.2, 2.2])
-    block_colours = (COLOURS.sky, COLOURS.orange, COLOURS.green, COLOURS.purple)
+    block_colours = (COLORS.sky, COLORS.orange, COLORS.green, COLORS.purple)
     for ax, grid, title in zip(
         axes, (values, maxima, means), ("input", "max pooling", "average pooling"), strict=True
     ):
         number_grid(ax, grid, title, cmap=None, fontsize=12)
         block = grid.shape[0] // 2
-        for index, colour in enumerate(block_colours):
+        for index, color in enumerate(block_colours):
             row, column = divmod(index, 2)
             ax.add_patch(
                 plt.Rectangle(
                     (column * block - 0.46, row * block - 0.46),
                     block - 0.08,
                     block - 0.08,
-                    facecolor=colour,
+                    facecolor=color,
                     alpha=0.35,
                     zorder=0.5,
                 )
@@ -128,7 +128,7 @@ def shift_curves(curves: Mapping[str, np.ndarray], period: int) -> Figure:
     for (label, values), marker in zip(curves.items(), "osD^", strict=False):
         ax.plot(values, marker=marker, ms=6, label=label)
     for multiple in range(0, len(values), period):
-        ax.axvline(multiple, color=COLOURS.grey, lw=1, ls=":")
+        ax.axvline(multiple, color=COLORS.grey, lw=1, ls=":")
     ax.set_xlabel("shift of the input, in pixels (dotted: multiples of the stride)")
     ax.set_ylabel("relative change\nof the output")
     ax.set_ylim(bottom=-0.02)
@@ -159,7 +159,7 @@ def receptive_fields(
         ax.imshow(heat, cmap="inferno", alpha=np.clip(heat * 1.6, 0, 0.95), vmin=0, vmax=1)
     for ax in axes:
         ax.add_patch(
-            plt.Rectangle(corner, square, square, fill=False, edgecolor=COLOURS.orange, lw=2)
+            plt.Rectangle(corner, square, square, fill=False, edgecolor=COLORS.orange, lw=2)
         )
     return figure
 
@@ -169,12 +169,12 @@ def operation_counts(
 ) -> Figure:
     """Operations per image against kernel size, with the crossover marked."""
     figure, ax = plt.subplots(figsize=(7.6, 3.2))
-    ax.loglog(kernel_sizes, direct, label=r"direct: $N^2K^2$ products", color=COLOURS.red)
+    ax.loglog(kernel_sizes, direct, label=r"direct: $N^2K^2$ products", color=COLORS.red)
     ax.loglog(
-        kernel_sizes, fourier, label=r"Fourier: three FFTs and one product", color=COLOURS.blue
+        kernel_sizes, fourier, label=r"Fourier: three FFTs and one product", color=COLORS.blue
     )
     cross = kernel_sizes[np.argmax(direct > fourier)]
-    ax.axvline(cross, color=COLOURS.grey, ls=":")
+    ax.axvline(cross, color=COLORS.grey, ls=":")
     ax.text(cross * 1.05, direct.min() * 1.4, f"crossover at K = {cross}", color=INK)
     ax.set_xlabel(f"kernel size K (image {size} × {size})")
     ax.set_ylabel("multiplications")

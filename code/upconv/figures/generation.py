@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
-from upconv.data import grid
-from upconv.figures.theme import COLOURS, INK, show_image
+from upconv.data import montage
+from upconv.figures.theme import COLORS, INK, show_image
 
 _SLANT = np.array([0.42, 0.3])  # how far a box goes back, across and up
 
@@ -36,7 +36,7 @@ def hourglass(
     ax.text(-0.51, -1.25, f"noise\n{len(noise)}", ha="center", va="top", fontsize=8)
     x = -0.15
     for channels, side in generator:
-        x = _box(ax, x, channels, side, COLOURS.green) + 0.26
+        x = _box(ax, x, channels, side, COLORS.green) + 0.26
     half = 0.62
     ax.imshow(image, extent=(x + 0.12, x + 0.12 + 2 * half, -half, half), zorder=3)
     shape = f"{1 if image.ndim == 2 else 3}\n{len(image)} × {len(image)}"
@@ -45,14 +45,14 @@ def hourglass(
     x += 2 * half + 0.42
     ends.append(x)
     for channels, side in discriminator:
-        x = _box(ax, x, channels, side, COLOURS.red) + 0.26
+        x = _box(ax, x, channels, side, COLORS.red) + 0.26
     ends.append(x)
     ax.text(x + 0.1, 0, "real?", va="center", fontsize=10, weight="bold")
-    for (start, end), words, colour in (
-        (ends[:2], "generator: transposed convolutions, stride 2", COLOURS.green),
-        (ends[2:], "discriminator: convolutions, stride 2", COLOURS.red),
+    for (start, end), words, color in (
+        (ends[:2], "generator: transposed convolutions, stride 2", COLORS.green),
+        (ends[2:], "discriminator: convolutions, stride 2", COLORS.red),
     ):
-        arrow = {"arrowstyle": "-|>", "mutation_scale": 12, "color": colour, "lw": 1.8}
+        arrow = {"arrowstyle": "-|>", "mutation_scale": 12, "color": color, "lw": 1.8}
         ax.add_patch(FancyArrowPatch((start, 1.36), (end, 1.36), **arrow))
         ax.text((start + end) / 2, 1.44, words, ha="center", va="bottom", fontsize=8.5)
     ax.set_xlim(-0.75, x + 0.75)
@@ -62,7 +62,7 @@ def hourglass(
     return figure
 
 
-def _box(ax, x: float, channels: int, side: int, colour: str) -> float:
+def _box(ax, x: float, channels: int, side: int, color: str) -> float:
     """A box from x on, as thick as its channels and as large as its side; where it ends."""
     thick, tall = 0.12 * np.log2(channels) - 0.35, 0.28 + 0.24 * np.log2(side / 4)
     back = _SLANT * tall * 1.25
@@ -76,14 +76,14 @@ def _box(ax, x: float, channels: int, side: int, colour: str) -> float:
             0.8,
         ),
     ):
-        ax.add_patch(Polygon(corners, fc=(*_rgb(colour), shade), ec="white", lw=1))
+        ax.add_patch(Polygon(corners, fc=(*_rgb(color), shade), ec="white", lw=1))
     where = (x + thick / 2 + back[0] / 2, low[1] - 0.12)
     ax.text(*where, f"{channels}\n{side} × {side}", ha="center", va="top", fontsize=8)
     return x + thick + back[0]
 
 
-def _rgb(colour: str) -> tuple[float, float, float]:
-    return tuple(int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+def _rgb(color: str) -> tuple[float, float, float]:
+    return tuple(int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
 
 
 def losses(logits: np.ndarray, curves: Mapping[str, np.ndarray], slopes: Mapping) -> Figure:
@@ -96,7 +96,7 @@ def losses(logits: np.ndarray, curves: Mapping[str, np.ndarray], slopes: Mapping
             ax.plot(logits, values, label=name)
         ax.set_title(title)
         ax.set_xlabel("logit of a drawn image")
-        ax.axvspan(logits[0], logits[0] / 3, color=COLOURS.grey, alpha=0.15, lw=0)
+        ax.axvspan(logits[0], logits[0] / 3, color=COLORS.grey, alpha=0.15, lw=0)
         ax.grid(axis="y")
     axes[0].text(logits[0] * 0.97, axes[0].get_ylim()[0] * 0.9, "seen through", fontsize=9)
     axes[1].legend(loc="center right")
@@ -129,14 +129,14 @@ def line_game(places: np.ndarray, real: np.ndarray, scenes: Sequence[Scene]) -> 
     middles, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
     for (upper, lower), scene in zip(axes.T, scenes, strict=True):
         drawn = np.histogram(scene.drawn, edges)[0] / (len(scene.drawn) * width)
-        upper.fill_between(places, real, color=COLOURS.blue, alpha=0.25, lw=0, label="real")
-        upper.plot(places, real, color=COLOURS.blue)
-        upper.stairs(drawn, edges, color=COLOURS.green, lw=1.6, label="drawn")
+        upper.fill_between(places, real, color=COLORS.blue, alpha=0.25, lw=0, label="real")
+        upper.plot(places, real, color=COLORS.blue)
+        upper.stairs(drawn, edges, color=COLORS.green, lw=1.6, label="drawn")
         upper.set_title(scene.title, fontsize=10)
         at = np.interp(middles, places, real)
         best = np.divide(at, at + drawn, out=np.full_like(at, np.nan), where=at + drawn > 0.02)
-        lower.plot(middles, best, color=COLOURS.grey, lw=4, alpha=0.55, label="best answer")
-        lower.plot(places, scene.said, color=COLOURS.red, lw=1.6, label="discriminator")
+        lower.plot(middles, best, color=COLORS.grey, lw=4, alpha=0.55, label="best answer")
+        lower.plot(places, scene.said, color=COLORS.red, lw=1.6, label="discriminator")
         lower.axhline(0.5, color=INK, lw=0.7, ls=":")
         lower.set_ylim(-0.05, 1.05)
     axes[0, 0].set_ylabel("density")
@@ -154,15 +154,15 @@ def game(
 ) -> Figure:
     """What the discriminator thinks of real and drawn images, and how much these differ."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 2.7), width_ratios=(3, 2))
-    left.plot(steps, real, label="of real images", color=COLOURS.blue, lw=1.4)
-    left.plot(steps, fake, label="of drawn images", color=COLOURS.green, lw=1.4)
+    left.plot(steps, real, label="of real images", color=COLORS.blue, lw=1.4)
+    left.plot(steps, fake, label="of drawn images", color=COLORS.green, lw=1.4)
     left.axhline(0.5, color=INK, lw=0.8, ls=":")
     left.set_ylim(0, 1.19)  # room for the legend
     left.set_yticks(np.linspace(0, 1, 6))
     left.set_title("the discriminator's opinion")
     left.set_ylabel("probability of “real”")
     left.legend(fontsize=8, loc="upper center", ncols=2)
-    right.plot(steps, spread, color=COLOURS.purple, lw=1.4)
+    right.plot(steps, spread, color=COLORS.purple, lw=1.4)
     right.axhline(1, color=INK, lw=0.8, ls=":")
     right.set_ylim(bottom=0)
     right.set_title("spread, real images = 1")
@@ -187,7 +187,7 @@ def strips(rows: Mapping[str, np.ndarray], words: Mapping[str, str] | None = Non
         len(rows), 1, figsize=(7.6, len(rows) * (height + 0.06)), squeeze=False
     )
     for ax, (name, images) in zip(axes[:, 0], rows.items(), strict=True):
-        show_image(ax, grid(images, len(images)) / 255)
+        show_image(ax, montage(images, len(images)) / 255)
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
         if words:
             ax.text(
@@ -221,10 +221,10 @@ def guidelines(
     for (left, right), (name, values) in zip(axes, runs.items(), strict=True):
         show_image(left, pictures[name])
         left.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5)
-        right.axvline(base, color=COLOURS.grey, lw=1, ls=":")
+        right.axvline(base, color=COLORS.grey, lw=1, ls=":")
         for value, bad in zip(values, fallen[name], strict=True):
-            style = {"marker": "X", "color": COLOURS.red} if bad else {"marker": "o"}
-            right.plot(value, 0, ms=7, alpha=0.75, lw=0, **({"color": COLOURS.blue} | style))
+            style = {"marker": "X", "color": COLORS.red} if bad else {"marker": "o"}
+            right.plot(value, 0, ms=7, alpha=0.75, lw=0, **({"color": COLORS.blue} | style))
         right.set_xscale("log")
         right.set_xlim(min(every) / 1.3, max(every) * 1.3)
         right.set_ylim(-1, 1)
@@ -246,8 +246,8 @@ def guidelines(
 def recovery(steps: Sequence[int], shares: Mapping[str, Sequence[float]], after: int) -> Figure:
     """Share of silent units over the steps, with a blow at one of them."""
     figure, ax = plt.subplots(figsize=(7.6, 2.7))
-    for (name, values), colour in zip(shares.items(), (COLOURS.red, COLOURS.blue), strict=True):
-        ax.plot(steps, values, "o-", ms=4, color=colour, label=name)
+    for (name, values), color in zip(shares.items(), (COLORS.red, COLORS.blue), strict=True):
+        ax.plot(steps, values, "o-", ms=4, color=color, label=name)
     ax.axvline(after, color=INK, lw=0.8, ls=":")
     ax.text(after, 1.02, " the blow", va="bottom", fontsize=9)
     ax.set_ylim(0, 1.1)
@@ -286,10 +286,10 @@ def boards(columns: Mapping[str, tuple[np.ndarray, np.ndarray, str]]) -> Figure:
 def weaning(curves: Mapping[str, Mapping[int, float]], real: float) -> Figure:
     """Share of the checkerboard's energy over the steps, on logarithmic axes, and real images'."""
     figure, ax = plt.subplots(figsize=(7.6, 2.9))
-    for (name, values), colour in zip(
-        curves.items(), (COLOURS.red, COLOURS.blue, COLOURS.green), strict=False
+    for (name, values), color in zip(
+        curves.items(), (COLORS.red, COLORS.blue, COLORS.green), strict=False
     ):
-        ax.plot(list(values), list(values.values()), "o-", ms=4, color=colour, label=name)
+        ax.plot(list(values), list(values.values()), "o-", ms=4, color=color, label=name)
     ax.axhline(real, color=INK, lw=1, ls=":", label="real images")
     ax.set_xscale("log")
     ax.set_yscale("log")
@@ -325,9 +325,9 @@ def paths(ways: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray], usu
     for ax, (name, images) in zip(axes, ways.items(), strict=True):
         show_image(ax, images / 255, name)
     ax = right.subplots()
-    ax.axhspan(*usual, color=COLOURS.grey, alpha=0.25, lw=0, label="99 % of all noise")
-    for (name, values), colour in zip(lengths.items(), (COLOURS.red, COLOURS.blue), strict=True):
-        ax.plot(np.linspace(0, 1, len(values)), values, color=colour, label=name)
+    ax.axhspan(*usual, color=COLORS.grey, alpha=0.25, lw=0, label="99 % of all noise")
+    for (name, values), color in zip(lengths.items(), (COLORS.red, COLORS.blue), strict=True):
+        ax.plot(np.linspace(0, 1, len(values)), values, color=color, label=name)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("along the way")
     ax.set_title("length of the noise", fontsize=10)

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, INK, number_grid, show_image
+from upconv.figures.theme import COLORS, INK, number_grid, show_image
 
-_INPUT_COLOURS = (COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple)
+_INPUT_COLOURS = (COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple)
 _SMALL = 8.5
 
 
@@ -62,17 +62,17 @@ def coordinate_conventions(
 
 
 def _pixel(
-    ax: Axes, centre: float, y: float, width: float, colours: Sequence[str], text: str, bold=False
+    ax: Axes, centre: float, y: float, width: float, colors: Sequence[str], text: str, bold=False
 ) -> None:
     """A pixel as a box; two colours share it, left and right."""
     height, gap = 0.72, 0.03
-    part = (width - 2 * gap) / len(colours)
-    for j, colour in enumerate(colours):
+    part = (width - 2 * gap) / len(colors)
+    for j, color in enumerate(colors):
         left = centre - width / 2 + gap + j * part
-        ax.add_patch(plt.Rectangle((left, y - height / 2), part, height, fc=colour, ec="none"))
+        ax.add_patch(plt.Rectangle((left, y - height / 2), part, height, fc=color, ec="none"))
     ax.text(
         centre, y, text, ha="center", va="center", fontsize=10,
-        color="white" if COLOURS.orange not in colours else INK,
+        color="white" if COLORS.orange not in colors else INK,
         fontweight="bold" if bold else "normal",
     )  # fmt: skip
 
@@ -113,13 +113,13 @@ def sum_of_tents(values: np.ndarray, factor: int) -> Figure:
     count = len(values)
     figure, ax = plt.subplots(figsize=(7.6, 3.1))
     t = np.linspace(-1, count, 600)
-    palette = [COLOURS.blue, COLOURS.orange, COLOURS.green, COLOURS.purple, COLOURS.sky]
+    palette = [COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple, COLORS.sky]
     for k, value in enumerate(values):
-        colour = palette[k % len(palette)]
+        color = palette[k % len(palette)]
         tent = value * np.clip(1 - np.abs(t - k), 0, None)
-        ax.fill_between(t, tent, color=colour, alpha=0.22, lw=0)
-        ax.plot(t, tent, color=colour, lw=1.2)
-        ax.plot(k, value, "o", color=colour, ms=9, zorder=4)
+        ax.fill_between(t, tent, color=color, alpha=0.22, lw=0)
+        ax.plot(t, tent, color=color, lw=1.2)
+        ax.plot(k, value, "o", color=color, ms=9, zorder=4)
     inside = (t >= 0) & (t <= count - 1)
     ax.plot(t[inside], np.interp(t[inside], range(count), values), color=INK, lw=2.2)
     outputs = (np.arange(factor * count) + 0.5) / factor - 0.5
@@ -137,13 +137,13 @@ def sum_of_tents(values: np.ndarray, factor: int) -> Figure:
     low = int(np.floor(u))
     share = u - low
     at = np.interp(u, range(count), values)
-    ax.plot([u, u], [0, at], color=COLOURS.red, lw=1.2, ls=(0, (3, 2)))
+    ax.plot([u, u], [0, at], color=COLORS.red, lw=1.2, ls=(0, (3, 2)))
     for k, weight, offset in ((low, 1 - share, 0.06), (low + 1, share, 0.06)):
         height = values[k] * weight
-        ax.plot(u, height, "_", color=COLOURS.red, ms=11, mew=2)
+        ax.plot(u, height, "_", color=COLORS.red, ms=11, mew=2)
         ax.text(
             u + offset, height + 0.05, f"{weight:g} · {values[k]:g}", fontsize=9,
-            color=COLOURS.red, va="bottom",
+            color=COLORS.red, va="bottom",
             bbox={"fc": "white", "ec": "none", "alpha": 0.75, "pad": 0.8},
         )  # fmt: skip
     ax.set_xlabel("position, in input pixels")
@@ -189,7 +189,7 @@ def tent_kernel_and_rim(
     ax = figure.add_subplot(grid[1, :])
     count = len(weight_sum)
     inside = np.isclose(weight_sum, 1)
-    ax.bar(range(count), weight_sum, color=np.where(inside, COLOURS.grey, COLOURS.red), width=0.8)
+    ax.bar(range(count), weight_sum, color=np.where(inside, COLORS.grey, COLORS.red), width=0.8)
     ax.axhline(1, color=INK, lw=1)
     for i in (0, count - 1):
         ax.text(i, weight_sum[i] + 0.05, f"{weight_sum[i]:g}", ha="center", fontsize=10)

@@ -8,15 +8,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.data import paint
-from upconv.figures.theme import COLOURS, INK, show_image
+from upconv.data import colorize
+from upconv.figures.theme import COLORS, INK, show_image
 from upconv.statistics import interval
 
 
 def gallery(
     images: np.ndarray,
     masks: Mapping[str, np.ndarray],
-    colours: Sequence[tuple[int, int, int]],
+    colors: Sequence[tuple[int, int, int]],
     titles: Sequence[str] = (),
 ) -> Figure:
     """Images in the first row, and below them rows of masks by name, painted.
@@ -30,7 +30,7 @@ def gallery(
         Above each column.
     """
     rows = {"image": images} | {
-        name: [paint(mask, colours) for mask in found] for name, found in masks.items()
+        name: [colorize(mask, colors) for mask in found] for name, found in masks.items()
     }
     count = len(images)
     ratio = images[0].shape[0] / images[0].shape[1]
@@ -88,12 +88,12 @@ def seeds(
     groups = groups or {}
     figure, ax = plt.subplots(figsize=(7.6, 0.42 * len(runs) + 0.8))
     for place, (name, values) in enumerate(runs.items()):
-        colour = groups.get(name, COLOURS.blue)
+        color = groups.get(name, COLORS.blue)
         mean, half = interval(values)
-        ax.plot([mean - half, mean + half], [place, place], color=colour, lw=7, alpha=0.3,
+        ax.plot([mean - half, mean + half], [place, place], color=color, lw=7, alpha=0.3,
                 solid_capstyle="butt")  # fmt: skip
-        ax.plot([mean, mean], [place - 0.28, place + 0.28], color=colour, lw=2.5)
-        ax.plot(values, [place] * len(values), "o", ms=4, mfc="white", mec=colour, mew=1.2)
+        ax.plot([mean, mean], [place - 0.28, place + 0.28], color=color, lw=2.5)
+        ax.plot(values, [place] * len(values), "o", ms=4, mfc="white", mec=color, mew=1.2)
         ax.text(
             mean + half, place - 0.3, f" {mean:.3f}", color=INK, fontsize=8, va="bottom", ha="left"
         )
@@ -107,9 +107,9 @@ def seeds(
 def costs(rows: Mapping[str, tuple[float, float]], labels: tuple[str, str]) -> Figure:
     """Two bar charts side by side on logarithmic axes, one bar a network."""
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 0.36 * len(rows) + 0.8), sharey=True)
-    colours = [COLOURS.red if "full" in name else COLOURS.blue for name in rows]
+    colors = [COLORS.red if "full" in name else COLORS.blue for name in rows]
     for ax, values, label in zip(axes, zip(*rows.values(), strict=True), labels, strict=True):
-        ax.barh(range(len(rows)), values, color=colours, height=0.65)
+        ax.barh(range(len(rows)), values, color=colors, height=0.65)
         ax.set_xscale("log")
         ax.set_xlabel(label)
         ax.grid(axis="x")

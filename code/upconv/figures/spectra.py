@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, INK, show_image
+from upconv.figures.theme import COLORS, INK, show_image
 
 
 def chord(
@@ -20,11 +20,11 @@ def chord(
 ) -> Figure:
     """A sound over time, and its spectrum as the bars of an equaliser, notes named."""
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.6, 4.4), height_ratios=[1, 1.3])
-    top.plot(1000 * seconds, wave, color=COLOURS.red, lw=1.4)
+    top.plot(1000 * seconds, wave, color=COLORS.red, lw=1.4)
     top.set_xlabel("time in milliseconds")
     top.set_ylabel("pressure")
     top.set_title("what a microphone records")
-    bottom.bar(hertz, level, width=0.75 * (hertz[1] - hertz[0]), color=COLOURS.blue)
+    bottom.bar(hertz, level, width=0.75 * (hertz[1] - hertz[0]), color=COLORS.blue)
     for name, frequency in notes.items():
         height = level[np.argmin(np.abs(hertz - frequency))]
         bottom.annotate(
@@ -34,7 +34,7 @@ def chord(
             textcoords="offset points",
             ha="center",
             fontweight="bold",
-            color=COLOURS.red,
+            color=COLORS.red,
         )
     bottom.set_xlabel("frequency in hertz")
     bottom.set_ylabel("amplitude")
@@ -81,18 +81,16 @@ def ringing(
 ) -> Figure:
     """Kernel profiles of two low-pass filters, and what each does to an edge."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0))
-    for (label, kernel), colour in zip(kernels.items(), (COLOURS.red, COLOURS.blue), strict=True):
-        left.plot(offsets, kernel, color=colour, label=label)
-    left.axhline(0, color=COLOURS.grey, lw=1)
+    for (label, kernel), color in zip(kernels.items(), (COLORS.red, COLORS.blue), strict=True):
+        left.plot(offsets, kernel, color=color, label=label)
+    left.axhline(0, color=COLORS.grey, lw=1)
     left.set_title("kernel, cut through its centre")
     left.set_xlabel("pixels from the centre")
     left.set_yticks([0])
     left.legend(loc="upper right", fontsize=9)
-    right.step(offsets, edge, where="mid", color=COLOURS.grey, lw=1.5, label="edge")
-    for (label, response), colour in zip(
-        responses.items(), (COLOURS.red, COLOURS.blue), strict=True
-    ):
-        right.plot(offsets, response, color=colour, label=label)
+    right.step(offsets, edge, where="mid", color=COLORS.grey, lw=1.5, label="edge")
+    for (label, response), color in zip(responses.items(), (COLORS.red, COLORS.blue), strict=True):
+        right.plot(offsets, response, color=color, label=label)
     right.set_title("response to an edge")
     right.set_xlabel("pixels from the edge")
     right.legend(loc="lower right", fontsize=9)
@@ -117,11 +115,11 @@ def gaussian_pair(
 ) -> Figure:
     """Gaussians in space and what their transforms do to frequencies, by standard deviation."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0))
-    colours = (COLOURS.blue, COLOURS.red, COLOURS.green)
-    for (sigma, kernel), colour in zip(kernels.items(), colours, strict=True):
-        left.plot(offsets, kernel, color=colour, label=f"σ = {sigma:g}")
-        right.plot(frequencies, predicted[sigma], color=colour, label=f"σ = {sigma:g}")
-        right.plot(frequencies[::6], measured[sigma][::6], "o", color=colour, ms=4, mfc="white")
+    colors = (COLORS.blue, COLORS.red, COLORS.green)
+    for (sigma, kernel), color in zip(kernels.items(), colors, strict=True):
+        left.plot(offsets, kernel, color=color, label=f"σ = {sigma:g}")
+        right.plot(frequencies, predicted[sigma], color=color, label=f"σ = {sigma:g}")
+        right.plot(frequencies[::6], measured[sigma][::6], "o", color=color, ms=4, mfc="white")
     left.set_title("in space: the kernel")
     left.set_xlabel("pixels from the centre")
     right.set_title("in frequency: what passes")
@@ -139,9 +137,9 @@ def spectral_interpolation(
     """The DFT of a few samples, and of the same samples followed by zeros."""
     figure, ax = plt.subplots(figsize=(7.6, 2.9))
     ax.plot(
-        *fine, color=COLOURS.blue, label=f"the same followed by zeros, to length {padded_length}"
+        *fine, color=COLORS.blue, label=f"the same followed by zeros, to length {padded_length}"
     )
-    ax.plot(*coarse, "o", color=COLOURS.red, ms=8, label=f"{length} samples alone")
+    ax.plot(*coarse, "o", color=COLORS.red, ms=8, label=f"{length} samples alone")
     ax.set_xlabel("cycles per sample")
     ax.set_ylabel("magnitude")
     ax.grid(axis="y")
@@ -154,7 +152,7 @@ def derivative_errors(counts: np.ndarray, errors: Mapping[str, np.ndarray]) -> F
     figure, ax = plt.subplots(figsize=(7.6, 3.2))
     for (label, values), marker in zip(errors.items(), "osD", strict=False):
         ax.loglog(counts, values, marker=marker, ms=5, label=label)
-    ax.axhline(np.finfo(float).eps, color=COLOURS.grey, ls=":")
+    ax.axhline(np.finfo(float).eps, color=COLORS.grey, ls=":")
     ax.text(counts[0], 2 * np.finfo(float).eps, "rounding of float64", color=INK, fontsize=9)
     ax.set_xlabel("samples per period")
     ax.set_ylabel("largest error")
@@ -182,14 +180,14 @@ def diffusion(
         show_image(figure.add_subplot(top[column]), picture, title)
     bottom = grid[1].subgridspec(1, 2)
     left, right = figure.add_subplot(bottom[0]), figure.add_subplot(bottom[1])
-    left.plot(steps, slope * steps, color=COLOURS.grey, label=f"{slope:g} per step")
-    left.plot(steps, variances, "o", color=COLOURS.red, ms=5, label="measured")
+    left.plot(steps, slope * steps, color=COLORS.grey, label=f"{slope:g} per step")
+    left.plot(steps, variances, "o", color=COLORS.red, ms=5, label="measured")
     left.set_xlabel("steps")
     left.set_ylabel("variance of the kernel")
     left.legend()
     offsets = np.arange(len(profile)) - len(profile) // 2
-    right.bar(offsets, profile, color=COLOURS.sky, label=f"kernel after {steps[-1]} steps")
-    right.plot(offsets, gaussian, color=COLOURS.red, label="Gaussian of that variance")
+    right.bar(offsets, profile, color=COLORS.sky, label=f"kernel after {steps[-1]} steps")
+    right.plot(offsets, gaussian, color=COLORS.red, label="Gaussian of that variance")
     right.set_xlabel("pixels from the centre")
     right.legend(fontsize=8, loc="upper right")
     right.set_ylim(0, 1.45 * profile.max())
@@ -219,17 +217,17 @@ def counterparts(
         The same signal's spectrum, with zeros appended.
     """
     figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.9))
-    grey = {"color": COLOURS.grey, "ls": "--"}
+    grey = {"color": COLORS.grey, "ls": "--"}
     axes[0].plot(frequencies, pieces[0], label="what fits", **grey)
-    axes[0].plot(frequencies, pieces[1], label="what folds back", color=COLOURS.red, ls="--")
-    axes[0].plot(frequencies, pieces[0] + pieces[1], label="sum", color=COLOURS.blue)
+    axes[0].plot(frequencies, pieces[1], label="what folds back", color=COLORS.red, ls="--")
+    axes[0].plot(frequencies, pieces[0] + pieces[1], label="sum", color=COLORS.blue)
     axes[0].set_title("stride 2 folds")
     axes[1].plot(frequencies, dilation[0], label="kernel", **grey)
-    axes[1].plot(frequencies, dilation[1], label="dilated", color=COLOURS.blue)
+    axes[1].plot(frequencies, dilation[1], label="dilated", color=COLORS.blue)
     axes[1].set_title("dilation 2 repeats")
     half = frequencies >= 0
-    axes[2].plot(frequencies[half], padded[half], label="padded", color=COLOURS.blue)
-    axes[2].plot(*samples, "o", label="as it is", color=COLOURS.red)
+    axes[2].plot(frequencies[half], padded[half], label="padded", color=COLORS.blue)
+    axes[2].plot(*samples, "o", label="as it is", color=COLORS.red)
     axes[2].set_title("padding refines")
     for ax in axes:
         ax.set_xlabel("cycles per pixel")

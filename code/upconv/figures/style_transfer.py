@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from upconv.figures.theme import COLOURS, INK, number_grid, show_image
+from upconv.figures.theme import COLORS, INK, number_grid, show_image
 
-_BLOCKS = (COLOURS.blue, COLOURS.sky, COLOURS.green, COLOURS.orange, COLOURS.red)
+_BLOCKS = (COLORS.blue, COLORS.sky, COLORS.green, COLORS.orange, COLORS.red)
 
 
 def network(
@@ -36,7 +36,7 @@ def network(
             channels, stride = layers[name]
             wide, tall = 0.1 + 0.09 * np.log2(channels / 64), 1.9 * 0.62 ** np.log2(stride)
             right, up, back = np.array([wide, 0]), np.array([0, tall]), tall * np.array([0.3, 0.18])
-            low, colour = np.array([x, 0]), _BLOCKS[int(block) - 1]
+            low, color = np.array([x, 0]), _BLOCKS[int(block) - 1]
             for corners, shade in (
                 ((low, low + right, low + right + up, low + up), 0.95),
                 ((low + up, low + up + right, low + up + right + back, low + up + back), 0.55),
@@ -46,7 +46,7 @@ def network(
                 ),
             ):
                 ax.add_patch(Polygon(corners, fc="white", ec="none"))
-                ax.add_patch(Polygon(corners, fc=colour, ec="white", lw=0.8, alpha=shade))
+                ax.add_patch(Polygon(corners, fc=color, ec="white", lw=0.8, alpha=shade))
             middles[name] = x + wide / 2
             x += wide + 0.3
         for row, text in enumerate((f"block {block}", f"{channels}", f"{stride}")):
@@ -56,10 +56,10 @@ def network(
         ax.text(middle, -0.28, name.split("_")[1], ha="center", **small)
     for y, words in ((2.77, "channels"), (2.44, "stride"), (-0.28, "convolution")):
         ax.text(-0.25, y, words, ha="right", **small)
-    for row, (words, (names, colour)) in enumerate(reads.items()):
+    for row, (words, (names, color)) in enumerate(reads.items()):
         y = -0.72 - 0.44 * row
-        ax.plot([0, x - 0.5], [y, y], color=COLOURS.grey, lw=0.5, alpha=0.6, zorder=0)
-        ax.plot([middles[name] for name in names], [y] * len(names), "o", color=colour, ms=8)
+        ax.plot([0, x - 0.5], [y, y], color=COLORS.grey, lw=0.5, alpha=0.6, zorder=0)
+        ax.plot([middles[name] for name in names], [y] * len(names), "o", color=color, ms=8)
         ax.text(-0.25, y, words, ha="right", **small)
     ax.set_xlim(-2.75, x - 0.2)
     ax.set_ylim(-0.95 - 0.44 * (len(reads) - 1), 3.3)
@@ -149,10 +149,10 @@ def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> F
     """Content and style energy over the gradients taken, one line an optimiser: name → both."""
     figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.7), sharex=True)
     for place, (name, (content, style)) in enumerate(curves.items()):
-        colour = (COLOURS.blue, COLOURS.red, COLOURS.green)[place]
+        color = (COLORS.blue, COLORS.red, COLORS.green)[place]
         content, style = np.asarray(content), np.asarray(style)
         for ax, values in zip(axes, (content, style, content + style), strict=True):
-            ax.plot(np.arange(1, len(values) + 1), values, color=colour, lw=1.6, label=name)
+            ax.plot(np.arange(1, len(values) + 1), values, color=color, lw=1.6, label=name)
     for ax, title in zip(axes, ("content", "style", "their sum"), strict=True):
         ax.set_title(title)
         ax.set_xlabel("gradients")
@@ -170,9 +170,9 @@ def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> F
 def sizes(sides: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
     """Style energies of crops over the side of the crop, relative to that of the smallest."""
     figure, ax = plt.subplots(figsize=(5.2, 2.9))
-    colours = (COLOURS.red, COLOURS.blue, COLOURS.green)
-    for (name, values), colour in zip(curves.items(), colours, strict=False):
-        ax.plot(sides, np.asarray(values) / values[0], "o-", color=colour, label=name)
+    colors = (COLORS.red, COLORS.blue, COLORS.green)
+    for (name, values), color in zip(curves.items(), colors, strict=False):
+        ax.plot(sides, np.asarray(values) / values[0], "o-", color=color, label=name)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.set_xticks(sides, [str(side) for side in sides])
@@ -188,9 +188,9 @@ def balance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     figure, ax = plt.subplots(figsize=(7.6, 0.75 + 0.42 * len(shares)))
     for row, parts in enumerate(shares.values()):
         left = 0.0
-        for colour, (layer, share) in zip(_BLOCKS, parts.items(), strict=False):
+        for color, (layer, share) in zip(_BLOCKS, parts.items(), strict=False):
             label = layer if row == 0 else None
-            ax.barh(row, share, 0.72, left, color=colour, ec="white", label=label)
+            ax.barh(row, share, 0.72, left, color=color, ec="white", label=label)
             if share > 0.05:
                 white = {"color": "white", "fontsize": 8.5, "weight": "bold"}
                 ax.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", **white)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 # Okabe & Ito's palette: told apart by readers with any common colour-vision deficiency.
-COLOURS = SimpleNamespace(
+COLORS = SimpleNamespace(
     blue="#0072b2",
     orange="#e69f00",
     green="#009e73",
@@ -53,7 +53,7 @@ def use_style() -> None:
             "font.size": 10,
             "text.color": INK,
             "axes.labelcolor": INK,
-            "axes.edgecolor": COLOURS.grey,
+            "axes.edgecolor": COLORS.grey,
             "axes.titlesize": 11,
             "axes.titleweight": "bold",
             "axes.titlecolor": INK,
@@ -67,7 +67,7 @@ def use_style() -> None:
             "legend.frameon": False,
             "lines.linewidth": 2,
             "axes.prop_cycle": mpl.cycler(
-                color=[COLOURS.blue, COLOURS.red, COLOURS.green, COLOURS.purple, COLOURS.orange]
+                color=[COLORS.blue, COLORS.red, COLORS.green, COLORS.purple, COLORS.orange]
             ),
             "image.cmap": "gray",
             "image.interpolation": "nearest",
@@ -173,7 +173,7 @@ def number_grid(
     fmt: str = "{:g}",
     cmap: str | mpl.colors.Colormap | None = "Blues",
     highlight: Sequence[tuple[int, int]] = (),
-    highlight_colour: str = COLOURS.red,
+    highlight_colour: str = COLORS.red,
     fontsize: float = 11,
     vmin: float | None = None,
     vmax: float | None = None,
@@ -195,10 +195,10 @@ def number_grid(
     low = vmin if vmin is not None else (finite.min() if finite.size else 0.0)
     high = vmax if vmax is not None else (finite.max() if finite.size else 1.0)
     norm = mpl.colors.Normalize(low, high if high > low else low + 1.0)
-    colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
+    colors = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
     for (row, column), value in np.ndenumerate(values):
         # The lightest and darkest ends of a colour map drown the numbers: use its middle.
-        face = "white" if cmap is None else colours(0.08 + 0.72 * norm(value))
+        face = "white" if cmap is None else colors(0.08 + 0.72 * norm(value))
         _number(ax, row, column, value, face, fmt, fontsize)
     for row, column in highlight:
         ax.add_patch(

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from upconv.data import paint_objects
-from upconv.figures.theme import COLOURS, INK, show_image
+from upconv.data import colorize_instances
+from upconv.figures.theme import COLORS, INK, show_image
 
 
 class Map(NamedTuple):
@@ -24,11 +24,11 @@ class Map(NamedTuple):
 
 
 _KINDS = {
-    "conv": ("3 × 3 convolution, ReLU", COLOURS.blue),
-    "pool": ("2 × 2 max pooling", COLOURS.red),
-    "up": ("2 × 2 transposed convolution", COLOURS.green),
-    "copy": ("crop and concatenate", COLOURS.grey),
-    "score": ("1 × 1 convolution", COLOURS.purple),
+    "conv": ("3 × 3 convolution, ReLU", COLORS.blue),
+    "pool": ("2 × 2 max pooling", COLORS.red),
+    "up": ("2 × 2 transposed convolution", COLORS.green),
+    "copy": ("crop and concatenate", COLORS.grey),
+    "score": ("1 × 1 convolution", COLORS.purple),
 }
 
 
@@ -54,12 +54,12 @@ def u_shape(maps: Sequence[Map]) -> Figure:
             x += 0.42
         skip = None
         if one.kind == "up":
-            skip = Rectangle((x, floors[one.level]), width, height, fc="white", ec=COLOURS.blue)
+            skip = Rectangle((x, floors[one.level]), width, height, fc="white", ec=COLORS.blue)
             ax.add_patch(skip)
             x += width
-        colour = COLOURS.sky if one.kind != "score" else COLOURS.purple
+        color = COLORS.sky if one.kind != "score" else COLORS.purple
         ax.add_patch(
-            Rectangle((x, floors[one.level]), width, height, fc=colour, ec=COLOURS.blue, alpha=0.75)
+            Rectangle((x, floors[one.level]), width, height, fc=color, ec=COLORS.blue, alpha=0.75)
         )
         _label(ax, one, x + (0 if skip else width / 2), floors[one.level], height, skip is not None)
         box = (x, floors[one.level], width, height)
@@ -71,12 +71,12 @@ def u_shape(maps: Sequence[Map]) -> Figure:
             left = ends[one.level]
             line = floors[one.level] + min(left[3], height) * 0.62
             start, end = (left[0] + left[2], line), (x - width, line)
-            style = {"arrowstyle": "-|>", "mutation_scale": 11, "color": COLOURS.grey, "lw": 1.6}
+            style = {"arrowstyle": "-|>", "mutation_scale": 11, "color": COLORS.grey, "lw": 1.6}
             ax.add_patch(FancyArrowPatch(start, end, linestyle=(0, (4, 2)), **style))
         before = box
         x += width
-    for kind, (words, colour) in _KINDS.items():
-        ax.plot([], [], color=colour, lw=2.4, ls="--" if kind == "copy" else "-", label=words)
+    for kind, (words, color) in _KINDS.items():
+        ax.plot([], [], color=color, lw=2.4, ls="--" if kind == "copy" else "-", label=words)
     # In the hollow of the U nothing is drawn but the dashed arrows.
     ax.legend(loc="lower right", fontsize=8, bbox_to_anchor=(1.0, -0.02))
     ax.set_xlim(-0.15, x + 0.15)
@@ -117,7 +117,7 @@ def _width(channels: int) -> float:
 
 
 def _connect(ax, kind: str, before, box, skip: float) -> None:
-    colour = _KINDS.get(kind, _KINDS["conv"])[1]
+    color = _KINDS.get(kind, _KINDS["conv"])[1]
     if kind in ("pool", "up"):
         down = kind == "pool"
         start = (
@@ -128,7 +128,7 @@ def _connect(ax, kind: str, before, box, skip: float) -> None:
     else:
         line = box[1] + 0.3 * min(before[3], box[3])
         start, end = (before[0] + before[2], line), (box[0], line)
-    style = {"arrowstyle": "-|>", "mutation_scale": 9, "color": colour, "lw": 1.6}
+    style = {"arrowstyle": "-|>", "mutation_scale": 9, "color": color, "lw": 1.6}
     ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **style))
 
 
@@ -153,8 +153,8 @@ def deformed(
         step = max(1, where.shape[1] // 8)
         last = [*range(0, where.shape[1], step), where.shape[1] - 1]
         for place in last:
-            upper.plot(where[1, place], where[0, place], color=COLOURS.orange, lw=0.9)
-            upper.plot(where[1, :, place], where[0, :, place], color=COLOURS.orange, lw=0.9)
+            upper.plot(where[1, place], where[0, place], color=COLORS.orange, lw=0.9)
+            upper.plot(where[1, :, place], where[0, :, place], color=COLORS.orange, lw=0.9)
         upper.set_xlim(-0.5, image.shape[1] - 0.5)
         upper.set_ylim(image.shape[0] - 0.5, -0.5)
         show_image(lower, crop / 255)
@@ -168,7 +168,7 @@ def weighted(image: np.ndarray, instances: np.ndarray, weights: Mapping[str, np.
     count = 2 + len(weights)
     figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.25))
     show_image(axes[0], image / 255, "image")
-    show_image(axes[1], paint_objects(instances), "objects")
+    show_image(axes[1], colorize_instances(instances), "objects")
     largest = max(float(found.max()) for found in weights.values())
     for ax, (name, found) in zip(axes[2:], weights.items(), strict=True):
         shown = show_image(ax, found, name, cmap="magma", vmin=0, vmax=largest)
@@ -202,12 +202,12 @@ def tiled(
     shade[margin:-margin, margin:-margin] = 1
     show_image(axes[0], rim * shade + 0.45 * (1 - shade), "mirrored, with a tile")
     top, left = corner
-    for side, offset, colour in (
-        (tile + 2 * margin, 0, COLOURS.blue),
-        (tile, margin, COLOURS.orange),
+    for side, offset, color in (
+        (tile + 2 * margin, 0, COLORS.blue),
+        (tile, margin, COLORS.orange),
     ):
         axes[0].add_patch(
-            Rectangle((left + offset, top + offset), side, side, fill=False, ec=colour, lw=2.2)
+            Rectangle((left + offset, top + offset), side, side, fill=False, ec=color, lw=2.2)
         )
     for ax, (name, panel) in zip(axes[1:], panels.items(), strict=True):
         show_image(ax, panel, name)
@@ -225,7 +225,7 @@ def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]]) -> Figure:
     count = len(cases)
     figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.85))
     for ax, (name, (numbers, words)) in zip(axes, cases.items(), strict=True):
-        show_image(ax, paint_objects(numbers), name)
+        show_image(ax, colorize_instances(numbers), name)
         ax.set_xlabel(words, fontsize=8, color=INK)
     return figure
 

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from upconv.figures.theme import COLOURS, show_image
+from upconv.figures.theme import COLORS, show_image
 
 
 def compared(original: np.ndarray, results: Mapping[str, np.ndarray], zoom: slice) -> Figure:
@@ -29,7 +29,7 @@ def compared(original: np.ndarray, results: Mapping[str, np.ndarray], zoom: slic
         show_image(top, image, name)
         side = zoom.stop - zoom.start
         top.add_patch(
-            plt.Rectangle((zoom.start, zoom.start), side, side, fill=False, ec=COLOURS.orange, lw=2)
+            plt.Rectangle((zoom.start, zoom.start), side, side, fill=False, ec=COLORS.orange, lw=2)
         )
         show_image(bottom, image[zoom, zoom])
     axes[0, 0].set_ylabel("result", fontweight="bold")

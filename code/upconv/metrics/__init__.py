@@ -1,38 +1,38 @@
 """How good results are: of segmentations, of single objects, of generated images."""
 
 from upconv.metrics.generative import (
-    Modes,
-    Neighbourhood,
+    ClassEntropy,
+    DensityAndCoverage,
+    checkerboard_energy,
+    class_entropy,
+    density_and_coverage,
     frechet_distance,
-    modes,
     nearest,
-    neighbourhood,
-    stride_energy,
 )
 from upconv.metrics.instances import (
-    Agreement,
-    agreement,
+    RandAndInfo,
     average_precision,
-    best_agreement,
+    best_rand_and_info_scores,
     components,
-    thinned,
+    rand_and_info_scores,
+    skeletonized,
 )
 from upconv.metrics.segmentation import Scores, SegmentationScores
 
 __all__ = [
-    "Agreement",
-    "Modes",
-    "Neighbourhood",
+    "ClassEntropy",
+    "DensityAndCoverage",
+    "RandAndInfo",
     "Scores",
     "SegmentationScores",
-    "agreement",
     "average_precision",
-    "best_agreement",
+    "best_rand_and_info_scores",
+    "checkerboard_energy",
+    "class_entropy",
     "components",
+    "density_and_coverage",
     "frechet_distance",
-    "modes",
     "nearest",
-    "neighbourhood",
-    "stride_energy",
-    "thinned",
+    "rand_and_info_scores",
+    "skeletonized",
 ]

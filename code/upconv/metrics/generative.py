@@ -58,7 +58,7 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     return max(0.0, float(apart + sum(map(np.trace, covariances)) - 2 * root))
 
 
-class Neighbourhood(NamedTuple):
+class DensityAndCoverage(NamedTuple):
     """Of two sets of features, by balls around the real ones that reach their k-th neighbour.
 
     ``density``: in how many balls a drawn image lies on average, over k; 1 where they are alike.
@@ -69,7 +69,7 @@ class Neighbourhood(NamedTuple):
     coverage: float
 
 
-def neighbourhood(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> Neighbourhood:
+def density_and_coverage(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> DensityAndCoverage:
     """Density (fidelity) and coverage (variety) of drawn images.
 
     Parameters
@@ -88,8 +88,8 @@ def neighbourhood(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> Neighbourh
     Examples
     --------
     >>> real = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> neighbourhood(real, real[[0, 0, 0]], k=1)  # well drawn, and always the same
-    Neighbourhood(density=1.0, coverage=0.25)
+    >>> density_and_coverage(real, real[[0, 0, 0]], k=1)  # well drawn, and always the same
+    DensityAndCoverage(density=1.0, coverage=0.25)
     """
     real, drawn = _pair(real, drawn)
     check_integer("k", k, 1)
@@ -103,10 +103,10 @@ def neighbourhood(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> Neighbourh
         inside = block < radii
         hits += np.count_nonzero(inside)
         balls |= inside.any(0)
-    return Neighbourhood(float(hits / (k * len(drawn))), float(balls.mean()))
+    return DensityAndCoverage(float(hits / (k * len(drawn))), float(balls.mean()))
 
 
-class Modes(NamedTuple):
+class ClassEntropy(NamedTuple):
     """What a classifier reads: ``entropy`` of the classes drawn, in nats (ln 10 = 2.303 for ten
     equally often), and the share of images it is ``confident`` about."""
 
@@ -114,7 +114,7 @@ class Modes(NamedTuple):
     confident: float
 
 
-def modes(probabilities: np.ndarray, sure: float = 0.9) -> Modes:
+def class_entropy(probabilities: np.ndarray, sure: float = 0.9) -> ClassEntropy:
     """Entropy of the most likely classes, and the share with a probability of at least ``sure``.
 
     Parameters
@@ -128,7 +128,7 @@ def modes(probabilities: np.ndarray, sure: float = 0.9) -> Modes:
 
     Examples
     --------
-    >>> found = modes(np.array([[0.95, 0.05], [0.4, 0.6]]))
+    >>> found = class_entropy(np.array([[0.95, 0.05], [0.4, 0.6]]))
     >>> round(found.entropy, 3), found.confident  # ln 2: both classes are drawn
     (0.693, 0.5)
     """
@@ -136,7 +136,7 @@ def modes(probabilities: np.ndarray, sure: float = 0.9) -> Modes:
     counts = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])
     shares = counts[counts > 0] / counts.sum()
     entropy = float(-(shares * np.log(shares)).sum())
-    return Modes(entropy, float((probabilities.max(1) >= sure).mean()))
+    return ClassEntropy(entropy, float((probabilities.max(1) >= sure).mean()))
 
 
 def nearest(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +177,7 @@ def _distances(rows: np.ndarray, columns: np.ndarray) -> Iterator[np.ndarray]:
         yield cdist(rows[start : start + some], columns)
 
 
-def stride_energy(images: np.ndarray) -> float:
+def checkerboard_energy(images: np.ndarray) -> float:
     """Share of the energy at the frequencies of a checkerboard: ½ across, down, or both.
 
     These are where upsampling by stride 2 leaves its pattern. Each is taken with its neighbours
@@ -200,9 +200,9 @@ def stride_energy(images: np.ndarray) -> float:
     Examples
     --------
     >>> board = (np.indices((1, 16, 16)).sum(0) % 2 * 255).astype(np.uint8)
-    >>> round(stride_energy(board), 3)
+    >>> round(checkerboard_energy(board), 3)
     1.0
-    >>> round(stride_energy(board.repeat(4, 1).repeat(4, 2)), 3)  # squares of 4 × 4 pixels
+    >>> round(checkerboard_energy(board.repeat(4, 1).repeat(4, 2)), 3)  # squares of 4 × 4 pixels
     0.0
     """
     images = as_array("images", images)

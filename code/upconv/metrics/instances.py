@@ -35,7 +35,7 @@ def components(mask: np.ndarray, smallest: int = 1) -> np.ndarray:
     return numbers
 
 
-def thinned(cells: np.ndarray) -> np.ndarray:
+def skeletonized(cells: np.ndarray) -> np.ndarray:
     """Cells (H, W), bool, numbered after their borders have been thinned to lines one pixel wide.
 
     How thick a border is drawn says nothing about which cells it separates.
@@ -44,7 +44,7 @@ def thinned(cells: np.ndarray) -> np.ndarray:
     --------
     >>> cells = np.ones((5, 9), bool)
     >>> cells[:, 3:6] = False  # a thick border
-    >>> thinned(cells)[2].tolist()
+    >>> skeletonized(cells)[2].tolist()
     [1, 1, 1, 1, 0, 2, 2, 2, 2]
     """
     # A frame of border, or lines would draw back from the image's edge and join what they part.
@@ -52,14 +52,14 @@ def thinned(cells: np.ndarray) -> np.ndarray:
     return components(~skeletonize(border)[1:-1, 1:-1])
 
 
-class Agreement(NamedTuple):
+class RandAndInfo(NamedTuple):
     """F-scores of two segmentations, 0 to 1: by pairs of pixels, and by information."""
 
     v_rand: float
     v_info: float
 
 
-def agreement(truth: np.ndarray, found: np.ndarray) -> Agreement:
+def rand_and_info_scores(truth: np.ndarray, found: np.ndarray) -> RandAndInfo:
     """Foreground-restricted V_rand and V_info of the ISBI 2012 challenge.
 
     With p_ij the share of the pixels that are in object i of what was found and j of the truth,
@@ -84,9 +84,9 @@ def agreement(truth: np.ndarray, found: np.ndarray) -> Agreement:
     Examples
     --------
     >>> truth = np.array([[1, 1, 0, 2, 2]])
-    >>> agreement(truth, np.array([[2, 2, 0, 1, 1]]))  # numbers do not matter
-    Agreement(v_rand=1.0, v_info=1.0)
-    >>> merged = agreement(truth, np.array([[1, 1, 1, 1, 1]]))
+    >>> rand_and_info_scores(truth, np.array([[2, 2, 0, 1, 1]]))  # numbers do not matter
+    RandAndInfo(v_rand=1.0, v_info=1.0)
+    >>> merged = rand_and_info_scores(truth, np.array([[1, 1, 1, 1, 1]]))
     >>> round(merged.v_rand, 3), round(merged.v_info, 3)
     (0.667, 0.0)
     """
@@ -106,14 +106,14 @@ def agreement(truth: np.ndarray, found: np.ndarray) -> Agreement:
     h_joint, h_s, h_t = (float(-(p * np.log(p)).sum()) for p in (joint, s, t))
     # One object in both: nothing to say, and nothing wrong.
     info = (h_s + h_t - h_joint) / (0.5 * (h_s + h_t)) if h_s + h_t > 0 else 1.0
-    return Agreement(float(rand), float(info))
+    return RandAndInfo(float(rand), float(info))
 
 
-def best_agreement(
+def best_rand_and_info_scores(
     truths: Sequence[np.ndarray],
     probabilities: Sequence[np.ndarray],
     thresholds: Sequence[float] = tuple(np.arange(0.1, 0.95, 0.1).round(1)),
-) -> tuple[Agreement, Agreement]:
+) -> tuple[RandAndInfo, RandAndInfo]:
     """Mean agreement of several images after thinning: at the threshold ½, and at the best.
 
     The challenge takes the best threshold on the test images themselves, for either score of its
@@ -131,14 +131,14 @@ def best_agreement(
     >>> truth = np.ones((5, 9), int)
     >>> truth[:, 4], truth[:, 5:] = 0, 2
     >>> inside = np.where(truth > 0, 0.9, 0.6)  # the border is seen, but not at the threshold ½
-    >>> half, best = best_agreement([truth], [inside])
+    >>> half, best = best_rand_and_info_scores([truth], [inside])
     >>> round(half.v_rand, 3), round(best.v_rand, 3)
     (0.667, 1.0)
     """
     table = {
         threshold: np.mean(
             [
-                agreement(truth, thinned(values > threshold))
+                rand_and_info_scores(truth, skeletonized(values > threshold))
                 for truth, values in zip(truths, probabilities, strict=True)
             ],
             axis=0,
@@ -146,7 +146,7 @@ def best_agreement(
         for threshold in {*thresholds, 0.5}
     }
     best = np.max(list(table.values()), axis=0)
-    return Agreement(*map(float, table[0.5])), Agreement(*map(float, best))
+    return RandAndInfo(*map(float, table[0.5])), RandAndInfo(*map(float, best))
 
 
 THRESHOLDS = tuple(np.arange(0.5, 1.0, 0.05).round(2).tolist())

@@ -44,10 +44,10 @@ from upconv.ops.shapes import (
     unet_size,
 )
 from upconv.ops.style import (
-    content_energy,
+    content_loss,
     gram,
-    style_energy,
     style_gradient,
+    style_loss,
     total_variation,
 )
 
@@ -59,7 +59,7 @@ __all__ = [
     "avg_unpool2d",
     "bilinear_kernel",
     "circular_convolve2d",
-    "content_energy",
+    "content_loss",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_output_size",
@@ -85,8 +85,8 @@ __all__ = [
     "overlap_count",
     "receptive_field",
     "spectral_derivative",
-    "style_energy",
     "style_gradient",
+    "style_loss",
     "swap_phase",
     "total_variation",
     "unet_size",

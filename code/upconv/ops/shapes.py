@@ -200,7 +200,7 @@ class ReceptiveField(NamedTuple):
     """What one unit of a layer sees of the input, along one axis, in input pixels.
 
     ``size`` is the width of the region, ``jump`` the distance between the regions of
-    neighbouring units, ``centre`` the middle of the first unit's region, counted so that the
+    neighbouring units, ``center`` the middle of the first unit's region, counted so that the
     first input pixel's centre is 0. Unit i sees the pixels
     ``centre + i * jump ± (size − 1) / 2``, those outside the input being padding.
 
@@ -216,7 +216,7 @@ class ReceptiveField(NamedTuple):
     name: str
     size: int
     jump: int
-    centre: float
+    center: float
 
 
 def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:

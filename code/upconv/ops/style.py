@@ -40,7 +40,7 @@ def gram(maps: np.ndarray) -> np.ndarray:
     return np.einsum("nkij,nlij->nkl", maps, maps)
 
 
-def content_energy(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
+def content_loss(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
     """Σ_ijk (a_ijk(G) − a_ijk(C))² of each image, (N,), float32 at least.
 
     Raises
@@ -51,14 +51,14 @@ def content_energy(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> maps = np.array([[[[3.0, 4.0]]]])
-    >>> content_energy(maps, maps[..., ::-1]).tolist()  # places count: for style they do not
+    >>> content_loss(maps, maps[..., ::-1]).tolist()  # places count: for style they do not
     [2.0]
     """
     drawn, content = _alike(drawn, "content", content)
     return ((drawn - content) ** 2).sum((1, 2, 3))
 
 
-def style_energy(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
+def style_loss(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
     """1 / (2IJK)² Σ_kk' (F_kk'(G) − F_kk'(S))² of each image, (N,); I, J, K of the layer.
 
     The result is float32 at least. ``style`` may have other I and J than ``drawn``: its Gram matrix
@@ -72,9 +72,9 @@ def style_energy(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> maps = np.array([[[[3.0, 4.0]]]])
-    >>> style_energy(maps, maps[..., ::-1]).tolist()  # the same, in other places
+    >>> style_loss(maps, maps[..., ::-1]).tolist()  # the same, in other places
     [0.0]
-    >>> style_energy(maps, 2 * maps).tolist()  # (25 − 100)² / 4²
+    >>> style_loss(maps, 2 * maps).tolist()  # (25 − 100)² / 4²
     [351.5625]
     """
     drawn, style = _alike(drawn, "style", style, places=False)
@@ -84,7 +84,7 @@ def style_energy(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
 
 
 def style_gradient(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
-    """Derivative of :func:`style_energy` by ``drawn``, (N, K, I, J), float32 at least.
+    """Derivative of :func:`style_loss` by ``drawn``, (N, K, I, J), float32 at least.
 
     F is a product of ``a`` with itself, and F(G) − F(S) is symmetric: so the derivative by a_ijk
     is 4 / (2IJK)² Σ_k' (F_kk'(G) − F_kk'(S)) a_ijk'.

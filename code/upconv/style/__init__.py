@@ -8,19 +8,19 @@ with needed("upconv.style"):
 from upconv.style.feedforward import (
     TransformHistory,
     TransformSettings,
+    apply_transform_net,
     train_transform,
-    transform,
 )
 from upconv.style.optimization import StyleHistory, StyleSettings, stylize
-from upconv.style.pictures import with_colours_of
+from upconv.style.pictures import with_colors_of
 
 __all__ = [
     "StyleHistory",
     "StyleSettings",
     "TransformHistory",
     "TransformSettings",
+    "apply_transform_net",
     "stylize",
     "train_transform",
-    "transform",
-    "with_colours_of",
+    "with_colors_of",
 ]

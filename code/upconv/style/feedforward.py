@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from upconv.checks import check_integer, check_real, check_seed, check_words, refuse
 from upconv.device import (
     announce,
-    casting,
+    autocast,
     described,
     inferring,
     layout,
@@ -24,12 +24,12 @@ from upconv.device import (
     resolve_precision,
 )
 from upconv.pixels import to_pixels
-from upconv.style.energies import StyleEnergy, content_energy_of
+from upconv.style.losses import StyleLoss, content_loss_of
 from upconv.style.pictures import check_picture, to_tensor
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
 from upconv.training.batches import places_of
-from upconv.training.optimizers import lay_flat
+from upconv.training.optimizers import fuse_channels_last
 from upconv.training.origin import contents, nature, sketch
 from upconv.training.run import Keeping, Losses, Run
 from upconv.training.settings import LONGEST_SIDE, check_run
@@ -85,7 +85,7 @@ class TransformHistory:
     content: list[float] = field(default_factory=list)
     style: list[float] = field(default_factory=list)
     seconds: float = 0.0
-    waited: float = 0.0  # seconds for batches
+    data_wait: float = 0.0  # seconds for batches
 
 
 def train_transform(
@@ -100,7 +100,7 @@ def train_transform(
     save_every: int = 100,
     device: str = "auto",
     progress: bool = True,
-    each_step: Callable[[int, float], None] | None = None,
+    callback: Callable[[int, float], None] | None = None,
 ) -> TransformHistory:
     """Train a network in place to paint any photograph in one style; returns its history.
 
@@ -164,8 +164,8 @@ def train_transform(
                 history.content.append(content.item())
                 history.style.append(painted_style.item())
                 run.show(content=history.content[-1], style=history.style[-1])
-            if each_step:
-                each_step(step, *losses.read())
+            if callback:
+                callback(step, *losses.read())
     network.eval()
     return history
 
@@ -187,25 +187,25 @@ class _Learning:
         self.network = network.to(device, memory_format=self.lies).train()
         features = features.to(device, memory_format=self.lies)
         self.features = features.eval().requires_grad_(False)
-        self.optimizer = lay_flat(
+        self.optimizer = fuse_channels_last(
             torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True)
         )
         self.names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
-        with casting(self.precision, device):
+        with autocast(self.precision, device):
             painting = to_tensor(style, settings.style_size).to(device)
-            self.style_energy = StyleEnergy(self.features, painting, settings.style_layers)
+            self.style_energy = StyleLoss(self.features, painting, settings.style_layers)
         self.scaler = loss_scaler(self.precision, device)
 
     def backward(self, images: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Energy of a batch, then its content's and its style's; gradients lie with the weights."""
         settings, energy = self.settings, self.style_energy
         images = images.to(self.device, non_blocking=True)
-        with casting(self.precision, self.device):
+        with autocast(self.precision, self.device):
             with torch.no_grad():
                 wanted = self.features.layers(images, settings.content_layers)
             painted = self.network(grainy(images, settings.noise, (settings.seed, step)))
             maps = self.features.layers(painted, self.names)
-        content = settings.content_weight * content_energy_of(maps, wanted).mean()
+        content = settings.content_weight * content_loss_of(maps, wanted).mean()
         parts = {name: in_windows(maps[name], settings.windows) for name in energy.wanted}
         painted_style = settings.style_weight * energy(parts).mean()
         total = content + painted_style
@@ -265,7 +265,7 @@ def cuts(photographs: Sequence[np.ndarray], settings: TransformSettings, step: i
     return to_pixels(np.stack(found))
 
 
-def transform(
+def apply_transform_net(
     network: nn.Module,
     image: np.ndarray,
     *,

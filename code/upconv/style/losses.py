@@ -12,7 +12,7 @@ from upconv.torch.encoders import Encoder
 from upconv.torch.style import mean_gram, style_energy_of
 
 
-class StyleEnergy:
+class StyleLoss:
     """How far maps are from a style, for each image; a grey image of the style's size has 1.
 
     Parameters
@@ -51,7 +51,7 @@ class StyleEnergy:
             return torch.stack(found).sum(0)
 
 
-def content_energy_of(maps: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+def content_loss_of(maps: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
     """Σ (a(G) − a(C))² / Σ a(C)² of each image, (N,), the mean over the layers."""
     found = [
         (maps[name] - wanted[name]).float().square().sum((1, 2, 3))

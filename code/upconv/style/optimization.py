@@ -25,15 +25,15 @@ from upconv.checks import (
 )
 from upconv.device import (
     announce,
-    casting,
+    autocast,
     described,
     layout,
     loss_scaler,
     pick_device,
     resolve_precision,
 )
-from upconv.style.energies import StyleEnergy, content_energy_of
-from upconv.style.pictures import check_picture, size_within, to_image, to_tensor, with_colours_of
+from upconv.style.losses import StyleLoss, content_loss_of
+from upconv.style.pictures import check_picture, size_within, to_image, to_tensor, with_colors_of
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
 from upconv.training.origin import contents, sketch
@@ -62,7 +62,7 @@ class StyleSettings:
     start: str = "content"
     optimizer: str = "lbfgs"
     learning_rate: float = 1.0
-    preserve_colour: bool = False
+    preserve_color: bool = False
     seed: int = 0
     precision: str = "auto"
 
@@ -75,7 +75,7 @@ class StyleSettings:
             refuse("scales", got, "at least 16 pixels at the coarsest")
         for name in ("content_weight", "style_weight", "variation_weight"):
             check_real(name, getattr(self, name))
-        check_flag("preserve_colour", self.preserve_colour)
+        check_flag("preserve_color", self.preserve_color)
         for name in ("content_layers", "style_layers"):
             check_words(name, getattr(self, name))
         if self.layer_weights:
@@ -122,7 +122,7 @@ class Canvas(nn.Module):
         self.image = nn.Parameter(image.clone())
 
 
-class Energy:
+class StyleTransferLoss:
     """E(G) = E_content(G, C) + E_style(G, S), as a function of the image G.
 
     Parameters
@@ -144,14 +144,14 @@ class Energy:
         self.style = None
         if settings.style_layers:
             layers, weights = settings.style_layers, settings.layer_weights
-            self.style = StyleEnergy(network, style, layers, weights)
+            self.style = StyleLoss(network, style, layers, weights)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Content, style and variation, weighted: three numbers whose sum is to fall."""
         maps = self.network.layers(image, self.names)
         settings = self.settings
         zero = image.new_zeros(())
-        content = content_energy_of(maps, self.content).sum() if self.content else zero
+        content = content_loss_of(maps, self.content).sum() if self.content else zero
         style = self.style(maps).sum() if self.style else zero
         variation = total_variation(image).sum() if settings.variation_weight else zero
         return (
@@ -172,7 +172,7 @@ def stylize(
     save_every: int = 5,
     device: str = "auto",
     progress: bool = True,
-    each_step: Callable[[int, np.ndarray], None] | None = None,
+    callback: Callable[[int, np.ndarray], None] | None = None,
 ) -> tuple[np.ndarray, StyleHistory]:
     """The content in the style: an image (H, W, 3), uint8, and its history.
 
@@ -184,7 +184,7 @@ def stylize(
     network
         An encoder with ``layers``; it is not changed.
     content, style : (H, W, 3), uint8
-    each_step
+    callback
         Called after each step with its number and the image so far.
 
     Raises
@@ -221,22 +221,22 @@ def stylize(
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
         small, model = to_tensor(content, side).to(where), to_tensor(style, side).to(where)
         canvas = _begun(canvas, before, small, settings)
-        with casting(precision, where):
-            energy = Energy(network, small, model, settings)
+        with autocast(precision, where):
+            energy = StyleTransferLoss(network, small, model, settings)
         drawn = Canvas(canvas.clamp(0, 1).contiguous())
         keeping = Keeping(_numbered(checkpoint, level), resume, save_every, progress)
         history = _optimize(
             drawn, energy, replace(settings, steps=share), precision, keeping,
             inputs=partial(_inputs, network, content, style),
-            begun=done, each_step=each_step,
+            begun=done, callback=callback,
         )  # fmt: skip
         done += share
         canvas, before = drawn.image.detach().clamp(0, 1), small
         for name, values in asdict(history).items():
             setattr(whole, name, getattr(whole, name) + values)
     image = to_image(canvas)
-    if settings.preserve_colour:
-        image = with_colours_of(to_image(to_tensor(content, settings.size)), image)
+    if settings.preserve_color:
+        image = with_colors_of(to_image(to_tensor(content, settings.size)), image)
     return image, whole
 
 
@@ -281,14 +281,14 @@ def _inputs(network: Encoder, content: np.ndarray, style: np.ndarray) -> dict[st
 
 def _optimize(
     drawn: Canvas,
-    energy: Energy,
+    energy: StyleTransferLoss,
     settings: StyleSettings,
     precision: str,
     keeping: Keeping,
     *,
     inputs: Callable[[], dict[str, Any]],
     begun: int,
-    each_step: Callable[[int, np.ndarray], None] | None,
+    callback: Callable[[int, np.ndarray], None] | None,
 ) -> StyleHistory:
     """All steps at one scale, after those ``begun`` at coarser ones."""
     where, history = drawn.image.device, StyleHistory()
@@ -302,8 +302,8 @@ def _optimize(
                 hint = "lower learning_rate or style_weight, or set precision to fp32"
                 raise Diverged(f"step {begun + step}: the energies are {last}; {hint}")
             run.show(content=last[0], style=last[1])
-            if each_step:
-                each_step(begun + step, to_image(drawn.image))
+            if callback:
+                callback(begun + step, to_image(drawn.image))
     return history
 
 
@@ -321,10 +321,12 @@ def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:
     )
 
 
-def _step(drawn: Canvas, energy: Energy, optimizer, scaler, precision: str, history) -> None:
+def _step(
+    drawn: Canvas, energy: StyleTransferLoss, optimizer, scaler, precision: str, history
+) -> None:
     def closure() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
-        with casting(precision, drawn.image.device):
+        with autocast(precision, drawn.image.device):
             # A pixel beyond black or white gains nothing: it would only be cut off in the end.
             content, style, variation = energy(drawn.image.clamp(0, 1))
         total = content + style + variation

@@ -47,13 +47,13 @@ def to_image(image: Tensor) -> np.ndarray:
     return pixels.permute(1, 2, 0).cpu().numpy()
 
 
-def with_colours_of(colours: np.ndarray, image: np.ndarray) -> np.ndarray:
+def with_colors_of(colors: np.ndarray, image: np.ndarray) -> np.ndarray:
     """An image's lightness with another's colours, both (H, W, 3), uint8: Gatys et al. (2017).
 
     Luminance is exchanged in YIQ.
     """
     weights = np.array(LUMINANCE)
     luminance = (image / 255) @ weights
-    colours = colours / 255
-    moved = colours + (luminance - colours @ weights)[..., None]
+    colors = colors / 255
+    moved = colors + (luminance - colors @ weights)[..., None]
     return np.round(moved.clip(0, 1) * 255).astype(np.uint8)

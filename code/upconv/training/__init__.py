@@ -9,6 +9,7 @@ from upconv.deprecated import moved
 from upconv.training.batches import make_batch
 from upconv.training.checkpoints import BadCheckpoint
 from upconv.training.classifier import train_classifier
+from upconv.training.distributed import DistributedContext, init_distributed
 from upconv.training.gan import (
     GanHistory,
     GanSettings,
@@ -19,19 +20,18 @@ from upconv.training.gan import (
 from upconv.training.loop import train
 from upconv.training.run import Diverged
 from upconv.training.settings import History, Settings
-from upconv.training.team import Team, launch
 
 __all__ = [
     "BadCheckpoint",
+    "DistributedContext",
     "Diverged",
     "GanHistory",
     "GanSettings",
     "History",
     "Settings",
-    "Team",
     "discriminator_loss",
     "generator_loss",
-    "launch",
+    "init_distributed",
     "make_batch",
     "train",
     "train_classifier",

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 
-def displacements(coarse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def displacement_field(coarse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Smooth displacements, (2, h, w), from those at a coarse grid of points that spans the crop.
 
     Bicubic in between, as in Ronneberger, Fischer & Brox (2015), who draw them from a normal
@@ -28,7 +28,7 @@ def displacements(coarse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Warp:
+class GeometricTransform:
     """A random crop: where its middle is in the image, and how it is turned and bent.
 
     ``angle`` in radians; ``signs`` −1 where the crop is turned over, down and to the right;
@@ -51,11 +51,11 @@ class Warp:
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         turned = np.stack([cos * down - sin * right, sin * down + cos * right])
         if self.coarse is not None:
-            turned = turned + displacements(self.coarse, size)
+            turned = turned + displacement_field(self.coarse, size)
         return turned + np.array(self.middle)[:, None, None]
 
 
-def draw(
+def sample_transform(
     rng: np.random.Generator,
     image_size: tuple[int, int],
     size: tuple[int, int],
@@ -64,8 +64,8 @@ def draw(
     rotate: float = 0.0,
     elastic: float = 0.0,
     mirror: bool = False,
-    upside_down: bool = False,
-) -> Warp:
+    vertical_flip: bool = False,
+) -> GeometricTransform:
     """A random warp.
 
     Parameters
@@ -76,8 +76,8 @@ def draw(
         Enlargement.
     rotate
         Largest angle of a random rotation about the crop's middle, in degrees.
-    elastic
-        Deviation of the :func:`displacements`, in pixels of the image.
+    elastic_sigma
+        Deviation of the :func:`displacement_field`, in pixels of the image.
     mirror, upside_down
         Whether half of the crops are mirrored left to right, and top to bottom.
     """
@@ -86,12 +86,12 @@ def draw(
         for n, m in zip(image_size, size, strict=True)
     )
     angle = np.deg2rad(rng.uniform(-rotate, rotate))
-    signs = tuple(-1 if wanted and rng.random() < 0.5 else 1 for wanted in (upside_down, mirror))
+    signs = tuple(-1 if wanted and rng.random() < 0.5 else 1 for wanted in (vertical_flip, mirror))
     coarse = rng.normal(0, elastic, (2, 3, 3)) if elastic else None
-    return Warp(middle, angle, signs, zoom, coarse)
+    return GeometricTransform(middle, angle, signs, zoom, coarse)
 
 
-def sample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.ndarray:
+def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.ndarray:
     """An image, mask or weight map read at coordinates, mirrored at its borders.
 
     Parameters

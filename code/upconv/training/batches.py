@@ -23,10 +23,10 @@ from upconv.training.settings import Settings
 Made = TypeVar("Made")
 
 
-MAKERS = 8  # threads at most that make batches for a GPU
+MAX_WORKERS = 8  # threads at most that make batches for a GPU
 
 
-def makers(device: torch.device) -> int:
+def worker_count(device: torch.device) -> int:
     """How many threads make batches: one beside a network on the processor, which wants all cores.
 
     A GPU is done with a batch before one thread has made the next: each core but one makes some.
@@ -34,10 +34,10 @@ def makers(device: torch.device) -> int:
     if device.type == "cpu":
         return 1
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(MAKERS, (here or 1) - 1))
+    return max(1, min(MAX_WORKERS, (here or 1) - 1))
 
 
-class Ahead(Generic[Made]):
+class Prefetcher(Generic[Made]):
     """Batches by their step; while the device works on one, the next are made in threads.
 
     Parameters
@@ -47,7 +47,7 @@ class Ahead(Generic[Made]):
     steps
         Of the run: after the last there is no next.
     history
-        Its ``waited`` grows by the seconds for which a batch is waited for.
+        Its ``data_wait`` grows by the seconds for which a batch is waited for.
     device
         What the batches are for. A GPU fetches them itself, while others work, from memory that
         the system may not move.
@@ -59,11 +59,11 @@ class Ahead(Generic[Made]):
         pin = device.type == "cuda"
         self._make = (lambda step: _pinned(make(step))) if pin else make
         self._steps, self._history = steps, history
-        self._count = makers(device)
+        self._count = worker_count(device)
         self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="batches")
         self._next: dict[int, Future[Made]] = {}
 
-    def __enter__(self) -> Ahead[Made]:
+    def __enter__(self) -> Prefetcher[Made]:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -73,7 +73,7 @@ class Ahead(Generic[Made]):
         began = time.perf_counter()
         future = self._next.pop(step, None)
         batch = future.result() if future else self._make(step)
-        self._history.waited += time.perf_counter() - began
+        self._history.data_wait += time.perf_counter() - began
         for later in range(step + 1, min(step + 1 + self._count, self._steps)):
             if later not in self._next:
                 self._next[later] = self._threads.submit(self._make, later)
@@ -105,7 +105,7 @@ def make_batch(
 
     Where an image is smaller than the crop, masks hold ``VOID``; warped crops are mirrored there.
 
-    With ``share``, only these images of the batch: exactly as they are in the whole one.
+    With ``shard``, only these images of the batch: exactly as they are in the whole one.
     """
     rng = np.random.default_rng([settings.seed, step])
     own = range(settings.batch)[share]
@@ -123,10 +123,19 @@ def make_batch(
         for stack, layer in zip((images, masks, weights), cut(layers), strict=False):
             stack.append(layer)
     pixels = to_pixels(np.stack(images), channels)
-    if settings.jitter:
+    if settings.brightness_contrast_jitter:
         size = (settings.batch, channels, 1, 1)
-        gain = rng.uniform(1 - settings.jitter, 1 + settings.jitter, size)
-        offset = rng.uniform(-settings.jitter, settings.jitter, (settings.batch, 1, 1, 1)) / 2
+        gain = rng.uniform(
+            1 - settings.brightness_contrast_jitter, 1 + settings.brightness_contrast_jitter, size
+        )
+        offset = (
+            rng.uniform(
+                -settings.brightness_contrast_jitter,
+                settings.brightness_contrast_jitter,
+                (settings.batch, 1, 1, 1),
+            )
+            / 2
+        )
         gain, offset = (torch.from_numpy(drawn[share]).float() for drawn in (gain, offset))
         pixels = (pixels * gain + offset).clamp(0, 1)
     return Batch(
@@ -158,15 +167,15 @@ def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settin
     low, high = settings.zoom
     factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
     if settings.warps:
-        warp = augment.draw(
+        warp = augment.sample_transform(
             rng,
             shape,
             size,
             zoom=factor,
             rotate=settings.rotate,
-            elastic=settings.elastic,
+            elastic_sigma=settings.elastic_sigma,
             mirror=settings.flip,
-            upside_down=settings.upside_down,
+            vertical_flip=settings.vertical_flip,
         )
         return partial(_warped, warp, size)
     shape = _enlarged(shape, factor)
@@ -192,9 +201,11 @@ def _cropped(factor, corner, size, mirror, layers: list[np.ndarray]) -> list[np.
     return cut
 
 
-def _warped(warp: augment.Warp, size, layers: list[np.ndarray]) -> list[np.ndarray]:
+def _warped(warp: augment.GeometricTransform, size, layers: list[np.ndarray]) -> list[np.ndarray]:
     where = warp.coordinates(size)
-    return [augment.sample(layer, where, nearest=place == 1) for place, layer in enumerate(layers)]
+    return [
+        augment.resample(layer, where, nearest=place == 1) for place, layer in enumerate(layers)
+    ]
 
 
 def _enlarged(shape: tuple[int, int], factor: float) -> tuple[int, int]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from upconv.files import write_atomically
+from upconv.files import atomic_write
+from upconv.training.distributed import DistributedContext
 from upconv.training.origin import difference
-from upconv.training.team import Team
 
 
 class BadCheckpoint(RuntimeError):
@@ -26,7 +26,7 @@ def save(
     settings: Any,
     history: Any,
     step: int,
-    team: Team | None = None,
+    distributed: DistributedContext | None = None,
     inputs: dict[str, Any] | None = None,
 ) -> None:
     """Write the state of networks and optimisers after ``step`` steps: one file for all processes.
@@ -40,11 +40,11 @@ def save(
     inputs
         What the run was begun with, of :mod:`upconv.training.origin`.
     """
-    team = team or Team()
-    if not (team.first or team.sharded):  # what is shared out, all put together
+    distributed = distributed or DistributedContext()
+    if not (distributed.first or distributed.sharded):  # what is shared out, all put together
         return
-    state = {name: team.state(part) for name, part in parts.items() if not _off(part)}
-    if not team.first:
+    state = {name: distributed.state(part) for name, part in parts.items() if not _off(part)}
+    if not distributed.first:
         return
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
     if inputs is not None:
@@ -52,7 +52,7 @@ def save(
     # By way of memory: of a full disk Python says what is wrong, PyTorch's own writer does not.
     packed = io.BytesIO()
     torch.save(state, packed)
-    write_atomically(path, lambda unfinished: unfinished.write_bytes(packed.getbuffer()))
+    atomic_write(path, lambda unfinished: unfinished.write_bytes(packed.getbuffer()))
 
 
 def load(
@@ -60,7 +60,7 @@ def load(
     parts: dict[str, Any],
     settings: Any,
     history: Any,
-    team: Team | None = None,
+    distributed: DistributedContext | None = None,
     inputs: dict[str, Any] | None = None,
 ) -> int:
     """Put a saved state into networks, optimisers and history; return the steps done.
@@ -72,7 +72,7 @@ def load(
     BadCheckpoint
         If the file is none, or of a run with other settings, other inputs or another network.
     """
-    team = team or Team()
+    distributed = distributed or DistributedContext()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["settings"]
@@ -88,7 +88,7 @@ def load(
     if inputs is not None and "inputs" in state:
         if found := difference(state["inputs"], inputs):
             raise BadCheckpoint(f"{path}: {found}")
-    elif inputs is not None and team.first:
+    elif inputs is not None and distributed.first:
         print(f"{path}: does not say on what data it was begun: not compared", file=sys.stderr)
     step, lists = state.get("step"), _history(path, state.get("history"), history)
     if not is_integer(step) or not 0 <= step <= settings.steps:
@@ -101,7 +101,7 @@ def load(
         if name not in state:
             raise BadCheckpoint(f"{path}: has no {name}, expected one")
         try:
-            team.restore(part, _checked(part, state[name]))
+            distributed.restore(part, _checked(part, state[name]))
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             reason = str(error).splitlines()[-1].strip()
             raise BadCheckpoint(f"{path}: weights of another network ({reason})") from error

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from upconv.checks import check_integer, check_real, check_seed, refuse
 from upconv.data import ImageSet
-from upconv.device import casting, layout, loss_scaler, pick_device, resolve_precision
+from upconv.device import autocast, layout, loss_scaler, pick_device, resolve_precision
 from upconv.pixels import to_pixels
 from upconv.training.settings import LARGEST_BATCH, MOST_STEPS
 
@@ -57,7 +57,7 @@ def train_classifier(
         places = rng.integers(known, size=batch)
         pixels = to_pixels(data.images[places], network.channels)
         pixels = torch.roll(pixels, tuple(rng.integers(-2, 3, 2).tolist()), (2, 3))
-        with casting(precision, where):
+        with autocast(precision, where):
             logits = network(pixels.to(where))
         loss = F.cross_entropy(logits.float(), torch.as_tensor(data.labels[places], device=where))
         optimizer.zero_grad(set_to_none=True)

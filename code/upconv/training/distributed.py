@@ -22,8 +22,8 @@ from upconv.device import announce, described, layout, pick_device
 STRATEGIES = ("ddp", "fsdp")
 
 
-class Team:
-    """One process, which does everything itself; :func:`launch` makes it one of several."""
+class DistributedContext:
+    """One process, which does everything itself; :func:`init_distributed` makes it one of several."""
 
     rank, size = 0, 1
     sharded = False  # whether each process holds a part of the weights only
@@ -36,7 +36,7 @@ class Team:
         """Whether this process writes the files and speaks to the person."""
         return self.rank == 0
 
-    def share(self, batch: int) -> slice:
+    def shard(self, batch: int) -> slice:
         """Which images of a batch are this process's own.
 
         Raises
@@ -50,7 +50,7 @@ class Team:
         own = batch // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
-    def join(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
+    def wrap(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
         """The network to train, on its device, and how to call it so that gradients are averaged.
 
         Once it is trained, :meth:`leave` brings its weights back into the one that was given.
@@ -58,7 +58,7 @@ class Team:
         network.to(self.device, memory_format=layout(network, precision, self.device))
         return network, network
 
-    def leave(self, trained: nn.Module, network: nn.Module) -> None:
+    def unwrap(self, trained: nn.Module, network: nn.Module) -> None:
         """Put trained weights into the network that :meth:`join` was given."""
 
     def announce(self, network: nn.Module, precision: str) -> None:
@@ -89,14 +89,14 @@ class Team:
         """Part from the others: what comes after is this process's own."""
 
 
-class Several(Team):
+class FabricContext(DistributedContext):
     """The processes of a launched ``Fabric``, this one among them."""
 
     def __init__(self, fabric: Any, sharded: bool) -> None:
         self.fabric, self.sharded = fabric, sharded
         self.rank, self.size, self.device = fabric.global_rank, fabric.world_size, fabric.device
 
-    def join(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
+    def wrap(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
         network = copy.deepcopy(network)
         if self.device.type == "cuda":
             # Of the whole batch, not of each share. PyTorch has none for processors.
@@ -107,7 +107,7 @@ class Several(Team):
         network = network.to(self.device, memory_format=chosen)
         return network, self.fabric.setup_module(network)
 
-    def leave(self, trained: nn.Module, network: nn.Module) -> None:
+    def unwrap(self, trained: nn.Module, network: nn.Module) -> None:
         network.to(self.device)
         network.load_state_dict(self.state(trained))
 
@@ -155,7 +155,9 @@ def _cut_like(value: Any, like: Any) -> Any:
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
 
 
-def launch(devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str = "auto") -> Team:
+def init_distributed(
+    devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str = "auto"
+) -> DistributedContext:
     """Start the other processes of this machine, and meet those of other machines.
 
     The same command runs anew in each process of this machine, up to here. Where ``torchrun`` or
@@ -184,7 +186,7 @@ def launch(devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str 
         expected = f"as many as the {started} processes that were started"
         refuse("devices", f"{devices} on {nodes} machines", expected)
     if devices * nodes == 1:
-        return Team(device)
+        return DistributedContext(device)
     there = torch.cuda.device_count()
     if where.type == "cuda" and devices > there:
         refuse("devices", devices, f"at most the {there} GPUs of this machine")
@@ -208,7 +210,7 @@ def launch(devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str 
         chosen = DDPStrategy(**{new if new in names else "broadcast_buffers": False})
     fabric = Fabric(accelerator=where.type, devices=devices, num_nodes=nodes, strategy=chosen)
     fabric.launch()
-    return Several(fabric, strategy == "fsdp")
+    return FabricContext(fabric, strategy == "fsdp")
 
 
 def _shard(network: nn.Module, mesh: Any) -> nn.Module:

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from upconv.checks import check_flag, check_share
 from upconv.data import ImageSet
-from upconv.device import casting, loss_scaler, resolve_precision
+from upconv.device import autocast, loss_scaler, resolve_precision
 from upconv.pixels import to_pixels
 from upconv.training.batches import places_of
-from upconv.training.optimizers import lay_flat
+from upconv.training.distributed import DistributedContext
+from upconv.training.optimizers import fuse_channels_last
 from upconv.training.origin import contents, nature
 from upconv.training.run import Keeping, Losses, Run
 from upconv.training.settings import check_run
-from upconv.training.team import Team
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class GanHistory:
 
     ``real`` and ``fake`` are the discriminator's mean probabilities of being real, for real
     images and for drawn ones. ``spread`` is how much drawn images of a batch differ, as a share
-    of how much real ones do: near 0, the generator draws one image only. ``waited``: for how many
+    of how much real ones do: near 0, the generator draws one image only. ``data_wait``: for how many
     of the seconds the device had no images to work on.
     """
 
@@ -60,7 +60,7 @@ class GanHistory:
     fake: list[float] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
     seconds: float = 0.0
-    waited: float = 0.0
+    data_wait: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -89,7 +89,7 @@ def make_images(
     data: ImageSet, settings: GanSettings, step: int, share: slice = slice(None)
 ) -> Tensor:
     """The real images of a step, (batch, channels, H, W) in [−1, 1]: they depend on the seed and
-    the step alone, and every image comes once an epoch. With ``share``, only these of them."""
+    the step alone, and every image comes once an epoch. With ``shard``, only these of them."""
     images = data.images[places_of(step, settings, len(data), stream=2)[share]]
     if settings.flip:
         mirrored = np.random.default_rng([settings.seed, step]).random(settings.batch) < 0.5
@@ -110,16 +110,16 @@ def train_gan(
     resume: bool = False,
     save_every: int = 500,
     device: str = "auto",
-    team: Team | None = None,
+    distributed: DistributedContext | None = None,
     progress: bool = True,
-    each_step: Callable[[int], None] | None = None,
+    callback: Callable[[int], None] | None = None,
 ) -> GanHistory:
     """Train both networks, in place: one step of each in turn, Adam for both.
 
     In the end they are in evaluation mode.
 
     The same seed gives the same weights to the bit on one machine with one number of threads,
-    also when the run was broken off anywhere and resumed. A ``team`` shares each batch, as of
+    also when the run was broken off anywhere and resumed. A ``distributed`` shares each batch, as of
     :func:`upconv.training.train`; what the history notes besides losses is of its first process.
 
     Raises
@@ -129,15 +129,17 @@ def train_gan(
     BadCheckpoint
         If the checkpoint is of another run or cannot be read.
     """
-    team = team or Team(device)
-    share = team.share(settings.batch)
-    game = _Game(generator, discriminator, settings, team)
+    distributed = distributed or DistributedContext(device)
+    share = distributed.shard(settings.batch)
+    game = _Game(generator, discriminator, settings, distributed)
     history = GanHistory()
-    losses = Losses(team.device, "the losses are", "lower learning_rate, or set precision to fp32")
+    losses = Losses(
+        distributed.device, "the losses are", "lower learning_rate, or set precision to fp32"
+    )
     if progress:
-        team.announce(generator, game.precision)
+        distributed.announce(generator, game.precision)
     with Run(
-        game.parts, settings, history, team.device,
+        game.parts, settings, history, distributed.device,
         Keeping(checkpoint, resume, save_every, progress),
         inputs=lambda: {
             "generator": nature(generator),
@@ -145,20 +147,20 @@ def train_gan(
             "images": contents(data.images),
         },
         make=lambda step: make_images(data, settings, step, share),
-        losses=losses, team=team,
+        losses=losses, distributed=distributed,
     ) as run:  # fmt: skip
         for step, real in run:
-            noise = torch.randn(settings.batch, generator.latent, device=team.device)[share]
-            seen = game.step(real.to(team.device, non_blocking=True), noise)
-            losses.add(step, *map(team.mean, seen.losses))
+            noise = torch.randn(settings.batch, generator.latent, device=distributed.device)[share]
+            seen = game.step(real.to(distributed.device, non_blocking=True), noise)
+            losses.add(step, *map(distributed.mean, seen.losses))
             if run.due(step):
                 values = losses.read()
                 _note(history, step, values, seen)
                 run.show(D=values[0], G=values[1])
-            if each_step:
-                each_step(step)
+            if callback:
+                callback(step)
     for trained, network in ((game.generator, generator), (game.discriminator, discriminator)):
-        team.leave(trained, network)
+        distributed.unwrap(trained, network)
         network.eval()
     return history
 
@@ -177,15 +179,19 @@ class _Game:
     """Both networks in training, each with its Adam."""
 
     def __init__(
-        self, generator: nn.Module, discriminator: nn.Module, settings: GanSettings, team: Team
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        settings: GanSettings,
+        distributed: DistributedContext,
     ) -> None:
-        self.device = team.device
-        self.precision = resolve_precision(settings.precision, team.device)
-        self.generator, self._generate = team.join(generator, self.precision)
-        self.discriminator, self._judge = team.join(discriminator, self.precision)
-        self.scaler = loss_scaler(self.precision, team.device)
+        self.device = distributed.device
+        self.precision = resolve_precision(settings.precision, distributed.device)
+        self.generator, self._generate = distributed.wrap(generator, self.precision)
+        self.discriminator, self._judge = distributed.wrap(discriminator, self.precision)
+        self.scaler = loss_scaler(self.precision, distributed.device)
         self._adam_g, self._adam_d = (
-            lay_flat(
+            fuse_channels_last(
                 torch.optim.Adam(
                     network.train().parameters(),
                     settings.learning_rate,
@@ -205,7 +211,7 @@ class _Game:
 
     def step(self, real: Tensor, noise: Tensor) -> _Seen:
         """The discriminator's turn, then the generator's."""
-        with casting(self.precision, self.device):
+        with autocast(self.precision, self.device):
             fake = self._generate(noise)
             # Real and drawn images apart: batch norm must not average over both.
             real_logits, fake_logits = self._judge(real), self._judge(fake.detach())
@@ -213,7 +219,7 @@ class _Game:
         self._update(self._adam_d, loss_d)
         # The generator is judged by the discriminator as it is now, whose own gradient is not used.
         self.discriminator.requires_grad_(False)
-        with casting(self.precision, self.device):
+        with autocast(self.precision, self.device):
             judged = self.discriminator(fake)
         loss_g = generator_loss(judged.float())
         self._update(self._adam_g, loss_g)

@@ -14,16 +14,16 @@ from upconv.checks import (
     refuse,
 )
 from upconv.data.sets import VOID, SegmentationSet
-from upconv.device import casting, loss_scaler, resolve_precision
+from upconv.device import autocast, loss_scaler, resolve_precision
 from upconv.training.batches import Batch, make_batch, middle
-from upconv.training.optimizers import lay_flat
+from upconv.training.distributed import DistributedContext
+from upconv.training.optimizers import fuse_channels_last
 from upconv.training.origin import contents, nature
 from upconv.training.run import Keeping, Losses, Run
 from upconv.training.settings import History, Settings
-from upconv.training.team import Team
 
 
-def rate_at(step: int, settings: Settings) -> float:
+def lr_factor(step: int, settings: Settings) -> float:
     """Factor on the learning rate, from 0 to 1."""
     if settings.schedule == "constant":
         return 1.0
@@ -43,9 +43,9 @@ def train(
     resume: bool = False,
     save_every: int = 200,
     device: str = "auto",
-    team: Team | None = None,
+    distributed: DistributedContext | None = None,
     progress: bool = True,
-    each_step: Callable[[int, float], None] | None = None,
+    callback: Callable[[int, float], None] | None = None,
 ) -> History:
     """Train a network that maps images (N, C, H, W) to logits (N, classes, h, w), in place.
 
@@ -64,11 +64,11 @@ def train(
         File to keep the state of the run in, every ``save_every`` steps and at the end.
     resume
         Go on from ``checkpoint`` if it is there; also with another number of processes.
-    team
-        Processes to share each batch with, from :func:`upconv.training.launch`, in place of
+    distributed
+        Processes to share each batch with, from :func:`upconv.training.init_distributed`, in place of
         ``device``. ``settings.batch`` is what all of them see in a step. The network that was
         given changes when all is done, not at each step.
-    each_step
+    callback
         Called with the step and its loss. A GPU waits for it at each step; without, losses are
         read every ``log_every`` steps and before a checkpoint is written.
 
@@ -92,20 +92,22 @@ def train(
     >>> history.losses[-1] < 0.5 * history.losses[0]
     True
     """
-    team = team or Team(device)
-    share = team.share(settings.batch)
-    work = _Segmenting(network, data, settings, team)
+    distributed = distributed or DistributedContext(device)
+    share = distributed.shard(settings.batch)
+    work = _Segmenting(network, data, settings, distributed)
     history, channels = History(), getattr(network, "channels", 3)
-    losses = Losses(team.device, "the loss is", "lower learning_rate, or set precision to fp32")
+    losses = Losses(
+        distributed.device, "the loss is", "lower learning_rate, or set precision to fp32"
+    )
     if progress:
-        team.announce(network, work.precision)
+        distributed.announce(network, work.precision)
     with Run(
         {"network": work.trained, "optimizer": work.optimizer, "scaler": work.scaler},
-        settings, history, team.device, Keeping(checkpoint, resume, save_every, progress),
+        settings, history, distributed.device, Keeping(checkpoint, resume, save_every, progress),
         inputs=lambda: _origin(network, data),
         make=lambda step: make_batch(data, settings, step, channels, share),
-        rate=lambda step: rate_at(step, settings),
-        losses=losses, team=team,
+        rate=lambda step: lr_factor(step, settings),
+        losses=losses, distributed=distributed,
     ) as run:  # fmt: skip
         for step, batch in run:
             losses.add(step, work.backward(batch))
@@ -114,9 +116,9 @@ def train(
                 history.steps.append(step)
                 history.losses += losses.read()
                 run.show(loss=history.losses[-1])
-            if each_step:
-                each_step(step, *losses.read())
-    team.leave(work.trained, network)
+            if callback:
+                callback(step, *losses.read())
+    distributed.unwrap(work.trained, network)
     network.eval()
     return history
 
@@ -125,36 +127,40 @@ class _Segmenting:
     """A network in training: the two halves of a step."""
 
     def __init__(
-        self, network: nn.Module, data: SegmentationSet, settings: Settings, team: Team
+        self,
+        network: nn.Module,
+        data: SegmentationSet,
+        settings: Settings,
+        distributed: DistributedContext,
     ) -> None:
-        self.team, self.clip = team, settings.clip
-        self.precision = resolve_precision(settings.precision, team.device)
+        self.distributed, self.clip = distributed, settings.clip
+        self.precision = resolve_precision(settings.precision, distributed.device)
         if settings.encoder_factor == 0 and hasattr(network, "encoder"):
             network.encoder.requires_grad_(False)
-        self.trained, self.call = team.join(network, self.precision)
+        self.trained, self.call = distributed.wrap(network, self.precision)
         self.trained.train()
-        self.optimizer = _optimizer(self.trained, settings, team.sharded)
-        self.scaler = loss_scaler(self.precision, team.device)
+        self.optimizer = _optimizer(self.trained, settings, distributed.sharded)
+        self.scaler = loss_scaler(self.precision, distributed.device)
         self.class_weights = None
         if settings.class_weights is not None:
             if len(settings.class_weights) != len(data.classes):
                 expected = f"{len(data.classes)}, one for each class"
                 refuse("class_weights", f"{len(settings.class_weights)} numbers", expected)
-            self.class_weights = torch.tensor(settings.class_weights, device=team.device)
+            self.class_weights = torch.tensor(settings.class_weights, device=distributed.device)
 
     def backward(self, batch: Batch) -> Tensor:
         """The loss of a batch, of all processes; gradients lie with the weights."""
-        images = batch.images.to(self.team.device, non_blocking=True)
-        if self.team.rank:  # what dropout drops differs between processes
-            torch.manual_seed(torch.initial_seed() + (self.team.rank << 40))
-        with casting(self.precision, self.team.device):
+        images = batch.images.to(self.distributed.device, non_blocking=True)
+        if self.distributed.rank:  # what dropout drops differs between processes
+            torch.manual_seed(torch.initial_seed() + (self.distributed.rank << 40))
+        with autocast(self.precision, self.distributed.device):
             logits = self.call(images)
-        loss = pixel_loss(logits.float(), batch, self.class_weights, self.team)
+        loss = pixel_loss(logits.float(), batch, self.class_weights, self.distributed)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.trained.parameters(), self.clip)
-        return self.team.mean(loss)
+        return self.distributed.mean(loss)
 
     def update(self) -> None:
         """One step of the optimizer."""
@@ -163,7 +169,10 @@ class _Segmenting:
 
 
 def pixel_loss(
-    logits: Tensor, batch: Batch, class_weights: Tensor | None = None, team: Team | None = None
+    logits: Tensor,
+    batch: Batch,
+    class_weights: Tensor | None = None,
+    distributed: DistributedContext | None = None,
 ) -> Tensor:
     """Mean cross-entropy of the labelled pixels, by their weights if the batch has any.
 
@@ -175,7 +184,7 @@ def pixel_loss(
         else middle(layer.to(logits.device, non_blocking=True), logits.shape[-2:])
         for layer in batch[1:]
     )
-    if weights is None and (team is None or team.size == 1):
+    if weights is None and (distributed is None or distributed.size == 1):
         return F.cross_entropy(logits, masks, class_weights, ignore_index=VOID)
     each = F.cross_entropy(logits, masks, class_weights, ignore_index=VOID, reduction="none")
     labelled = masks != VOID
@@ -186,7 +195,7 @@ def pixel_loss(
     else:
         worth = labelled.sum().float()
     # Processes may have different numbers of labelled pixels: all divide by the same.
-    return each.sum() / (team.mean(worth) if team else worth).clamp(min=1e-9)
+    return each.sum() / (distributed.mean(worth) if distributed else worth).clamp(min=1e-9)
 
 
 def _origin(network: nn.Module, data: SegmentationSet) -> dict:
@@ -212,4 +221,4 @@ def _optimizer(network: nn.Module, settings: Settings, sharded: bool) -> torch.o
         optimizer = torch.optim.SGD(groups, momentum=settings.momentum, weight_decay=decay, **fused)
     else:
         optimizer = torch.optim.AdamW(groups, weight_decay=decay, fused=True)
-    return lay_flat(optimizer)
+    return fuse_channels_last(optimizer)

@@ -11,7 +11,7 @@ AS_IT_LIES = (0, 2, 3, 1)  # from (O, I, H, W) to the order of a channels-last w
 BACK = (0, 3, 1, 2)
 
 
-def lay_flat(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+def fuse_channels_last(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
     """Let an optimiser see channels-last weights, gradients and moments in their order of memory.
 
     PyTorch's fused steps go through memory as it lies. On a processor they copy every tensor that

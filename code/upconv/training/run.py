@@ -18,8 +18,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
 
 from upconv.training import checkpoints
-from upconv.training.batches import Ahead, Made
-from upconv.training.team import Team
+from upconv.training.batches import Made, Prefetcher
+from upconv.training.distributed import DistributedContext
 
 
 class Diverged(RuntimeError):
@@ -103,7 +103,7 @@ class Run(Generic[Made]):
     settings
         With ``steps`` and ``seed``.
     history
-        With ``seconds``, and ``waited`` if batches are made.
+        With ``seconds``, and ``data_wait`` if batches are made.
     device
         What the batches are for.
     keeping, team
@@ -135,25 +135,32 @@ class Run(Generic[Made]):
         make: Callable[[int], Made] | None = None,
         rate: Callable[[int], float] | None = None,
         losses: Losses | None = None,
-        team: Team | None = None,
+        distributed: DistributedContext | None = None,
     ) -> None:
         self._parts, self._settings, self._history = parts, settings, history
         self._keeping, self._inputs, self._rate = keeping, inputs, rate
-        self._losses, self._team = losses, team or Team("cpu")
+        self._losses, self._distributed = losses, distributed or DistributedContext("cpu")
         self._path = Path(keeping.path) if keeping.path else None
-        self._ahead = Ahead(make, settings.steps, history, device) if make else None
+        self._ahead = Prefetcher(make, settings.steps, history, device) if make else None
 
     def __enter__(self) -> Run[Made]:
         path = self._path
         goes_on = bool(self._keeping.resume and path and path.exists())
-        self._told = self._inputs() if path and (self._team.first or goes_on) else None
+        self._told = self._inputs() if path and (self._distributed.first or goes_on) else None
         optimizers = [p for p in self._parts.values() if isinstance(p, torch.optim.Optimizer)]
         bases = [[group["lr"] for group in one.param_groups] for one in optimizers]
         if self._rate:  # before a file is read, so that its own are looked at
             _set_initial_rates(optimizers, bases)
         self.start = 0
         if goes_on:
-            found = (path, self._parts, self._settings, self._history, self._team, self._told)
+            found = (
+                path,
+                self._parts,
+                self._settings,
+                self._history,
+                self._distributed,
+                self._told,
+            )
             self.start = checkpoints.load(*found)
         self._schedules = []
         if self._rate:
@@ -173,7 +180,7 @@ class Run(Generic[Made]):
             range(self.start, settings.steps),
             initial=self.start,
             total=settings.steps,
-            disable=None if keeping.progress and self._team.first else True,
+            disable=None if keeping.progress and self._distributed.first else True,
             file=sys.stderr,
         )
         for step in self._bar:
@@ -204,7 +211,7 @@ class Run(Generic[Made]):
     def _save(self, done: int) -> None:
         if self._losses:
             self._losses.read()
-        state = (self._parts, self._settings, self._history, done, self._team, self._told)
+        state = (self._parts, self._settings, self._history, done, self._distributed, self._told)
         checkpoints.save(self._path, *state)
 
 

@@ -65,11 +65,13 @@ class Settings:
     encoder_factor: float = 1.0  # on the learning rate of ``encoder``; 0 freezes it
     clip: float = 1.0  # largest norm of the gradient
     flip: bool = True  # mirror half of the crops; never for digits
-    jitter: float = 0.0  # random gain and offset of brightness and colours, as a share of 1
+    brightness_contrast_jitter: float = (
+        0.0  # random gain and offset of brightness and colours, as a share of 1
+    )
     zoom: tuple[float, float] = (1.0, 1.0)  # range of random enlargements before cropping
-    upside_down: bool = False  # turn half of the crops over: where there is no up and down
+    vertical_flip: bool = False  # turn half of the crops over: where there is no up and down
     rotate: float = 0.0  # largest angle of random rotations, in degrees
-    elastic: float = 0.0  # deviation of random displacements on a 3 × 3 grid, in pixels
+    elastic_sigma: float = 0.0  # deviation of random displacements on a 3 × 3 grid, in pixels
     seed: int = 0
     precision: str = "auto"
     class_weights: tuple[float, ...] | None = None
@@ -84,11 +86,13 @@ class Settings:
             check_real(name, getattr(self, name))
         check_real("clip", self.clip, positive=True)
         check_share("momentum", self.momentum)
-        check_real("jitter", self.jitter, most=1)  # with more, a gain may be below 0
+        check_real(
+            "brightness_contrast_jitter", self.brightness_contrast_jitter, most=1
+        )  # with more, a gain may be below 0
         check_range("zoom", self.zoom, 1 / 16, 16)
         check_real("rotate", self.rotate, most=360)
-        check_real("elastic", self.elastic, most=LONGEST_SIDE)
-        for name in ("flip", "upside_down"):
+        check_real("elastic_sigma", self.elastic_sigma, most=LONGEST_SIDE)
+        for name in ("flip", "vertical_flip"):
             check_flag(name, getattr(self, name))
         if self.class_weights is not None:
             check_weights("class_weights", self.class_weights)
@@ -98,17 +102,17 @@ class Settings:
     @property
     def warps(self) -> bool:
         """Whether pixels move otherwise than by cropping, mirroring and enlarging."""
-        return bool(self.rotate or self.elastic or self.upside_down)
+        return bool(self.rotate or self.elastic_sigma or self.vertical_flip)
 
 
 @dataclass
 class History:
     """The losses of a run, one every ``log_every`` steps, and how long it took.
 
-    ``waited``: for how many seconds of these the device had no batch to work on.
+    ``data_wait``: for how many seconds of these the device had no batch to work on.
     """
 
     steps: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
-    waited: float = 0.0
+    data_wait: float = 0.0

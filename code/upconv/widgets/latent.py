@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from upconv.checks import as_array
-from upconv.data import grid
+from upconv.data import montage
 from upconv.widgets._explorer import SheetExplorer, encode_jpeg, from_url, to_url
 
 POSITIONS = 7  # of each slider
@@ -120,4 +120,4 @@ def cell(first: int, second: int, third: int) -> tuple[int, int]:
 
 def encode_sheet(images: np.ndarray, quality: int = 82) -> bytes:
     """All images as one JPEG: a row for each place of the first slider."""
-    return encode_jpeg(grid(images, POSITIONS**2), quality)
+    return encode_jpeg(montage(images, POSITIONS**2), quality)

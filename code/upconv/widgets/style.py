@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from upconv.data import grid
+from upconv.data import montage
 from upconv.widgets._explorer import SheetExplorer, encode_jpeg, from_url, to_url
 
 WEIGHTS, LAYERS = 7, 5
@@ -95,4 +95,4 @@ class StyleExplorer(SheetExplorer):
 
 def encode_sheet(pictures: np.ndarray, quality: int = 76) -> bytes:
     """All pictures as one JPEG: a row for each layer."""
-    return encode_jpeg(grid(pictures, WEIGHTS), quality)
+    return encode_jpeg(montage(pictures, WEIGHTS), quality)
