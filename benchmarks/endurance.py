@@ -42,8 +42,8 @@ def train(out: Path, steps: int, resume: bool) -> float:
     torch.manual_seed(0)
     network = zoo.build("unet", 2, width=16, channels=1)
     settings = Settings(
-        steps=steps, batch=4, crop=96, learning_rate=2e-3, rotate=180, elastic_sigma=10, brightness_contrast_jitter=0.1,
-        vertical_flip=True,
+        steps=steps, batch=4, crop=96, learning_rate=2e-3, rotate=180, elastic_sigma=10,
+        brightness_contrast_jitter=0.1, vertical_flip=True,
     )  # fmt: skip
     history = run(
         network, found, settings, checkpoint=out, resume=resume, save_every=50, progress=False

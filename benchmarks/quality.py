@@ -37,8 +37,8 @@ def unet(seed: int, precision: str) -> float:
     """Mean IoU on test membranes."""
     network = UNet(2, 1, width=8, depth=3, padded=True, norm="batch")
     settings = Settings(
-        steps=300, batch=8, crop=64, learning_rate=4e-3, rotate=180, elastic_sigma=4, vertical_flip=True,
-        seed=seed, precision=precision,
+        steps=300, batch=8, crop=64, learning_rate=4e-3, rotate=180, elastic_sigma=4,
+        vertical_flip=True, seed=seed, precision=precision,
     )  # fmt: skip
     train(network, data.membranes(12), settings, progress=False)
     test = data.membranes(10, split="test")

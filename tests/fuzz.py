@@ -398,7 +398,8 @@ def _nothing_ran() -> None:
 
 COMMANDS = """
     train predict evaluate sample stylize data versions unet fcn8s dcgan folder digits gpu --data
-    --out --weights --steps --crop --rate --seed --width --classes --images --masks --scale --layers
+    --out --weights --steps --crop --learning-rate
+    --seed --width --classes --images --masks --scale --style-layers
     --help --tile conv1_1 -1 0 nan inf 1e999 ../..
 """
 

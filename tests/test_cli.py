@@ -224,7 +224,9 @@ def test_pictures_of_every_kind_are_painted(tmp_path, monkeypatch, capsys):
     random = ["--features", "random"]
     for name in kinds:
         paint = ["stylize", name, "style.png", "-o", f"out-{name}", "--steps", "2", *random]
-        assert main([*paint, "--layers", "conv1_1,relu2_1", "--content-layer", "conv2_1"]) == 0
+        assert (
+            main([*paint, "--style-layers", "conv1_1,relu2_1", "--content-layer", "conv2_1"]) == 0
+        )
         size = (40, 60) if name == "turned.jpg" else (60, 40)
         assert Image.open(tmp_path / f"out-{name}").size == size
         assert f"out-{name}: {size[0]} × {size[1]}" in capsys.readouterr().out
@@ -270,7 +272,7 @@ BAD = {
     "a painting of no kind": ("stylize images/0.png images/1.png -o o.gif", "--out: got o.gif"),
     "nothing to paint": ("stylize no.png images/1.png -o o.png", "no.png: not a readable image"),
     "no such layer": (
-        "stylize images/0.png images/1.png -o o.png --layers conv1_1,conv9_1",
+        "stylize images/0.png images/1.png -o o.png --style-layers conv1_1,conv9_1",
         "layers: got 'conv9_1'",
     ),
     "a layer of another network": (
@@ -346,17 +348,17 @@ BAD = {
         "train unet --data folder --images images --masks masks --classes 2 --border-weight 10",
         "without instances",
     ),
-    "negative elastic": ("train unet --data membranes --elastic -3", "elastic: got -3"),
-    "a rate uphill": ("train unet --rate -1", "--rate: got -1"),
-    "no rate": ("train dcgan --rate nan", "--rate: got nan"),
+    "negative elastic": ("train unet --data membranes --elastic-sigma -3", "sigma: got -3"),
+    "a rate uphill": ("train unet --learning-rate -1", "--learning-rate: got -1"),
+    "no rate": ("train dcgan --learning-rate nan", "--learning-rate: got nan"),
     "endless turns": ("train unet --rotate inf", "--rotate: got inf"),
     "too many turns": ("train unet --rotate 1e300", "rotate: got 1e+300"),
     "a width of nothing": ("train fcn8s --width nan", "--width: got nan"),
     "an endless width": ("train unet --width inf", "--width: got inf"),
     "an endless border": ("train unet --data membranes --border-weight inf", "weight: got inf"),
     "a smoothness that is none": (
-        "stylize images/0.png images/1.png -o o.png --smooth nan",
-        "--smooth: got nan",
+        "stylize images/0.png images/1.png -o o.png --variation-weight nan",
+        "--variation-weight: got nan",
     ),
     "a seed too large": (f"train unet --seed {2**70}", f"--seed: got {2**70}"),
     "a seed below nothing": ("sample WEIGHTS --out o.png --seed -1", "--seed: got -1"),

@@ -3,26 +3,98 @@
 Where another test asks for an old name, it fails: pyproject.toml makes the warning an error.
 """
 
+import inspect
 import subprocess
 import sys
 import warnings
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from upconv import training
-from upconv.deprecated import moved
+from upconv.deprecated import moved, renamed
+
+ROOMS = ("data", "figures", "inference", "metrics", "ops", "style", "training")
 
 
-@pytest.mark.parametrize("room", training._MOVED)
+@pytest.mark.parametrize("room", ROOMS)
 def test_old_names_lead_to_the_new(room):
-    home = import_module(f"upconv.{room}")
+    module = import_module(f"upconv.{room}")
+    find = module.__getattr__
+    find.said.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        for name in training._MOVED[room]:
-            assert getattr(training, name) is getattr(home, name)
-            assert name not in training.__all__
-    training.__getattr__.said.clear()
+        for old, new in find.homes.items():
+            home, _, name = new.rpartition(".")
+            assert getattr(module, old) is vars(import_module(home))[name]
+            assert old not in module.__all__
+    assert find.said == set(find.homes)
+    find.said.clear()
+
+
+@renamed(elastic="elastic_sigma", team="distributed")
+def bend(image, *, elastic_sigma=0.0, distributed=None):
+    return image, elastic_sigma, distributed
+
+
+@renamed(colours="colors")
+@dataclass(frozen=True)
+class Palette:
+    colors: int = 1
+
+
+@renamed(centre="center")
+class Field(NamedTuple):
+    center: float
+
+
+def test_an_old_argument_is_the_new_one_and_that_is_said_once():
+    with pytest.warns(DeprecationWarning, match=r"bend: elastic is elastic_sigma now") as caught:
+        assert bend(1, elastic=2.0) == (1, 2.0, None)
+    assert [Path(one.filename).name for one in caught] == ["test_deprecated.py"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bend(1, elastic=3.0) == (1, 3.0, None)  # said before
+        assert bend(1, elastic_sigma=4.0, distributed=5) == (1, 4.0, 5)
+    assert list(inspect.signature(bend).parameters) == ["image", "elastic_sigma", "distributed"]
+
+
+def test_of_a_class_the_old_attribute_too():
+    with pytest.warns(DeprecationWarning, match=r"Palette: colours is colors now"):
+        palette = Palette(colours=7)
+    with pytest.warns(
+        DeprecationWarning, match=r"Palette\.colours is .*Palette\.colors now"
+    ) as caught:
+        assert palette.colors == palette.colours == 7
+    assert [Path(one.filename).name for one in caught] == ["test_deprecated.py"]
+    assert palette == Palette(7) != Palette()
+    with pytest.warns(DeprecationWarning, match=r"Field\.centre"):
+        assert Field(1.5).centre == Field(1.5).center == 1.5
+
+
+def test_an_old_argument_beside_the_new_is_refused():
+    with pytest.raises(TypeError, match=r"bend\(\) got elastic_sigma and its old name elastic"):
+        bend(1, elastic=1.0, elastic_sigma=1.0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'elastik'"):
+        bend(1, elastik=1.0)
+
+
+def test_settings_of_the_first_edition_still_work():
+    code = (
+        "from upconv.training import Settings\n"
+        "settings = Settings(jitter=0.5, elastic=3.0, upside_down=True)\n"
+        "print(settings == Settings(brightness_contrast_jitter=0.5, elastic_sigma=3.0, "
+        "vertical_flip=True), settings.jitter)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.stdout.split() == ["True", "0.5"]
+    lines = [line for line in told.stderr.splitlines() if "DeprecationWarning" in line]
+    assert len(lines) == 4 and all(
+        "the old name goes in the next version" in line for line in lines
+    )
 
 
 def test_it_is_said_once_and_of_the_line_that_asks():

@@ -54,7 +54,7 @@ def test_digits_are_not_mirrored_and_micrographs_have_no_up():
         assert bool(numbers["rotate"]) == (name in recipes.MICROGRAPHS)
         weighted = recipes.suited_to(name).border_weight is not None
         assert weighted == (name in recipes.MICROGRAPHS)
-    for name in recipes.GENERATED:
+    for name in recipes.GENERATOR_SETS:
         assert recipes.settings("dcgan", name)["flip"] == (name == "folder")
 
 

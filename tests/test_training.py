@@ -140,7 +140,7 @@ def test_kill_minus_nine_leaves_a_whole_checkpoint(scenes, tmp_path):
 
 
 def halt_at(step_count: int):
-    def each_step(step, loss):
+    def callback(step, loss):
         if step == step_count - 1:
             raise Stop
 

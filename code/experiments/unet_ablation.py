@@ -57,7 +57,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no elastic deformation": {"settings": {"elastic_sigma": 0.0}},
     "no augmentation": {
         "settings": {
-            "elastic_sigma": 0.0, "rotate": 0.0, "flip": False, "vertical_flip": False, "brightness_contrast_jitter": 0.0,
+            "elastic_sigma": 0.0, "rotate": 0.0, "flip": False, "vertical_flip": False,
+            "brightness_contrast_jitter": 0.0,
         }
     },
 }  # fmt: skip

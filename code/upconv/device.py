@@ -157,8 +157,8 @@ def inferring(
     resolved = resolve_precision(precision, where)
     with torch.inference_mode(False):
         network.to(where, memory_format=layout(network, resolved, where))
-    autocast = autocast(resolved, where)
-    with evaluating(network), torch.inference_mode(), autocast:
+    casts = autocast(resolved, where)
+    with evaluating(network), torch.inference_mode(), casts:
         yield where
 
 

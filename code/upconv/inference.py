@@ -17,6 +17,7 @@ with needed("upconv.inference"):
 
 from upconv.checks import as_array, refuse
 from upconv.data.sets import SegmentationSet
+from upconv.deprecated import moved, renamed
 from upconv.device import inferring
 from upconv.metrics.instances import (
     RandAndInfo,
@@ -64,6 +65,7 @@ def predict(
     return np.stack([predict_tiles(network, image, **options) for image in images])
 
 
+@renamed(views="tta")
 def probabilities(
     network: nn.Module,
     images: np.ndarray,
@@ -314,6 +316,7 @@ class InstanceScores:
         }
 
 
+@renamed(views="tta")
 def evaluate_instances(
     network: nn.Module,
     data: SegmentationSet,
@@ -406,3 +409,13 @@ def generate(
     images = ((torch.cat(drawn) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     images = images.permute(0, 2, 3, 1).numpy()
     return images[..., 0] if images.shape[-1] == 1 else images
+
+
+__getattr__ = moved(
+    "upconv.inference",
+    {
+        "ObjectScores": "upconv.inference.InstanceScores",
+        "draw": "upconv.inference.generate",
+        "evaluate_objects": "upconv.inference.evaluate_instances",
+    },
+)

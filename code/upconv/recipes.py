@@ -8,14 +8,8 @@ from upconv.zoo import GENERATORS, STYLIZERS, is_unet
 
 # The first of each is the one taken where none is named.
 SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
-GENERATED = (
-    "digits",
-    "digit_crops",
-    "mnist",
-    "fashion_mnist",
-    "folder",
-)  # what generators learn from
-STYLIZED = ("photographs", "camvid", "folder")  # what networks that paint learn from
+GENERATOR_SETS = ("digits", "digit_crops", "mnist", "fashion_mnist", "folder")
+STYLIZER_SETS = ("photographs", "camvid", "folder")
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
 MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
 
@@ -34,7 +28,7 @@ class Pace(NamedTuple):
     learning_rate: float
 
 
-FCN, UNET, GENERATOR, PAINTER = Pace(8, 1e-3), Pace(8, 2e-3), Pace(64, 2e-4), Pace(1, 1e-3)
+FCN, UNET, GENERATOR, STYLIZER = Pace(8, 1e-3), Pace(8, 2e-3), Pace(64, 2e-4), Pace(1, 1e-3)
 
 
 class Augmentation(NamedTuple):
@@ -76,8 +70,8 @@ SUITED = dict.fromkeys(MICROGRAPHS, MICROGRAPH) | {
 def sets_of(network: str) -> tuple[str, ...]:
     """The data sets from which a network of this name learns, the usual one first."""
     if network in GENERATORS:
-        return GENERATED
-    return STYLIZED if network in STYLIZERS else SETS
+        return GENERATOR_SETS
+    return STYLIZER_SETS if network in STYLIZERS else SETS
 
 
 def suited_to(data: str) -> Segmented:
@@ -96,7 +90,7 @@ def settings(network: str, data: str, **given: Any) -> dict[str, Any]:
     if network in GENERATORS:
         return GENERATOR._asdict() | {"flip": data == "folder"} | given
     if network in STYLIZERS:
-        return PAINTER._asdict() | given
+        return STYLIZER._asdict() | given
     suited = suited_to(data)
     if suited.largest_crop and "crop" in given:
         given["crop"] = min(given["crop"], suited.largest_crop)

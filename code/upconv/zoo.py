@@ -37,8 +37,8 @@ GENERATOR_SCALES: dict[str, dict[str, int]] = {
 }
 
 # Networks that paint in one style: name → class, and sizes for each kind of machine.
-PAINTERS: dict[str, str] = {"transform": "TransformNet"}
-PAINTER_SCALES: dict[str, dict[str, int]] = {
+STYLIZERS: dict[str, str] = {"transform": "TransformNet"}
+STYLIZER_SCALES: dict[str, dict[str, int]] = {
     "cpu": {"width": 16, "blocks": 5},
     "gpu": {"width": 32, "blocks": 5},
 }
@@ -106,8 +106,8 @@ def build_stylizer(name: str, framework: str = "torch", **options: Any) -> Any:
     ValueError
         For an unknown name or framework.
     """
-    check_choice("network", name, list(PAINTERS))
-    return getattr(_room(framework), PAINTERS[name])(**options)
+    check_choice("network", name, list(STYLIZERS))
+    return getattr(_room(framework), STYLIZERS[name])(**options)
 
 
 def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
@@ -284,6 +284,6 @@ def _restored(path: Any, framework: str, make: Callable[..., Any], kind: str) ->
 
     found, about = read_weights(path)
     with _described(path, kind):
-        options = _options(about, GENERATORS if make is build_generator else PAINTERS)
+        options = _options(about, GENERATORS if make is build_generator else STYLIZERS)
         network = _made(lambda: make(about["network"], framework, **options), found, framework)
     return load_weights(network, found)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from upconv.recipes import GENERATED, SETS, STYLIZED
+from upconv.recipes import GENERATED, GENERATOR_SETS, SETS, STYLIZER_SETS
 from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
 
 
@@ -21,6 +22,30 @@ def add_command(
     command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
     command.set_defaults(run=run)
     return command
+
+
+class _Renamed(argparse.Action):
+    """An option under its old name, which is said."""
+
+    def __init__(self, *args: Any, new: str, **options: Any) -> None:
+        self.new = new
+        super().__init__(*args, **options)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+        option_string: str | None = None,
+    ) -> None:  # fmt: skip
+        words = f"{option_string} is {self.new} now; the old name goes in the next version"
+        print(f"{parser.prog}: {words}", file=sys.stderr)
+        setattr(namespace, self.dest, values)
+
+
+def rename_option(command: argparse.ArgumentParser, old: str, option: argparse.Action) -> None:
+    """For one version, take an option under its old name, too; help does not show it."""
+    command.add_argument(
+        old, action=_Renamed, new=option.option_strings[-1], type=option.type, dest=option.dest,
+        default=argparse.SUPPRESS, help=argparse.SUPPRESS,
+    )  # fmt: skip
 
 
 def add_network(command: argparse.ArgumentParser) -> None:
@@ -37,7 +62,8 @@ def add_weights(command: argparse.ArgumentParser) -> None:
 def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     command.add_argument(
         "--data", choices=sets, metavar="SET",
-        help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {GENERATED[0]}; transform: {STYLIZED[0]}]",
+        help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {GENERATOR_SETS[0]}; "
+        f"transform: {STYLIZER_SETS[0]}]",
     )  # fmt: skip
     command.add_argument("--images", type=Path, help="with --data folder: folder of images")
     command.add_argument("--masks", type=Path, help="with --data folder: folder of masks")

@@ -13,6 +13,7 @@ from upconv.cli.options import (
     check_out,
     number,
     positive,
+    rename_option,
     seed,
 )
 from upconv.zoo import FEATURES
@@ -36,18 +37,22 @@ def add(commands: Any) -> None:
         help="what the style is measured by: vgg19 (548 MB to fetch), squeezenet (5 MB, wider "
         "swirls, faster) or random (nothing to fetch; colours and grain) [vgg19]",
     )  # fmt: skip
-    stylize.add_argument(
-        "--layers", metavar="NAME,...",
+    layers = stylize.add_argument(
+        "--style-layers", metavar="NAME,...",
         help=f"layers of the style, by the papers' names [{','.join(FEATURES['vgg19'][1])}; "
         f"squeezenet {','.join(FEATURES['squeezenet'][1])}]",
     )  # fmt: skip
+    rename_option(stylize, "--layers", layers)
     stylize.add_argument(
         "--content-layer", metavar="NAME",
         help=f"layer of the content [{FEATURES['vgg19'][0]}; "
         f"squeezenet {FEATURES['squeezenet'][0]}]",
     )  # fmt: skip
     stylize.add_argument("--steps", type=positive, default=30, help="steps of L-BFGS [30]")
-    stylize.add_argument("--smooth", type=number, default=0.0, help="weight of smoothness [0]")
+    smooth = stylize.add_argument(
+        "--variation-weight", type=number, default=0.0, help="weight of the total variation [0]"
+    )
+    rename_option(stylize, "--smooth", smooth)
     stylize.add_argument(
         "--preserve-color", action="store_true", help="the style's strokes, the content's colours"
     )
@@ -76,8 +81,8 @@ def run(options: argparse.Namespace) -> None:
     content_layer, layers = FEATURES[options.features]
     if options.content_layer is not None:
         content_layer = options.content_layer
-    if options.layers is not None:
-        layers = tuple(name.strip() for name in options.layers.split(",") if name.strip())
+    if options.style_layers is not None:
+        layers = tuple(name.strip() for name in options.style_layers.split(",") if name.strip())
     network = zoo.features(options.features, (content_layer, *layers), options.seed)
     size = min(options.size, max(content.shape[:2]))
     # Up to three scales, as long as the coarsest still shows something, to every layer.
@@ -88,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
         content_layers=(content_layer,),
         style_layers=layers,
         style_weight=options.weight,
-        variation_weight=options.smooth,
+        variation_weight=options.variation_weight,
         size=size,
         scales=max(1, scales),
         steps=options.steps,

@@ -23,9 +23,19 @@ from upconv.cli.options import (
     load_data,
     number,
     positive,
+    rename_option,
     seed,
 )
-from upconv.recipes import FCN, GENERATED, GENERATOR, MICROGRAPH, SETS, STYLIZED, STYLIZER, UNET
+from upconv.recipes import (
+    FCN,
+    GENERATOR,
+    GENERATOR_SETS,
+    MICROGRAPH,
+    SETS,
+    STYLIZER,
+    STYLIZER_SETS,
+    UNET,
+)
 from upconv.zoo import FEATURES, GENERATOR_SCALES, GENERATORS, SCALES, STYLIZER_SCALES, STYLIZERS
 
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # as launchers name them
@@ -34,7 +44,7 @@ RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # as 
 def add(commands: Any) -> None:
     train = add_command(commands, "train", run, "train a network to segment, draw or paint")
     add_network(train)
-    add_data(train, list(dict.fromkeys((*SETS, *GENERATED, *STYLIZED))))
+    add_data(train, list(dict.fromkeys((*SETS, *GENERATOR_SETS, *STYLIZER_SETS))))
     train.add_argument("--style", type=Path, help="of transform: the painting to learn from")
     train.add_argument("--weight", type=number, help="of the style; the content's is 1 [15]")
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
@@ -79,8 +89,8 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
         f"transform {STYLIZER.batch}]",
     )  # fmt: skip
     train.add_argument("--crop", type=positive, default=128, help="side of random crops [128]")
-    train.add_argument(
-        "--rate", type=number,
+    rate = train.add_argument(
+        "--learning-rate", type=number,
         help=f"learning rate [{FCN.learning_rate}; U-Net {UNET.learning_rate}; "
         f"dcgan {GENERATOR.learning_rate}]",
     )  # fmt: skip
@@ -88,10 +98,13 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
         "--rotate", type=number,
         help=f"largest random rotation, degrees [micrographs {changes.rotate:g}, else 0]",
     )  # fmt: skip
-    train.add_argument(
-        "--elastic", type=number,
-        help=f"elastic deformation, pixels [micrographs {changes.elastic_sigma:g}, else 0]",
+    rename_option(train, "--rate", rate)
+    elastic = train.add_argument(
+        "--elastic-sigma", type=number,
+        help="elastic deformation: standard deviation in pixels "
+        f"[micrographs {changes.elastic_sigma:g}, else 0]",
     )  # fmt: skip
+    rename_option(train, "--elastic", elastic)
     train.add_argument(
         "--border-weight", type=number,
         help=f"weight of thin borders [micrographs {MICROGRAPH.border_weight:g}, else none]",
@@ -107,7 +120,7 @@ def run(options: argparse.Namespace) -> None:
     if options.network in GENERATORS:
         train = _train_generator
     elif options.network in STYLIZERS:
-        train = _train_painter
+        train = _train_stylizer
     # Of processes that train together, only the first writes.
     first = all(os.environ.get(name, "0") == "0" for name in RANKS)
     with exclusive(options.out, "--out", folder=True) if first else nullcontext():
@@ -209,7 +222,7 @@ def _train_generator(options: argparse.Namespace) -> None:
     keep(out, options.network, generator, (), sizes, history, f", {history.verdict}")
 
 
-def _train_painter(options: argparse.Namespace) -> None:
+def _train_stylizer(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
     _check_data(options)
@@ -296,7 +309,7 @@ def _numbers(options: argparse.Namespace, **more: Any) -> dict[str, Any]:
     """The recipe's numbers, or in their place the options'."""
     return recipes.settings(
         options.network, options.data, steps=options.steps, batch=options.batch,
-        learning_rate=options.rate, seed=options.seed, **more,
+        learning_rate=options.learning_rate, seed=options.seed, **more,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from upconv.data.sets import (
     montage,
     palette,
 )
+from upconv.deprecated import moved
 
 __all__ = [
     "PHOTOS",
@@ -55,3 +56,16 @@ __all__ = [
     "square_images",
     "with_border_weights",
 ]
+
+__getattr__ = moved(
+    "upconv.data",
+    {
+        "folder": "upconv.data.segmentation_folder",
+        "folder_images": "upconv.data.image_files",
+        "grid": "upconv.data.montage",
+        "image_folder": "upconv.data.square_images",
+        "paint": "upconv.data.colorize",
+        "paint_objects": "upconv.data.colorize_instances",
+        "separate": "upconv.data.split_touching_instances",
+    },
+)

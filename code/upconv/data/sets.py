@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from upconv.checks import refuse
+from upconv.deprecated import renamed
 
 VOID = 255  # in masks: not labelled, counted nowhere
 DIGITS = tuple(str(digit) for digit in range(10))
@@ -47,6 +48,7 @@ class ImageSet:
         return 1 if self.images.ndim == 3 else self.images.shape[3]
 
 
+@renamed(colours="colors")
 @dataclass
 class SegmentationSet:
     """Images (H, W, 3), or (H, W) if grey, and masks (H, W), both uint8.

@@ -1,5 +1,6 @@
 """How good results are: of segmentations, of single objects, of generated images."""
 
+from upconv.deprecated import moved
 from upconv.metrics.generative import (
     ClassEntropy,
     DensityAndCoverage,
@@ -36,3 +37,18 @@ __all__ = [
     "rand_and_info_scores",
     "skeletonized",
 ]
+
+__getattr__ = moved(
+    "upconv.metrics",
+    {
+        "Agreement": "upconv.metrics.RandAndInfo",
+        "Modes": "upconv.metrics.ClassEntropy",
+        "Neighbourhood": "upconv.metrics.DensityAndCoverage",
+        "agreement": "upconv.metrics.rand_and_info_scores",
+        "best_agreement": "upconv.metrics.best_rand_and_info_scores",
+        "modes": "upconv.metrics.class_entropy",
+        "neighbourhood": "upconv.metrics.density_and_coverage",
+        "stride_energy": "upconv.metrics.checkerboard_energy",
+        "thinned": "upconv.metrics.skeletonized",
+    },
+)

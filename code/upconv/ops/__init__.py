@@ -6,6 +6,7 @@ of ``torch.nn.functional``. Bad arguments raise ``ValueError("name: got X, expec
 The examples come after ``import numpy as np`` and ``from upconv.ops import *``.
 """
 
+from upconv.deprecated import moved
 from upconv.ops.convolution import (
     conv2d,
     conv2d_input_gradient,
@@ -94,3 +95,11 @@ __all__ = [
     "zero_insert",
     "zero_pad_spectrum",
 ]
+
+__getattr__ = moved(
+    "upconv.ops",
+    {
+        "content_energy": "upconv.ops.content_loss",
+        "style_energy": "upconv.ops.style_loss",
+    },
+)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from upconv.checks import check_flag, check_integer, check_pair, is_integer, refuse
+from upconv.deprecated import renamed
 
 Size = int | tuple[int, int]
 
@@ -196,6 +197,7 @@ class Layer(NamedTuple):
     transposed: bool = False
 
 
+@renamed(centre="center")
 class ReceptiveField(NamedTuple):
     """What one unit of a layer sees of the input, along one axis, in input pixels.
 

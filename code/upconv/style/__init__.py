@@ -5,6 +5,7 @@ from upconv.packages import needed
 with needed("upconv.style"):
     import torch  # noqa: F401
 
+from upconv.deprecated import moved
 from upconv.style.feedforward import (
     TransformHistory,
     TransformSettings,
@@ -24,3 +25,11 @@ __all__ = [
     "train_transform",
     "with_colors_of",
 ]
+
+__getattr__ = moved(
+    "upconv.style",
+    {
+        "transform": "upconv.style.apply_transform_net",
+        "with_colours_of": "upconv.style.with_colors_of",
+    },
+)

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from upconv.checks import check_integer, check_real, check_seed, check_words, refuse
+from upconv.deprecated import renamed
 from upconv.device import (
     announce,
     autocast,
@@ -77,6 +78,7 @@ class TransformSettings:
             refuse("windows", self.windows, expected)
 
 
+@renamed(waited="data_wait")
 @dataclass
 class TransformHistory:
     """The energies, weighted as in the sum, at the logged steps."""
@@ -88,6 +90,7 @@ class TransformHistory:
     data_wait: float = 0.0  # seconds for batches
 
 
+@renamed(each_step="callback")
 def train_transform(
     network: nn.Module,
     features: Encoder,

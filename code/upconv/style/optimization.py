@@ -23,6 +23,7 @@ from upconv.checks import (
     check_words,
     refuse,
 )
+from upconv.deprecated import renamed
 from upconv.device import (
     announce,
     autocast,
@@ -41,6 +42,7 @@ from upconv.training.run import Diverged, Keeping, Run
 from upconv.training.settings import LONGEST_SIDE, check_run
 
 
+@renamed(preserve_colour="preserve_color")
 @dataclass(frozen=True)
 class StyleSettings:
     """What to draw. Layers are called as in the papers.
@@ -161,6 +163,7 @@ class StyleTransferLoss:
         )
 
 
+@renamed(each_step="callback")
 def stylize(
     network: Encoder,
     content: np.ndarray,

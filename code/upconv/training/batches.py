@@ -16,6 +16,7 @@ from torch import Tensor
 
 from upconv.checks import check_pair
 from upconv.data.sets import VOID, SegmentationSet
+from upconv.deprecated import renamed
 from upconv.pixels import to_pixels
 from upconv.training import augment
 from upconv.training.settings import Settings
@@ -94,6 +95,7 @@ class Batch(NamedTuple):
     weights: Tensor | None
 
 
+@renamed(share="shard")
 def make_batch(
     data: SegmentationSet,
     settings: Settings,

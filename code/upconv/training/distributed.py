@@ -23,7 +23,7 @@ STRATEGIES = ("ddp", "fsdp")
 
 
 class DistributedContext:
-    """One process, which does everything itself; :func:`init_distributed` makes it one of several."""
+    """One process, which does everything itself; :func:`init_distributed` joins it to others."""
 
     rank, size = 0, 1
     sharded = False  # whether each process holds a part of the weights only

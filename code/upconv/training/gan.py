@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from upconv.checks import check_flag, check_share
 from upconv.data import ImageSet
+from upconv.deprecated import renamed
 from upconv.device import autocast, loss_scaler, resolve_precision
 from upconv.pixels import to_pixels
 from upconv.training.batches import places_of
@@ -43,14 +44,15 @@ class GanSettings:
         check_flag("flip", self.flip)
 
 
+@renamed(waited="data_wait")
 @dataclass
 class GanHistory:
     """One entry every ``log_every`` steps, and how long it took.
 
     ``real`` and ``fake`` are the discriminator's mean probabilities of being real, for real
     images and for drawn ones. ``spread`` is how much drawn images of a batch differ, as a share
-    of how much real ones do: near 0, the generator draws one image only. ``data_wait``: for how many
-    of the seconds the device had no images to work on.
+    of how much real ones do: near 0, the generator draws one image only. ``data_wait``: for how
+    many of the seconds the device had no images to work on.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -100,6 +102,7 @@ def make_images(
     return 2 * to_pixels(images, data.channels) - 1
 
 
+@renamed(each_step="callback", team="distributed")
 def train_gan(
     generator: nn.Module,
     discriminator: nn.Module,
@@ -119,7 +122,7 @@ def train_gan(
     In the end they are in evaluation mode.
 
     The same seed gives the same weights to the bit on one machine with one number of threads,
-    also when the run was broken off anywhere and resumed. A ``distributed`` shares each batch, as of
+    also when the run was broken off anywhere and resumed. With ``distributed``, processes share each batch, as of
     :func:`upconv.training.train`; what the history notes besides losses is of its first process.
 
     Raises

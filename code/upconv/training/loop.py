@@ -14,6 +14,7 @@ from upconv.checks import (
     refuse,
 )
 from upconv.data.sets import VOID, SegmentationSet
+from upconv.deprecated import renamed
 from upconv.device import autocast, loss_scaler, resolve_precision
 from upconv.training.batches import Batch, make_batch, middle
 from upconv.training.distributed import DistributedContext
@@ -34,6 +35,7 @@ def lr_factor(step: int, settings: Settings) -> float:
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
+@renamed(each_step="callback", team="distributed")
 def train(
     network: nn.Module,
     data: SegmentationSet,
@@ -65,8 +67,8 @@ def train(
     resume
         Go on from ``checkpoint`` if it is there; also with another number of processes.
     distributed
-        Processes to share each batch with, from :func:`upconv.training.init_distributed`, in place of
-        ``device``. ``settings.batch`` is what all of them see in a step. The network that was
+        Processes to share each batch with, from :func:`upconv.training.init_distributed`, in
+        place of ``device``. ``settings.batch`` is what all of them see in a step. The network that was
         given changes when all is done, not at each step.
     callback
         Called with the step and its loss. A GPU waits for it at each step; without, losses are

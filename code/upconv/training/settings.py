@@ -19,6 +19,7 @@ from upconv.checks import (
     check_weights,
     refuse,
 )
+from upconv.deprecated import renamed
 from upconv.device import PRECISIONS
 
 LONGEST_SIDE = 2**15  # pixels of a crop or of a picture that is drawn
@@ -42,6 +43,7 @@ def check_run(settings: Any) -> None:
     check_choice("precision", settings.precision, PRECISIONS)
 
 
+@renamed(elastic="elastic_sigma", jitter="brightness_contrast_jitter", upside_down="vertical_flip")
 @dataclass(frozen=True)
 class Settings:
     """How to train.
@@ -105,6 +107,7 @@ class Settings:
         return bool(self.rotate or self.elastic_sigma or self.vertical_flip)
 
 
+@renamed(waited="data_wait")
 @dataclass
 class History:
     """The losses of a run, one every ``log_every`` steps, and how long it took.
