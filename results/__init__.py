@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from upconv.files import write_atomically
+from upconv.files import atomic_write
 
 FOLDER = Path(__file__).parent
 
@@ -75,7 +75,7 @@ def provenance(data: str) -> dict[str, Any]:
 def keep(name: str, result: dict[str, Any]) -> None:
     """Write a result at one stroke: a reader sees the old file or the new one."""
     text = json.dumps(result, indent=1) + "\n"
-    write_atomically(FOLDER / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
+    atomic_write(FOLDER / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _git(*arguments: str) -> str:

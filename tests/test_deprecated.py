@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from upconv import training
+from upconv.cli import make_parser
 from upconv.deprecated import moved, renamed
 
 ROOMS = ("data", "figures", "inference", "metrics", "ops", "style", "training")
@@ -120,3 +121,27 @@ def test_a_name_that_never_was_is_missing_as_ever():
     assert not hasattr(training, "no_such_name")
     with pytest.raises(ImportError, match="no_such_name"):
         exec("from upconv.training import no_such_name")
+
+
+@pytest.mark.parametrize(
+    "command, old, new",
+    [
+        ("train unet", "--rate 0.5", "--learning-rate 0.5"),
+        ("train unet", "--elastic 3", "--elastic-sigma 3"),
+        ("stylize a.png b.png -o c.png", "--layers conv1_1", "--style-layers conv1_1"),
+        ("stylize a.png b.png -o c.png", "--smooth 2", "--variation-weight 2"),
+    ],
+)
+def test_an_old_option_is_the_new_one_and_says_so(command, old, new, capsys):
+    parser = make_parser()
+    wanted = vars(parser.parse_args([*command.split(), *new.split()]))
+    assert capsys.readouterr().err == ""
+    assert vars(parser.parse_args([*command.split(), *old.split()])) == wanted
+    assert wanted != vars(parser.parse_args(command.split()))
+    name, other = old.split()[0], new.split()[0]
+    said = f"{name} is {other} now; the old name goes in the next version\n"
+    assert capsys.readouterr().err == f"upconv {command.split()[0]}: {said}"
+    with pytest.raises(SystemExit):
+        parser.parse_args([command.split()[0], "--help"])
+    shown = capsys.readouterr().out
+    assert other in shown and f"{name} " not in shown

@@ -122,8 +122,8 @@ def train_gan(
     In the end they are in evaluation mode.
 
     The same seed gives the same weights to the bit on one machine with one number of threads,
-    also when the run was broken off anywhere and resumed. With ``distributed``, processes share each batch, as of
-    :func:`upconv.training.train`; what the history notes besides losses is of its first process.
+    also when the run was broken off anywhere and resumed. With ``distributed``, processes
+    share each batch, as of :func:`upconv.training.train`; what the history notes besides losses is of its first process.
 
     Raises
     ------

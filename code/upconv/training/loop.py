@@ -68,8 +68,8 @@ def train(
         Go on from ``checkpoint`` if it is there; also with another number of processes.
     distributed
         Processes to share each batch with, from :func:`upconv.training.init_distributed`, in
-        place of ``device``. ``settings.batch`` is what all of them see in a step. The network that was
-        given changes when all is done, not at each step.
+        place of ``device``. ``settings.batch`` is what all of them see in a step. The network
+        that was given changes when all is done, not at each step.
     callback
         Called with the step and its loss. A GPU waits for it at each step; without, losses are
         read every ``log_every`` steps and before a checkpoint is written.
