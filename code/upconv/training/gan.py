@@ -123,7 +123,8 @@ def train_gan(
 
     The same seed gives the same weights to the bit on one machine with one number of threads,
     also when the run was broken off anywhere and resumed. With ``distributed``, processes
-    share each batch, as of :func:`upconv.training.train`; what the history notes besides losses is of its first process.
+    share each batch, as of :func:`upconv.training.train`; what the history notes besides losses
+    is of the first process.
 
     Raises
     ------
