@@ -32,7 +32,7 @@ def test_old_names_lead_to_the_new(room):
             home, _, name = new.rpartition(".")
             assert getattr(module, old) is vars(import_module(home))[name]
             assert old not in module.__all__
-    assert find.said == set(find.homes)
+    assert find.said == {f"upconv.{room}.{old}" for old in find.homes}
     find.said.clear()
 
 

@@ -59,7 +59,7 @@ def test_whole_numbers_are_whole_and_countable(kind, name):
         (Settings, {"momentum": 5.0}, "momentum: got 5.0"),
         (Settings, {"momentum": 1.0}, "momentum: got 1.0"),
         (Settings, {"brightness_contrast_jitter": 1.5}, "jitter: got 1.5"),
-        (Settings, {"elastic_sigma": 1e300}, r"elastic: got 1e\+300"),
+        (Settings, {"elastic_sigma": 1e300}, r"elastic_sigma: got 1e\+300"),
         (Settings, {"rotate": 1e300}, r"rotate: got 1e\+300"),
         (Settings, {"clip": 0.0}, "clip: got 0.0, expected a finite number above 0"),
         (Settings, {"class_weights": ()}, r"class_weights: got \(\)"),

@@ -70,7 +70,7 @@ def probabilities(
     network: nn.Module,
     images: np.ndarray,
     *,
-    views: int = 1,
+    tta: int = 1,
     device: str = "auto",
     precision: str = "auto",
 ) -> np.ndarray:
@@ -92,16 +92,16 @@ def probabilities(
     >>> (100 * probabilities(network, image[None])).round().astype(int).tolist()
     [[[[73, 27]], [[27, 73]]]]
     """
-    if not 1 <= views <= 8:
-        refuse("views", views, "1 to 8")
+    if not 1 <= tta <= 8:
+        refuse("tta", tta, "1 to 8")
     total = 0.0
-    for view in range(views):
+    for view in range(tta):
         quarters, mirror = view % 4, view >= 4
         seen = np.rot90(images[:, :, ::-1] if mirror else images, quarters, (1, 2))
         found = _softmax(network, np.ascontiguousarray(seen), device, precision)
         found = np.rot90(found, -quarters, (2, 3))
         total = total + (found[..., ::-1] if mirror else found)
-    return np.ascontiguousarray(total / views, np.float32)
+    return np.ascontiguousarray(total / tta, np.float32)
 
 
 def _softmax(network, images, device, precision) -> np.ndarray:
@@ -322,7 +322,7 @@ def evaluate_instances(
     data: SegmentationSet,
     *,
     smallest: int = 1,
-    views: int = 1,
+    tta: int = 1,
     device: str = "auto",
     precision: str = "auto",
 ) -> InstanceScores:
@@ -346,14 +346,14 @@ def evaluate_instances(
     >>> numbers = np.array([[[1, 1, 0, 2, 2]]])
     >>> data = SegmentationSet("leaves", ("soil", "leaf"), images, masks, instances=numbers)
     >>> evaluate_instances(network, data).half
-    Agreement(v_rand=1.0, v_info=1.0)
+    RandAndInfo(v_rand=1.0, v_info=1.0)
     """
     if data.instances is None or len(data.classes) != 2:
         got = f"{data.name}, {len(data.classes)} classes"
         refuse("data", got, "a set of two classes with instances")
     pixels = SegmentationScores(2)
     inside = []
-    options = {"views": views, "device": device, "precision": precision}
+    options = {"tta": tta, "device": device, "precision": precision}
     for image, mask in zip(data.images, data.masks, strict=True):
         found = probabilities(network, image[None], **options)[0, 1]
         pixels.add((found > 0.5).astype(np.uint8), mask)

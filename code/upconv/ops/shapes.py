@@ -203,15 +203,15 @@ class ReceptiveField(NamedTuple):
 
     ``size`` is the width of the region, ``jump`` the distance between the regions of
     neighbouring units, ``center`` the middle of the first unit's region, counted so that the
-    first input pixel's centre is 0. Unit i sees the pixels
-    ``centre + i * jump ± (size − 1) / 2``, those outside the input being padding.
+    first input pixel's center is 0. Unit i sees the pixels
+    ``center + i * jump ± (size − 1) / 2``, those outside the input being padding.
 
     Examples
     --------
     >>> field = receptive_field([Layer(3), Layer(2, 2, name="pool")])[-1]
     >>> field
-    ReceptiveField(name='pool', size=4, jump=2, centre=1.5)
-    >>> [field.centre + unit * field.jump for unit in range(3)]
+    ReceptiveField(name='pool', size=4, jump=2, center=1.5)
+    >>> [field.center + unit * field.jump for unit in range(3)]
     [1.5, 3.5, 5.5]
     """
 
@@ -227,7 +227,7 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
     With jump j and size r before a layer (j = r = 1 at the input), after it::
 
         r ← r + (K − 1) · D · j
-        centre ← centre + ((K − 1) · D / 2 − P) · j
+        center ← center + ((K − 1) · D / 2 − P) · j
         j ← j · S
 
     The recursion is that of Araujo, Norris & Sim, "Computing receptive fields of
@@ -256,18 +256,18 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
     >>> [row.size for row in receptive_field([Layer(3, dilation=d) for d in (1, 2, 4)])]
     [3, 7, 15]
     >>> receptive_field([Layer(3), Layer(2, stride=2), Layer(3)])[-1]
-    ReceptiveField(name='', size=8, jump=2, centre=3.5)
+    ReceptiveField(name='', size=8, jump=2, center=3.5)
     """
     rows = []
-    size, jump, centre = 1, 1, 0.0
+    size, jump, center = 1, 1, 0.0
     for position, layer in enumerate(_check_layers(layers)):
         if layer.transposed:
             refuse(f"layers[{position}].transposed", True, "False (input_interval takes it)")
         reach = (layer.kernel_size - 1) * layer.dilation
         size += reach * jump
-        centre += (reach / 2 - layer.padding) * jump
+        center += (reach / 2 - layer.padding) * jump
         jump *= layer.stride
-        rows.append(ReceptiveField(layer.name, size, jump, centre))
+        rows.append(ReceptiveField(layer.name, size, jump, center))
     return rows
 
 

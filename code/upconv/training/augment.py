@@ -62,7 +62,7 @@ def sample_transform(
     *,
     zoom: float = 1.0,
     rotate: float = 0.0,
-    elastic: float = 0.0,
+    elastic_sigma: float = 0.0,
     mirror: bool = False,
     vertical_flip: bool = False,
 ) -> GeometricTransform:
@@ -87,7 +87,7 @@ def sample_transform(
     )
     angle = np.deg2rad(rng.uniform(-rotate, rotate))
     signs = tuple(-1 if wanted and rng.random() < 0.5 else 1 for wanted in (vertical_flip, mirror))
-    coarse = rng.normal(0, elastic, (2, 3, 3)) if elastic else None
+    coarse = rng.normal(0, elastic_sigma, (2, 3, 3)) if elastic_sigma else None
     return GeometricTransform(middle, angle, signs, zoom, coarse)
 
 

@@ -101,7 +101,7 @@ def make_batch(
     settings: Settings,
     step: int,
     channels: int = 3,
-    share: slice = slice(None),
+    shard: slice = slice(None),
 ) -> Batch:
     """The batch of a step: it depends on the seed and the step alone, so a run can go on anywhere.
 
@@ -110,7 +110,7 @@ def make_batch(
     With ``shard``, only these images of the batch: exactly as they are in the whole one.
     """
     rng = np.random.default_rng([settings.seed, step])
-    own = range(settings.batch)[share]
+    own = range(settings.batch)[shard]
     cuts: list[tuple[Cut, list[np.ndarray]]] = []
     for number, index in enumerate(places_of(step, settings, len(data), stream=1)):
         if number not in own:  # drawn, but not made
@@ -138,7 +138,7 @@ def make_batch(
             )
             / 2
         )
-        gain, offset = (torch.from_numpy(drawn[share]).float() for drawn in (gain, offset))
+        gain, offset = (torch.from_numpy(drawn[shard]).float() for drawn in (gain, offset))
         pixels = (pixels * gain + offset).clamp(0, 1)
     return Batch(
         pixels,

@@ -88,14 +88,14 @@ def generator_loss(fake: Tensor) -> Tensor:
 
 
 def make_images(
-    data: ImageSet, settings: GanSettings, step: int, share: slice = slice(None)
+    data: ImageSet, settings: GanSettings, step: int, shard: slice = slice(None)
 ) -> Tensor:
     """The real images of a step, (batch, channels, H, W) in [−1, 1]: they depend on the seed and
     the step alone, and every image comes once an epoch. With ``shard``, only these of them."""
-    images = data.images[places_of(step, settings, len(data), stream=2)[share]]
+    images = data.images[places_of(step, settings, len(data), stream=2)[shard]]
     if settings.flip:
         mirrored = np.random.default_rng([settings.seed, step]).random(settings.batch) < 0.5
-        mirrored = mirrored[share]
+        mirrored = mirrored[shard]
         images = np.where(
             mirrored.reshape(-1, *[1] * (images.ndim - 1)), images[:, :, ::-1], images
         )
@@ -134,7 +134,7 @@ def train_gan(
         If the checkpoint is of another run or cannot be read.
     """
     distributed = distributed or DistributedContext(device)
-    share = distributed.shard(settings.batch)
+    shard = distributed.shard(settings.batch)
     game = _Game(generator, discriminator, settings, distributed)
     history = GanHistory()
     losses = Losses(
@@ -150,11 +150,11 @@ def train_gan(
             "discriminator": nature(discriminator),
             "images": contents(data.images),
         },
-        make=lambda step: make_images(data, settings, step, share),
+        make=lambda step: make_images(data, settings, step, shard),
         losses=losses, distributed=distributed,
     ) as run:  # fmt: skip
         for step, real in run:
-            noise = torch.randn(settings.batch, generator.latent, device=distributed.device)[share]
+            noise = torch.randn(settings.batch, generator.latent, device=distributed.device)[shard]
             seen = game.step(real.to(distributed.device, non_blocking=True), noise)
             losses.add(step, *map(distributed.mean, seen.losses))
             if run.due(step):

@@ -95,7 +95,7 @@ def train(
     True
     """
     distributed = distributed or DistributedContext(device)
-    share = distributed.shard(settings.batch)
+    shard = distributed.shard(settings.batch)
     work = _Segmenting(network, data, settings, distributed)
     history, channels = History(), getattr(network, "channels", 3)
     losses = Losses(
@@ -107,7 +107,7 @@ def train(
         {"network": work.trained, "optimizer": work.optimizer, "scaler": work.scaler},
         settings, history, distributed.device, Keeping(checkpoint, resume, save_every, progress),
         inputs=lambda: _origin(network, data),
-        make=lambda step: make_batch(data, settings, step, channels, share),
+        make=lambda step: make_batch(data, settings, step, channels, shard),
         rate=lambda step: lr_factor(step, settings),
         losses=losses, distributed=distributed,
     ) as run:  # fmt: skip
