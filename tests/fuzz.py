@@ -91,7 +91,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "avg_unpool2d": lambda: {"input": x, "kernel_size": 2},
         "bilinear_kernel": lambda: {"factor": rng.randint(1, 8)},
         "circular_convolve2d": lambda: {"image": plane, "kernel": kernel},
-        "content_energy": lambda: {"drawn": x, "content": _like(x)},
+        "content_loss": lambda: {"drawn": x, "content": _like(x)},
         "conv2d": lambda: {
             "input": x, "weight": w, "bias": _like(x, 2), "stride": 1, "padding": 1, "dilation": 1,
             "groups": 1,
@@ -132,7 +132,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "overlap_count": lambda: {"input_size": 5, "kernel_size": 3, "stride": 2, "padding": 0},
         "receptive_field": lambda: {"layers": _layers(rng)},
         "spectral_derivative": lambda: {"values": plane[0], "length": 1.0, "order": 1},
-        "style_energy": lambda: {"drawn": x, "style": _like(x)},
+        "style_loss": lambda: {"drawn": x, "style": _like(x)},
         "style_gradient": lambda: {"drawn": x, "style": _like(x)},
         "swap_phase": lambda: {"magnitude_from": plane, "phase_from": plane.T.reshape(plane.shape)},
         "total_variation": lambda: {"image": x},

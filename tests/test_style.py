@@ -36,7 +36,7 @@ def channels_last(array: np.ndarray) -> tf.Tensor:
 def test_energies_are_equal_in_all_three(seed, channels, size, other):
     drawn, style = maps(seed, 2, channels, *size), maps(seed + 1, 2, channels, *other)
     content = maps(seed + 2, *drawn.shape)
-    for name, second in (("content_energy", content), ("style_energy", style)):
+    for name, second in (("content_loss", content), ("style_loss", style)):
         expected = getattr(ops, name)(drawn, second)
         found = getattr(torch_style, name)(*map(torch.tensor, (drawn, second)))
         np.testing.assert_allclose(found, expected, rtol=1e-10)
@@ -63,11 +63,11 @@ def test_style_energy_by_the_written_formula():
 def test_the_gradient_by_hand_is_autograds(seed, channels, size, other):
     drawn, style = maps(seed, 2, channels, *size), maps(seed + 1, 2, channels, *other)
     asked = torch.tensor(drawn, requires_grad=True)
-    torch_style.style_energy(asked, torch.tensor(style)).sum().backward()
+    torch_style.style_loss(asked, torch.tensor(style)).sum().backward()
     np.testing.assert_allclose(ops.style_gradient(drawn, style), asked.grad, atol=1e-8, rtol=1e-8)
     variable = tf.Variable(channels_last(drawn))
     with tf.GradientTape() as tape:
-        energy = tf.reduce_sum(keras_style.style_energy(variable, channels_last(style)))
+        energy = tf.reduce_sum(keras_style.style_loss(variable, channels_last(style)))
     found = np.moveaxis(tape.gradient(energy, variable).numpy(), -1, 1)
     np.testing.assert_allclose(ops.style_gradient(drawn, style), found, atol=1e-8, rtol=1e-8)
 

@@ -23,7 +23,7 @@ from upconv.files import atomic_write
 from upconv.style import StyleSettings, stylize
 from upconv.style.pictures import to_tensor
 from upconv.torch.encoders import Encoder
-from upconv.torch.style import content_energy, style_energy
+from upconv.torch.style import content_loss, style_loss
 from upconv.widgets._explorer import encode_jpeg
 
 SIDE, RATIO = 240, 1.5
@@ -77,20 +77,18 @@ def apart(network, layers, image: np.ndarray, content: np.ndarray) -> dict[str, 
     pair = (to_tensor(picture, SIDE) for picture in (image, content))
     ours, theirs = (network.layers(picture, layers) for picture in pair)
     return {
-        name: (content_energy(ours[name], theirs[name]) / theirs[name].square().sum()).item()
+        name: (content_loss(ours[name], theirs[name]) / theirs[name].square().sum()).item()
         for name in layers
     }
 
 
 @torch.no_grad()
 def unlike(network, layers, image: np.ndarray, style: np.ndarray) -> dict[str, float]:
-    """Style energy between two pictures at each layer, over that of a grey picture."""
+    """Style energy between two pictures at each layer, over that of a gray picture."""
     wanted = to_tensor(style, SIDE)
     pictures = (to_tensor(image, SIDE), wanted, torch.full_like(wanted, 0.5))
-    ours, theirs, grey = (network.layers(picture, layers) for picture in pictures)
-    energies = (
-        (style_energy(maps[name], theirs[name]) for maps in (ours, grey)) for name in layers
-    )
+    ours, theirs, gray = (network.layers(picture, layers) for picture in pictures)
+    energies = ((style_loss(maps[name], theirs[name]) for maps in (ours, gray)) for name in layers)
     return {name: (own / most).item() for name, (own, most) in zip(layers, energies, strict=True)}
 
 
@@ -214,7 +212,7 @@ def normalisers(study: Study) -> None:
     temple, network = photograph("temple"), study.network("vgg19")
     maps = network.layers(to_tensor(temple, SIDE), VGG)
     wanted = network.layers(to_tensor(study.style, SIDE), VGG)
-    grey = network.layers(torch.full_like(to_tensor(study.style, SIDE), 0.5), VGG)
+    gray = network.layers(torch.full_like(to_tensor(study.style, SIDE), 0.5), VGG)
     whole = maps[VGG[0]].shape[2] * maps[VGG[0]].shape[3]
     factors = {"as written": [], "3 channels": [], "3 channels, the picture's area": []}
     for name in VGG:
@@ -224,8 +222,8 @@ def normalisers(study: Study) -> None:
         factors["3 channels, the picture's area"].append(
             (channels / 3 * rows * columns / whole) ** 2
         )
-    energies = [style_energy(maps[name], wanted[name]).item() for name in VGG]
-    worth = [style_energy(grey[name], wanted[name]).item() for name in VGG]
+    energies = [style_loss(maps[name], wanted[name]).item() for name in VGG]
+    worth = [style_loss(gray[name], wanted[name]).item() for name in VGG]
     for name, factor in factors.items():
         shares = np.multiply(energies, factor)
         # The drawing weighs every layer by its own worth: take that back.

@@ -26,7 +26,7 @@ CLASSES = (
     "bicyclist",
 )
 # The colours of the data set's own key.
-COLOURS = (
+COLORS = (
     (128, 128, 128),
     (128, 0, 0),
     (192, 192, 128),
@@ -74,7 +74,7 @@ def camvid(split: str = "train") -> SegmentationSet:
     arrays = _arrays(str(find(_FILE) or _prepare()))
     masks = arrays[f"{split}_y"].copy()
     masks[masks == len(CLASSES)] = VOID
-    return SegmentationSet("camvid", CLASSES, arrays[f"{split}_x"], masks, COLOURS)
+    return SegmentationSet("camvid", CLASSES, arrays[f"{split}_x"], masks, COLORS)
 
 
 def road(split: str = "train") -> SegmentationSet:

@@ -14,7 +14,7 @@ from upconv.data.download import DataUnavailable, check_pair, find, prepare, rea
 from upconv.data.sets import SegmentationSet
 
 CLASSES = ("background", "nucleus")
-COLOURS = ((40, 44, 52), (240, 228, 66))
+COLORS = ((40, 44, 52), (240, 228, 66))
 SIZE = 256  # only images of this size, the commonest
 CLUSTERS, EVERY = 20, 5  # groups of like images; every fifth is held out
 
@@ -64,7 +64,7 @@ def dsb2018(split: str = "train", stretched: bool = True) -> SegmentationSet:
     if stretched:
         images = stretch(images)
     masks = np.stack([split_touching_instances(found) for found in instances])
-    return SegmentationSet("dsb2018", CLASSES, images, masks, COLOURS, instances)
+    return SegmentationSet("dsb2018", CLASSES, images, masks, COLORS, instances)
 
 
 def stretch(images: np.ndarray, low: float = 1.0, high: float = 99.8) -> np.ndarray:

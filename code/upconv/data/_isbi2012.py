@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.ndimage import label
 
 from upconv.checks import check_choice
-from upconv.data._membranes import CLASSES, COLOURS
+from upconv.data._membranes import CLASSES, COLORS
 from upconv.data.download import DataUnavailable, check_pair, find, prepare, read_arrays, reading
 from upconv.data.sets import SegmentationSet
 
@@ -60,7 +60,7 @@ def isbi2012(split: str = "train") -> SegmentationSet:
     some = slice(SLICES - HELD_OUT) if split == "train" else slice(SLICES - HELD_OUT, None)
     images, masks = images[some], masks[some]
     instances = np.stack([label(mask)[0] for mask in masks]).astype(np.int32)
-    return SegmentationSet("isbi2012", CLASSES, images, masks, COLOURS, instances)
+    return SegmentationSet("isbi2012", CLASSES, images, masks, COLORS, instances)
 
 
 def read_raw(folder: Path) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from upconv.data._instances import split_touching_instances
 from upconv.data.sets import SegmentationSet
 
 CLASSES = ("membrane", "cell")
-COLOURS = ((40, 44, 52), (86, 180, 233))
+COLORS = ((40, 44, 52), (86, 180, 233))
 
 
 def membranes(
@@ -68,7 +68,7 @@ def membranes(
         rng = np.random.default_rng([seed, split == "test", place])
         images[place], instances[place] = _draw(rng, size, spacing, fading, noise)
     masks = (instances > 0).astype(np.uint8)
-    return SegmentationSet("membranes", CLASSES, images, masks, COLOURS, instances)
+    return SegmentationSet("membranes", CLASSES, images, masks, COLORS, instances)
 
 
 def _draw(

@@ -173,7 +173,7 @@ def two_operators(
             if r % 5 == 0:
                 ax.text(-0.8, r + 2, f"row {r // 5}", ha="right", va="center", fontsize=8.5)
                 if r:
-                    ax.axhline(r - 0.5, color=COLORS.grey, lw=0.8, xmin=0.2)
+                    ax.axhline(r - 0.5, color=COLORS.gray, lw=0.8, xmin=0.2)
         ax.set_aspect("auto")
         ax.axis("off")
     return figure

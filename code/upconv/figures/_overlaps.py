@@ -37,7 +37,7 @@ def overlap_bars(panels: Sequence[tuple[str, int, int, int]]) -> Figure:
         uneven = inner.size and inner.min() != inner.max()
         for position, height in enumerate(count):
             heavy = uneven and height == inner.max()
-            ax.bar(position, height, color=COLORS.red if heavy else COLORS.grey, width=0.84)
+            ax.bar(position, height, color=COLORS.red if heavy else COLORS.gray, width=0.84)
             ax.text(position, height + 0.08, str(height), ha="center", fontsize=9)
         ax.set_xlim(-0.8, size - 0.2)
         ax.set_ylim(0, 3.3 + 0.62 * lanes + 0.1)

@@ -89,13 +89,13 @@ def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float])
 def pooling_example(values: np.ndarray, maxima: np.ndarray, means: np.ndarray) -> Figure:
     """A 4 × 4 map in four coloured blocks, its maxima and its means."""
     figure, axes = plt.subplots(1, 3, figsize=(6.6, 2.5), width_ratios=[4, 2.2, 2.2])
-    block_colours = (COLORS.sky, COLORS.orange, COLORS.green, COLORS.purple)
+    block_colors = (COLORS.sky, COLORS.orange, COLORS.green, COLORS.purple)
     for ax, grid, title in zip(
         axes, (values, maxima, means), ("input", "max pooling", "average pooling"), strict=True
     ):
         number_grid(ax, grid, title, cmap=None, fontsize=12)
         block = grid.shape[0] // 2
-        for index, color in enumerate(block_colours):
+        for index, color in enumerate(block_colors):
             row, column = divmod(index, 2)
             ax.add_patch(
                 plt.Rectangle(
@@ -128,7 +128,7 @@ def shift_curves(curves: Mapping[str, np.ndarray], period: int) -> Figure:
     for (label, values), marker in zip(curves.items(), "osD^", strict=False):
         ax.plot(values, marker=marker, ms=6, label=label)
     for multiple in range(0, len(values), period):
-        ax.axvline(multiple, color=COLORS.grey, lw=1, ls=":")
+        ax.axvline(multiple, color=COLORS.gray, lw=1, ls=":")
     ax.set_xlabel("shift of the input, in pixels (dotted: multiples of the stride)")
     ax.set_ylabel("relative change\nof the output")
     ax.set_ylim(bottom=-0.02)
@@ -174,7 +174,7 @@ def operation_counts(
         kernel_sizes, fourier, label=r"Fourier: three FFTs and one product", color=COLORS.blue
     )
     cross = kernel_sizes[np.argmax(direct > fourier)]
-    ax.axvline(cross, color=COLORS.grey, ls=":")
+    ax.axvline(cross, color=COLORS.gray, ls=":")
     ax.text(cross * 1.05, direct.min() * 1.4, f"crossover at K = {cross}", color=INK)
     ax.set_xlabel(f"kernel size K (image {size} × {size})")
     ax.set_ylabel("multiplications")

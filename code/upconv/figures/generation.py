@@ -96,7 +96,7 @@ def losses(logits: np.ndarray, curves: Mapping[str, np.ndarray], slopes: Mapping
             ax.plot(logits, values, label=name)
         ax.set_title(title)
         ax.set_xlabel("logit of a drawn image")
-        ax.axvspan(logits[0], logits[0] / 3, color=COLORS.grey, alpha=0.15, lw=0)
+        ax.axvspan(logits[0], logits[0] / 3, color=COLORS.gray, alpha=0.15, lw=0)
         ax.grid(axis="y")
     axes[0].text(logits[0] * 0.97, axes[0].get_ylim()[0] * 0.9, "seen through", fontsize=9)
     axes[1].legend(loc="center right")
@@ -135,7 +135,7 @@ def line_game(places: np.ndarray, real: np.ndarray, scenes: Sequence[Scene]) -> 
         upper.set_title(scene.title, fontsize=10)
         at = np.interp(middles, places, real)
         best = np.divide(at, at + drawn, out=np.full_like(at, np.nan), where=at + drawn > 0.02)
-        lower.plot(middles, best, color=COLORS.grey, lw=4, alpha=0.55, label="best answer")
+        lower.plot(middles, best, color=COLORS.gray, lw=4, alpha=0.55, label="best answer")
         lower.plot(places, scene.said, color=COLORS.red, lw=1.6, label="discriminator")
         lower.axhline(0.5, color=INK, lw=0.7, ls=":")
         lower.set_ylim(-0.05, 1.05)
@@ -221,7 +221,7 @@ def guidelines(
     for (left, right), (name, values) in zip(axes, runs.items(), strict=True):
         show_image(left, pictures[name])
         left.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5)
-        right.axvline(base, color=COLORS.grey, lw=1, ls=":")
+        right.axvline(base, color=COLORS.gray, lw=1, ls=":")
         for value, bad in zip(values, fallen[name], strict=True):
             style = {"marker": "X", "color": COLORS.red} if bad else {"marker": "o"}
             right.plot(value, 0, ms=7, alpha=0.75, lw=0, **({"color": COLORS.blue} | style))
@@ -325,7 +325,7 @@ def paths(ways: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray], usu
     for ax, (name, images) in zip(axes, ways.items(), strict=True):
         show_image(ax, images / 255, name)
     ax = right.subplots()
-    ax.axhspan(*usual, color=COLORS.grey, alpha=0.25, lw=0, label="99 % of all noise")
+    ax.axhspan(*usual, color=COLORS.gray, alpha=0.25, lw=0, label="99 % of all noise")
     for (name, values), color in zip(lengths.items(), (COLORS.red, COLORS.blue), strict=True):
         ax.plot(np.linspace(0, 1, len(values)), values, color=color, label=name)
     ax.set_ylim(bottom=0)

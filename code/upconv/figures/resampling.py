@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from upconv.figures.theme import COLORS, INK, number_grid, show_image
 
-_INPUT_COLOURS = (COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple)
+_INPUT_COLORS = (COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple)
 _SMALL = 8.5
 
 
@@ -33,11 +33,11 @@ def coordinate_conventions(
     figure, axes = plt.subplots(rows, columns, figsize=(7.6, 1.75 * rows), squeeze=False)
     for ax, (title, inputs, step, sources) in zip(axes.flat, panels, strict=True):
         for k in range(inputs):
-            _pixel(ax, k, 0.0, 1.0, [_INPUT_COLOURS[k]], str(k), bold=True)
+            _pixel(ax, k, 0.0, 1.0, [_INPUT_COLORS[k]], str(k), bold=True)
         for i, u in enumerate(sources):
             low = int(np.clip(np.ceil(u - 0.5), 0, inputs - 1))
             high = int(np.clip(np.floor(u + 0.5), 0, inputs - 1))
-            _pixel(ax, u, 1.35, step, [_INPUT_COLOURS[low], _INPUT_COLOURS[high]], str(i))
+            _pixel(ax, u, 1.35, step, [_INPUT_COLORS[low], _INPUT_COLORS[high]], str(i))
             ax.annotate(
                 "",
                 xy=(u, 0.36),
@@ -189,7 +189,7 @@ def tent_kernel_and_rim(
     ax = figure.add_subplot(grid[1, :])
     count = len(weight_sum)
     inside = np.isclose(weight_sum, 1)
-    ax.bar(range(count), weight_sum, color=np.where(inside, COLORS.grey, COLORS.red), width=0.8)
+    ax.bar(range(count), weight_sum, color=np.where(inside, COLORS.gray, COLORS.red), width=0.8)
     ax.axhline(1, color=INK, lw=1)
     for i in (0, count - 1):
         ax.text(i, weight_sum[i] + 0.05, f"{weight_sum[i]:g}", ha="center", fontsize=10)

@@ -83,12 +83,12 @@ def ringing(
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0))
     for (label, kernel), color in zip(kernels.items(), (COLORS.red, COLORS.blue), strict=True):
         left.plot(offsets, kernel, color=color, label=label)
-    left.axhline(0, color=COLORS.grey, lw=1)
+    left.axhline(0, color=COLORS.gray, lw=1)
     left.set_title("kernel, cut through its centre")
     left.set_xlabel("pixels from the centre")
     left.set_yticks([0])
     left.legend(loc="upper right", fontsize=9)
-    right.step(offsets, edge, where="mid", color=COLORS.grey, lw=1.5, label="edge")
+    right.step(offsets, edge, where="mid", color=COLORS.gray, lw=1.5, label="edge")
     for (label, response), color in zip(responses.items(), (COLORS.red, COLORS.blue), strict=True):
         right.plot(offsets, response, color=color, label=label)
     right.set_title("response to an edge")
@@ -152,7 +152,7 @@ def derivative_errors(counts: np.ndarray, errors: Mapping[str, np.ndarray]) -> F
     figure, ax = plt.subplots(figsize=(7.6, 3.2))
     for (label, values), marker in zip(errors.items(), "osD", strict=False):
         ax.loglog(counts, values, marker=marker, ms=5, label=label)
-    ax.axhline(np.finfo(float).eps, color=COLORS.grey, ls=":")
+    ax.axhline(np.finfo(float).eps, color=COLORS.gray, ls=":")
     ax.text(counts[0], 2 * np.finfo(float).eps, "rounding of float64", color=INK, fontsize=9)
     ax.set_xlabel("samples per period")
     ax.set_ylabel("largest error")
@@ -180,7 +180,7 @@ def diffusion(
         show_image(figure.add_subplot(top[column]), picture, title)
     bottom = grid[1].subgridspec(1, 2)
     left, right = figure.add_subplot(bottom[0]), figure.add_subplot(bottom[1])
-    left.plot(steps, slope * steps, color=COLORS.grey, label=f"{slope:g} per step")
+    left.plot(steps, slope * steps, color=COLORS.gray, label=f"{slope:g} per step")
     left.plot(steps, variances, "o", color=COLORS.red, ms=5, label="measured")
     left.set_xlabel("steps")
     left.set_ylabel("variance of the kernel")
@@ -217,12 +217,12 @@ def counterparts(
         The same signal's spectrum, with zeros appended.
     """
     figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.9))
-    grey = {"color": COLORS.grey, "ls": "--"}
-    axes[0].plot(frequencies, pieces[0], label="what fits", **grey)
+    gray = {"color": COLORS.gray, "ls": "--"}
+    axes[0].plot(frequencies, pieces[0], label="what fits", **gray)
     axes[0].plot(frequencies, pieces[1], label="what folds back", color=COLORS.red, ls="--")
     axes[0].plot(frequencies, pieces[0] + pieces[1], label="sum", color=COLORS.blue)
     axes[0].set_title("stride 2 folds")
-    axes[1].plot(frequencies, dilation[0], label="kernel", **grey)
+    axes[1].plot(frequencies, dilation[0], label="kernel", **gray)
     axes[1].plot(frequencies, dilation[1], label="dilated", color=COLORS.blue)
     axes[1].set_title("dilation 2 repeats")
     half = frequencies >= 0

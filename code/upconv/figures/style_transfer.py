@@ -58,7 +58,7 @@ def network(
         ax.text(-0.25, y, words, ha="right", **small)
     for row, (words, (names, color)) in enumerate(reads.items()):
         y = -0.72 - 0.44 * row
-        ax.plot([0, x - 0.5], [y, y], color=COLORS.grey, lw=0.5, alpha=0.6, zorder=0)
+        ax.plot([0, x - 0.5], [y, y], color=COLORS.gray, lw=0.5, alpha=0.6, zorder=0)
         ax.plot([middles[name] for name in names], [y] * len(names), "o", color=color, ms=8)
         ax.text(-0.25, y, words, ha="right", **small)
     ax.set_xlim(-2.75, x - 0.2)

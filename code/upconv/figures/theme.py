@@ -24,7 +24,7 @@ COLORS = SimpleNamespace(
     purple="#cc79a7",
     sky="#56b4e9",
     yellow="#f0e442",
-    grey="#8a94a3",
+    gray="#8a94a3",
 )
 INK = "#1f2a3a"
 EMPTY = "#f4f6f9"  # a cell that holds nothing
@@ -53,7 +53,7 @@ def use_style() -> None:
             "font.size": 10,
             "text.color": INK,
             "axes.labelcolor": INK,
-            "axes.edgecolor": COLORS.grey,
+            "axes.edgecolor": COLORS.gray,
             "axes.titlesize": 11,
             "axes.titleweight": "bold",
             "axes.titlecolor": INK,
@@ -173,7 +173,7 @@ def number_grid(
     fmt: str = "{:g}",
     cmap: str | mpl.colors.Colormap | None = "Blues",
     highlight: Sequence[tuple[int, int]] = (),
-    highlight_colour: str = COLORS.red,
+    highlight_color: str = COLORS.red,
     fontsize: float = 11,
     vmin: float | None = None,
     vmax: float | None = None,
@@ -204,7 +204,7 @@ def number_grid(
         ax.add_patch(
             plt.Rectangle(
                 (column - 0.5, row - 0.5), 1, 1,
-                fill=False, edgecolor=highlight_colour, lw=2.5, zorder=3,
+                fill=False, edgecolor=highlight_color, lw=2.5, zorder=3,
             )
         )  # fmt: skip
     ax.set_xlim(-0.56, columns - 0.44)

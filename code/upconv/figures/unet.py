@@ -27,7 +27,7 @@ _KINDS = {
     "conv": ("3 × 3 convolution, ReLU", COLORS.blue),
     "pool": ("2 × 2 max pooling", COLORS.red),
     "up": ("2 × 2 transposed convolution", COLORS.green),
-    "copy": ("crop and concatenate", COLORS.grey),
+    "copy": ("crop and concatenate", COLORS.gray),
     "score": ("1 × 1 convolution", COLORS.purple),
 }
 
@@ -71,7 +71,7 @@ def u_shape(maps: Sequence[Map]) -> Figure:
             left = ends[one.level]
             line = floors[one.level] + min(left[3], height) * 0.62
             start, end = (left[0] + left[2], line), (x - width, line)
-            style = {"arrowstyle": "-|>", "mutation_scale": 11, "color": COLORS.grey, "lw": 1.6}
+            style = {"arrowstyle": "-|>", "mutation_scale": 11, "color": COLORS.gray, "lw": 1.6}
             ax.add_patch(FancyArrowPatch(start, end, linestyle=(0, (4, 2)), **style))
         before = box
         x += width

@@ -10,12 +10,12 @@ def gram(maps):
     return tf.einsum("nijk,nijl->nkl", maps, maps)
 
 
-def content_energy(drawn, content):
+def content_loss(drawn, content):
     """Σ (a(G) − a(C))² of each image, (N,)."""
     return tf.reduce_sum(tf.square(drawn - content), (1, 2, 3))
 
 
-def style_energy(drawn, style):
+def style_loss(drawn, style):
     """1 / (2IJK)² Σ (F(G) − F(S))² of each image, (N,); I, J, K of the layer."""
     difference = _mean_gram(drawn) - _mean_gram(style)
     channels = tf.cast(tf.shape(drawn)[3], drawn.dtype)

@@ -196,12 +196,12 @@ class _Learning:
         self.names = list(dict.fromkeys((*settings.content_layers, *settings.style_layers)))
         with autocast(self.precision, device):
             painting = to_tensor(style, settings.style_size).to(device)
-            self.style_energy = StyleLoss(self.features, painting, settings.style_layers)
+            self.style_loss = StyleLoss(self.features, painting, settings.style_layers)
         self.scaler = loss_scaler(self.precision, device)
 
     def backward(self, images: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Energy of a batch, then its content's and its style's; gradients lie with the weights."""
-        settings, energy = self.settings, self.style_energy
+        settings, energy = self.settings, self.style_loss
         images = images.to(self.device, non_blocking=True)
         with autocast(self.precision, self.device):
             with torch.no_grad():

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from upconv.device import wide_range
 from upconv.torch.encoders import Encoder
-from upconv.torch.style import mean_gram, style_energy_of
+from upconv.torch.style import mean_gram, style_loss_of
 
 
 class StyleLoss:
-    """How far maps are from a style, for each image; a grey image of the style's size has 1.
+    """How far maps are from a style, for each image; a gray image of the style's size has 1.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class StyleLoss:
         weights = weights or (1.0,) * len(layers)
         with torch.no_grad():
             maps = network.layers(style, layers)
-            grey = network.layers(torch.full_like(style, 0.5), layers)
+            gray = network.layers(torch.full_like(style, 0.5), layers)
         with torch.no_grad(), wide_range(style.device):
             self.wanted = {name: mean_gram(maps[name].float()) for name in layers}
             self.share = {
-                name: weight / sum(weights) / style_energy_of(grey[name].float(), self.wanted[name])
+                name: weight / sum(weights) / style_loss_of(gray[name].float(), self.wanted[name])
                 for name, weight in zip(layers, weights, strict=True)
             }
 
@@ -45,7 +45,7 @@ class StyleLoss:
         """Energies (N,) of the maps of N images."""
         with wide_range(next(iter(maps.values())).device):
             found = [
-                self.share[name] * style_energy_of(maps[name].float(), wanted)
+                self.share[name] * style_loss_of(maps[name].float(), wanted)
                 for name, wanted in self.wanted.items()
             ]
             return torch.stack(found).sum(0)

@@ -11,17 +11,17 @@ def gram(maps: Tensor) -> Tensor:
     return flat @ flat.mT
 
 
-def content_energy(drawn: Tensor, content: Tensor) -> Tensor:
+def content_loss(drawn: Tensor, content: Tensor) -> Tensor:
     """Σ (a(G) − a(C))² of each image, (N,)."""
     return (drawn - content).square().sum((1, 2, 3))
 
 
-def style_energy(drawn: Tensor, style: Tensor) -> Tensor:
+def style_loss(drawn: Tensor, style: Tensor) -> Tensor:
     """1 / (2IJK)² Σ (F(G) − F(S))² of each image, (N,); I, J, K of the layer.
 
     ``style`` (N, K, I', J') may be of another size: its Gram matrix is scaled to the area.
     """
-    return style_energy_of(drawn, mean_gram(style))
+    return style_loss_of(drawn, mean_gram(style))
 
 
 def mean_gram(maps: Tensor) -> Tensor:
@@ -29,8 +29,8 @@ def mean_gram(maps: Tensor) -> Tensor:
     return gram(maps) / (maps.shape[2] * maps.shape[3])
 
 
-def style_energy_of(drawn: Tensor, wanted: Tensor) -> Tensor:
-    """:func:`style_energy` with the style given as its :func:`mean_gram`.
+def style_loss_of(drawn: Tensor, wanted: Tensor) -> Tensor:
+    """:func:`style_loss` with the style given as its :func:`mean_gram`.
 
     1 / (2IJK)² Σ (F(G) − F(S))² is 1 / (2K)² Σ (F(G) / IJ − F(S) / IJ)²: small numbers, which
     half precision and large images do not overflow.
