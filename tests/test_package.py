@@ -31,8 +31,8 @@ ALLOWED = {
     "data": {"deprecated", "checks", "files"},
     "figures": {"deprecated", "ops", "data", "statistics"},
     "widgets": {"deprecated", "checks", "ops", "data", "results"},
-    "torch": {"checks", "ops", "data", "options", "packages"},
-    "keras": {"checks", "ops", "options", "packages", "frameworks"},
+    "torch": {"deprecated", "checks", "ops", "data", "options", "packages"},
+    "keras": {"deprecated", "checks", "ops", "options", "packages", "frameworks"},
     "port": {"checks", "files"},  # the only one to see both frameworks
     "metrics": {"deprecated", "checks", "data"},
     "device": {"checks", "torch"},

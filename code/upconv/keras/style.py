@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from upconv.deprecated import moved
+
 
 def gram(maps):
     """Gram matrices (N, K, K) of maps (N, I, J, K)."""
@@ -31,3 +33,12 @@ def total_variation(image):
 def _mean_gram(maps):
     places = tf.cast(tf.shape(maps)[1] * tf.shape(maps)[2], maps.dtype)
     return gram(maps) / places
+
+
+__getattr__ = moved(
+    "upconv.keras.style",
+    {
+        "content_energy": "upconv.keras.style.content_loss",
+        "style_energy": "upconv.keras.style.style_loss",
+    },
+)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from upconv.deprecated import moved
+
 
 def gram(maps: Tensor) -> Tensor:
     """Gram matrices (N, K, K) of maps (N, K, I, J)."""
@@ -43,3 +45,12 @@ def total_variation(image: Tensor) -> Tensor:
     """Mean absolute difference of neighbours, down plus across, of each image: (N,)."""
     down = (image[:, :, 1:] - image[:, :, :-1]).abs().mean((1, 2, 3))
     return down + (image[..., 1:] - image[..., :-1]).abs().mean((1, 2, 3))
+
+
+__getattr__ = moved(
+    "upconv.torch.style",
+    {
+        "content_energy": "upconv.torch.style.content_loss",
+        "style_energy": "upconv.torch.style.style_loss",
+    },
+)
