@@ -250,7 +250,7 @@ def test_a_painting_can_be_watched(tmp_path, monkeypatch):
         if Path(path).name == "out.png":
             seen.append(np.asarray(Image.open(path)).astype(int))
 
-    monkeypatch.setattr(files, "write_atomically", watched)
+    monkeypatch.setattr(files, "atomic_write", watched)
     for name, seed in (("a.png", 0), ("b.png", 1)):
         pixels = np.random.default_rng(seed).integers(0, 255, (40, 40, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(name)

@@ -519,7 +519,7 @@ def test_batches_for_a_gpu_lie_where_it_fetches_them_itself(monkeypatch):
         torch.Tensor, "pin_memory", lambda self: pinned.append(self.shape) or self.clone()
     )
     one, two = torch.ones(2), torch.zeros(3)
-    history = type("History", (), {"waited": 0.0})()
+    history = type("History", (), {"data_wait": 0.0})()
     made = [one, Batch(one, two, None), Batch(one, two, two)]
     for device, expected in ((CPU, []), (GPU, [(2,), (2,), (2,), (3,), (3,), (3,)])):
         pinned.clear()

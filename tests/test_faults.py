@@ -103,8 +103,8 @@ def test_another_writer_that_lives_keeps_its_unfinished_file(tmp_path):
     def write(unfinished: Path) -> None:
         unfinished.write_text("mine")
         code = (
-            "from upconv.files import write_atomically;"
-            f"write_atomically({str(path)!r}, lambda part: part.write_text('theirs'))"
+            "from upconv.files import atomic_write;"
+            f"atomic_write({str(path)!r}, lambda part: part.write_text('theirs'))"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
         assert path.read_text() == "theirs" and unfinished.read_text() == "mine"

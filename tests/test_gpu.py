@@ -217,7 +217,7 @@ def test_memory_does_not_grow(loop):
 
 @itself
 def test_batches_are_fetched_by_the_gpu_itself():
-    history = type("History", (), {"waited": 0.0})()
+    history = type("History", (), {"data_wait": 0.0})()
     with Prefetcher(
         lambda step: make_batch(SCENES, SETTINGS, step), 2, history, torch.device("cuda")
     ) as batches:

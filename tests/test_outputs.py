@@ -102,8 +102,8 @@ def test_on_a_full_disk_the_old_file_stays_whole(place, tmp_path, monkeypatch, c
 
 HOLDER = """
 import sys
-from upconv.files import alone
-with alone(sys.argv[1], folder=sys.argv[2] == "folder"):
+from upconv.files import exclusive
+with exclusive(sys.argv[1], folder=sys.argv[2] == "folder"):
     print("held", flush=True)
     sys.stdin.read()
 """

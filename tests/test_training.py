@@ -102,7 +102,7 @@ from upconv import data
 from upconv.training import train
 net = network()
 train(net, data.digit_scenes(40), replace(SETTINGS, steps=200), checkpoint={path!r}, resume=True,
-      save_every=1, progress=False, each_step=lambda step, loss: print(step, flush=True))
+      save_every=1, progress=False, callback=lambda step, loss: print(step, flush=True))
 """
 
 
@@ -424,7 +424,7 @@ def test_scores_of_objects_ask_for_objects(scenes):
 @pytest.mark.parametrize("lies", ["like its weight", "in plain order"])
 @pytest.mark.parametrize("kind", ["AdamW", "SGD"])
 def test_fused_steps_are_plain_steps_however_the_gradient_lies(kind, lies):
-    """Without ``lay_flat``, a gradient in plain order goes to the wrong weights."""
+    """Without ``fuse_channels_last``, a gradient in plain order goes to the wrong weights."""
     ends = []
     for fused in (True, False):
         torch.manual_seed(0)

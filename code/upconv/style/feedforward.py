@@ -120,7 +120,7 @@ def train_transform(
     photographs
         Each (H, W, 3), uint8, of any size from 16 pixels a side.
     style : (H, W, 3), uint8
-    checkpoint, resume, save_every, each_step
+    checkpoint, resume, save_every, callback
         As of ``upconv.training.train``.
 
     Raises

@@ -78,7 +78,7 @@ def sample_transform(
         Largest angle of a random rotation about the crop's middle, in degrees.
     elastic_sigma
         Deviation of the :func:`displacement_field`, in pixels of the image.
-    mirror, upside_down
+    mirror, vertical_flip
         Whether half of the crops are mirrored left to right, and top to bottom.
     """
     middle = tuple(
