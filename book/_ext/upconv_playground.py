@@ -73,9 +73,9 @@ def _made(runs: list[dict]) -> str:
         if run["kind"] == "segmenter":
             trained = f"{settings['steps']:,} steps of {settings['batch']} scenes"
             scores = run["scores"]
-            worth = f"mean IoU {scores['mean_iou']:.2f}, at the rim {scores['boundary_iou']:.2f}"
+            worth = f"mean IoU {scores['mean_iou']:.2f}, at the boundary {scores['boundary_iou']:.2f}"
         elif run["kind"] == "painter":
-            trained = f"{settings['steps']:,} cuts of five photographs"
+            trained = f"{settings['steps']:,} crops of five photographs"
             energies = run["energies"]["test"]
             worth = f"style {energies['style']:.3f}, content {energies['content']:.2f}"
         else:
