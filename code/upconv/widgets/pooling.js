@@ -93,7 +93,7 @@ function render({ model, el }) {
     const index = window_.at();
     hand.offer();
     const cursor = hand.focused() ? [{ ...hand.cursor, width: 3 }] : [];
-    left.caption.textContent = `map, ${n} × ${n}; click or tap to raise`;
+    left.caption.textContent = `map, ${n} × ${n}; click to raise`;
     left.canvas.setAttribute("aria-label", `map; row ${hand.cursor.row}, column ${hand.cursor.column} is ${format(input[Math.min(hand.cursor.row, n - 1)][Math.min(hand.cursor.column, n - 1)])}; arrow keys move, space raises it`);
     if (!pooled) {
       paint(left.canvas, n, n, colour(input), cursor, text(input));
