@@ -12,9 +12,9 @@ SCALE_PAGE, MARK = ROOT / "book" / "scale.md", "% gpu\n"
 
 NOTHING = """\
 No GPU has been measured yet: this book has no figures for an H100 or any other GPU. Tests with
-simulated GPUs check that each of these choices is made correctly. The following command produces the
-figures in at most 20 minutes on one H100. It needs a Python that has PyTorch, but neither a network
-connection nor TensorFlow:
+simulated GPUs check that each of these choices is made correctly. The following command produces
+the figures in at most 20 minutes on one H100. It needs a Python that has PyTorch, but neither a
+network connection nor TensorFlow:
 
 ```bash
 make gpu PYTHON=python3.12 DATA=/path/to/data
@@ -56,8 +56,8 @@ def _report(found: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     lines += [
         "Images per second; for style transfer, gradients per second. The recipes use PyTorch's "
-        f"default float32, which is TF32 in convolutions. {versions}; commit {found['commit'][:9]}, {found['day']}; "
-        f"`{found['command']}`."
+        f"default float32, which is TF32 in convolutions. {versions}; "
+        f"commit {found['commit'][:9]}, {found['day']}; `{found['command']}`."
     ]
     return "\n".join(lines)
 
