@@ -75,7 +75,7 @@ def report(stored: dict[str, Any]) -> str:
     made = stored["provenance"]
     lines += [
         "",
-        f"`make book` in an environment that is there: {stored['book']:.0f} s. {made['device']}, "
+        f"`make book` in an installed environment: {stored['book']:.0f} s. {made['device']}, "
         f"one thread; {origin(made)}",
     ]
     return "\n".join(lines)

@@ -140,13 +140,13 @@ def report(stored: dict[str, Any]) -> str:
     found, made = stored["table"], stored["provenance"]
     drifts = [found["drift alone, %"], found["drift killed, %"]]
     most = max(abs(drift) for part in drifts for drift in part)
-    equal = "equal to the bit" if found["equal to the bit"] else "**not equal**"
+    equal = "equal bit for bit" if found["equal to the bit"] else "**not equal**"
     return "\n".join(
         [
             f"{found['minutes']:.0f} minutes, {found['steps']} steps, {found['kills']} kills: "
-            f"losses and weights {equal}. Memory {found['memory alone, MiB']} MiB; it moved by "
-            f"{drifts[0][0]:+.2f} % in the process left alone, by {most:.2f} % at most in any of "
-            f"{len(drifts[1]) + 1}.",
+            f"losses and weights {equal}. Memory: {found['memory alone, MiB']} MiB; it changed by "
+            f"{drifts[0][0]:+.2f} % in the process left alone and by at most {most:.2f} % in any "
+            f"of {len(drifts[1]) + 1} processes.",
             "",
             f"{made['device']}, one thread each; {origin(made)}",
         ]

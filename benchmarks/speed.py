@@ -330,14 +330,15 @@ def _report(stored: dict[str, Any]) -> str:
     recipe, ours = stored["rates"].values()
     batches = ", ".join(f"{name} {count}" for name, count in stored.get("batches", {}).items())
     if batches:
-        said += f" (the GPU's float32 as PyTorch has it: TF32). Images a step: {batches}"
+        said += f" (on a GPU, PyTorch's default float32: TF32). Images per step: {batches}"
     lines += [
         "",
         f"Images per second. {made['device']}, {made['threads']} threads; {versions}; "
         + origin(made),
         "",
-        f"One 3 × 3 convolution of 256 channels does, in billions of operations a second: {said}. "
-        f"So this machine gives {ours / recipe:.1f} times for the convolutions.",
+        f"Throughput of one 3 × 3 convolution with 256 channels, in billions of operations per "
+        f"second: {said}. "
+        f"So on this machine the convolutions alone run {ours / recipe:.1f} times as fast.",
     ]
     return "\n".join(lines)
 

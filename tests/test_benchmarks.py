@@ -212,8 +212,8 @@ def test_figures_of_a_gpu_name_their_batches(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     speed = __import__("speed")
     part = dict(next(iter(stored("speed").values())))
-    assert "Images a step" not in speed.report({"a processor": part})
+    assert "Images per step" not in speed.report({"a processor": part})
     batches = {name: speed.ON_GPU[make.__name__][0] for name, (make, *_) in speed.WORK.items()}
     text = speed.report({"NVIDIA H100": part | {"batches": batches}})
-    assert "Images a step: U-Net, 64 channels, 256 × 256 16" in text and "TF32" in text
+    assert "Images per step: U-Net, 64 channels, 256 × 256 16" in text and "TF32" in text
     sys.modules.pop("speed")

@@ -284,23 +284,30 @@ def test_reader_opens_a_picture(explorers, tmp_path):
 
 def test_reader_pools_and_unpools(explorers):
     box = find(explorers, "pooling")
-    expect(box).to_contain_text("= largest of 8, 6, 0, 0 = 8; its switch: row 0, column 0")
+    expect(box).to_contain_text("= max of 8, 6, 0, 0 = 8; its switch: row 0, column 0")
     choose(box, "pooling", "average")
-    expect(box.get_by_role("alert")).to_contain_text("no place to put it back to")
+    expect(box.get_by_role("alert")).to_contain_text("no switch to go back to")
     choose(box, "unpooling", "copy")
-    expect(box).to_contain_text("mean of 8, 6, 0, 0 = 3.5")
+    expect(box).to_contain_text("average of 8, 6, 0, 0 = 3.5")
     choose(box, "numbers", "blocks")
-    expect(box).to_contain_text("Restored exactly")
+    expect(box).to_contain_text("Restored exactly: every block was constant.")
+    choose(box, "pooling", "max")
+    choose(box, "unpooling", "switches")
+    choose(box, "numbers", "one peak")
+    expect(box).to_contain_text("Restored exactly: everything but the maxima was zero.")
+    choose(box, "pooling", "average")
+    choose(box, "unpooling", "copy")
+    choose(box, "numbers", "blocks")
     canvas = box.locator("canvas").first
     drag(explorers, canvas, (0.5 / 6, 0.5 / 6))
     expect(box).not_to_contain_text("Restored exactly")
-    expect(box).to_contain_text("mean of 1, 0, 0, 0 = 0.25")
+    expect(box).to_contain_text("average of 1, 0, 0, 0 = 0.25")
     canvas.focus()
     canvas.press("ArrowRight")
     canvas.press("Space")
-    expect(box).to_contain_text("mean of 1, 1, 0, 0 = 0.5")
+    expect(box).to_contain_text("average of 1, 1, 0, 0 = 0.5")
     enter(box, "stride S", 1)
-    expect(box.get_by_role("alert")).to_contain_text("windows that lie side by side")
+    expect(box.get_by_role("alert")).to_contain_text("windows that tile the map")
     enter(box, "stride S", 2)
     enter(box, "window K", 4)
     expect(box).to_contain_text("4 × 4, not 6 × 6")
@@ -308,7 +315,7 @@ def test_reader_pools_and_unpools(explorers):
 
 def test_reader_looks_through_a_unit(explorers):
     box = find(explorers, "receptive")
-    expect(box).to_contain_text("sees 212 × 212 pixels; neighbours' fields lie 32 apart")
+    expect(box).to_contain_text("sees 212 × 212 pixels; neighboring fields are 32 apart")
     expect(box.get_by_label("network")).to_have_value("VGG16 to pool5")
     box.get_by_label("layer", exact=True).fill("3")
     expect(box).to_contain_text("pool1 sees 6 × 6")
@@ -321,15 +328,15 @@ def test_reader_looks_through_a_unit(explorers):
     choose(box, "network", "U-Net")
     expect(box).to_contain_text("388 × 388: what a unit sees")
     enter(box, "input size", 100)
-    expect(box.get_by_role("alert")).to_contain_text("the kernel is larger than what reaches it")
+    expect(box.get_by_role("alert")).to_contain_text("the kernel is larger than its padded input")
     choose(box, "network", "five 3 × 3")
     expect(box).to_contain_text("sees 11 × 11")
-    box.get_by_role("button", name="Add a layer after it").click()
+    box.get_by_role("button", name="Add a layer after this").click()
     expect(box).to_contain_text("sees 13 × 13")
     enter(box, "dilation D", 4)
     expect(box).to_contain_text("sees 19 × 19")
     expect(box.get_by_label("network")).to_have_value("your own")
-    box.get_by_role("button", name="Remove it").click()
+    box.get_by_role("button", name="Remove this layer").click()
     expect(box).to_contain_text("sees 11 × 11")
 
 
@@ -338,7 +345,7 @@ def test_reader_sends_sizes_through_networks(explorers):
     expect(box).to_contain_text("First at pool3: odd: the last row of 125 is dropped")
     expect(box).to_contain_text("Pad to 512 × 512: 6 pixels before and 6 after")
     choose(box, "input", "yes")
-    expect(box).to_contain_text("Everything matches: 512 × 512 in, 512 × 512 out")
+    expect(box).to_contain_text("All sizes match: 512 × 512 in, 512 × 512 out")
     choose(box, "network", "U-Net, valid")
     choose(box, "input", "no")
     box.get_by_label("input size").nth(0).fill("572")
@@ -353,25 +360,25 @@ def test_reader_sends_sizes_through_networks(explorers):
 
 def test_reader_walks_in_the_latent_space(explorers):
     box = find(explorers, "latent")
-    expect(box).to_contain_text("Place 0, 0, 0")
+    expect(box).to_contain_text("Point 0, 0, 0")
     canvas, strips = box.locator("canvas").first, box.locator(".ux-strip canvas")
     middle = grey_values(canvas)
     assert middle.std() > 20  # something is drawn
     box.get_by_label("direction 1", exact=True).fill("3")
-    expect(box).to_contain_text("Place 3, 0, 0")
+    expect(box).to_contain_text("Point 3, 0, 0")
     far = grey_values(canvas)
     assert np.abs(far - middle).mean() > 10
     drag(explorers, strips.nth(1), (0.5 / 7, 0.5))  # the leftmost image of the second strip
-    expect(box).to_contain_text("Place 3, −3, 0")
+    expect(box).to_contain_text("Point 3, −3, 0")
     expect(box.get_by_label("direction 2", exact=True)).to_have_value("-3")
     expect(box.get_by_label("images along direction 2, at -3 now")).to_be_visible()
     seen = set()
     for _ in range(6):
-        box.get_by_role("button", name="Anywhere").click()
-        seen.add(re.search(r"Place [^:]+", box.inner_text())[0])
+        box.get_by_role("button", name="Random").click()
+        seen.add(re.search(r"Point [^:]+", box.inner_text())[0])
     assert len(seen) > 1
     box.get_by_role("button", name="Reset").click()
-    expect(box).to_contain_text("Place 0, 0, 0")
+    expect(box).to_contain_text("Point 0, 0, 0")
     np.testing.assert_array_equal(grey_values(canvas), middle)
 
 
@@ -510,7 +517,7 @@ def test_touch_works_on_a_phone(chromium, served):
     canvas.scroll_into_view_if_needed()
     place = canvas.bounding_box()
     page.touchscreen.tap(place["x"] + 5, place["y"] + 5)
-    expect(box).to_contain_text("largest of 1, 0, 0, 0 = 1")
+    expect(box).to_contain_text("max of 1, 0, 0, 0 = 1")
     context.close()
 
 

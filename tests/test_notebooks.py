@@ -110,6 +110,16 @@ def test_the_address_is_the_one_in_the_configuration(path):
     assert stamped(text, files()[path], repository()) == text, "run: make stamp"
 
 
+def test_a_fork_stamps_every_kind_of_address():
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    fork = stamped(text, files()[path], "https://github.com/someone/course")
+    assert "upconv/upconv" not in fork and "upconv.github.io" not in fork
+    assert "(https://someone.github.io/course/)" in fork
+    assert "colab.research.google.com/github/someone/course/blob/colab/" in fork
+    assert "git clone https://github.com/someone/course " in fork
+
+
 def exercise_cells() -> list[tuple[str, str, str]]:
     """(number, "stub" or "solution", source) of every exercise cell of the book."""
     found = []

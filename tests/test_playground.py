@@ -346,7 +346,7 @@ def test_the_map_under_the_pointer_is_shown(page):
                 box["x"] + (column + 0.5) * box["width"] / columns,
                 box["y"] + (row + 0.5) * box["height"] / rows,
             )
-            expect(caption).to_contain_text(f"map {which + 1}, at most")
+            expect(caption).to_contain_text(f"map {which + 1}, maximum")
     assert any(rows != columns for rows, columns in grids)
     assert all(rows <= columns <= 2 * rows for rows, columns in grids)  # large enough to be seen
 
@@ -411,7 +411,7 @@ def test_painting_is_pytorchs(page):
             ours = in_torch(name)(torch.from_numpy(pixels)).numpy()
         assert np.abs(found - ours).max() < 5e-3
         assert np.abs(found - ours).mean() < 1e-3
-    slider = part.get_by_label("noise laid over it", exact=True)
+    slider = part.get_by_label("added noise", exact=True)
     assert float(slider.input_value()) == 100 * TransformSettings.noise
     clean = told(
         page, "painter", "painted", lambda: slider.fill("0"), wanted="window.told.grain === 0"
@@ -456,13 +456,13 @@ def test_what_is_missing_is_said(visit, served, runtime):
     page = visit("about:blank")
     page.add_init_script("delete window.WebAssembly")
     page.goto(served + PAGE)
-    expect(page.locator("#painter .ux-loader")).to_contain_text("has no WebAssembly")
+    expect(page.locator("#painter .ux-loader")).to_contain_text("does not support WebAssembly")
     page = visit("about:blank")
     page.route("**/unet.onnx", lambda route: route.fulfill(status=404))
     page.goto(served + PAGE)
     part = page.locator("#segment")
     part.get_by_role("button", name="Start the networks").click()
-    expect(part.get_by_role("alert")).to_contain_text("unet.onnx: the server answered 404")
+    expect(part.get_by_role("alert")).to_contain_text("unet.onnx: the server returned 404")
     expect(part.get_by_role("button", name="Start the networks")).to_be_enabled()
     page = visit("about:blank")
     full = "onmessage = ({ data }) => postMessage({ id: data.id, error: 'std::bad_alloc' });"
@@ -472,7 +472,7 @@ def test_what_is_missing_is_said(visit, served, runtime):
     page.goto(served + PAGE)
     part = page.locator("#latents")
     part.get_by_role("button", name="Start the networks").click()
-    expect(part.get_by_role("alert")).to_contain_text("bad_alloc. Close other pages and try again.")
+    expect(part.get_by_role("alert")).to_contain_text("bad_alloc. Close other tabs and try again.")
 
 
 def test_a_network_that_fails_is_not_silent(visit, served, runtime):
@@ -508,7 +508,7 @@ def test_it_works_below_another_address(visit, tmp_path, runtime):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         page = visit(f"http://127.0.0.1:{server.server_port}/some/place/{PAGE}")
         part = start(page, "latents")
-        expect(part.locator("figcaption").first).to_contain_text("drawn in")
+        expect(part.locator("figcaption").first).to_contain_text("generated in")
         page.wait_for_load_state("networkidle")
         server.shutdown()
     assert page.complaints == []

@@ -73,9 +73,10 @@ def _made(runs: list[dict]) -> str:
         if run["kind"] == "segmenter":
             trained = f"{settings['steps']:,} steps of {settings['batch']} scenes"
             scores = run["scores"]
-            worth = f"mean IoU {scores['mean_iou']:.2f}, at the rim {scores['boundary_iou']:.2f}"
+            whole, edge = scores["mean_iou"], scores["boundary_iou"]
+            worth = f"mean IoU {whole:.2f}, at the boundary {edge:.2f}"
         elif run["kind"] == "painter":
-            trained = f"{settings['steps']:,} cuts of five photographs"
+            trained = f"{settings['steps']:,} crops of five photographs"
             energies = run["energies"]["test"]
             worth = f"style {energies['style']:.3f}, content {energies['content']:.2f}"
         else:

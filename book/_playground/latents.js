@@ -30,13 +30,13 @@ const sliders = Array.from({ length: COUNT }, (_, i) => `d${i + 1}`);
 
 const tenths = (label, name) => ({ ...whole(label, -30, 30), text: (model) => (model.get(name) / 10).toFixed(1).replace("-", "−") });
 const STATE = {
-  seed: whole("noise number", 0, SEEDS),
+  seed: whole("noise seed", 0, SEEDS),
   ...Object.fromEntries(sliders.map((name, i) => [name, tenths(`direction ${i + 1}`, name)])),
   walk: { ...whole("from A to B", 0, 100), text: (model) => `${model.get("walk")} %` },
 };
 
 function render({ model, el }) {
-  const ui = frame({ model, el, title: "Draw digits", state: STATE, update, draw });
+  const ui = frame({ model, el, title: "Generate digits", state: STATE, update, draw });
   const [networks, directions] = [model.get("networks"), model.get("directions")];
   const [name] = Object.keys(networks);
   const { side } = networks[name];
@@ -121,8 +121,8 @@ function render({ model, el }) {
   function draw() {
     for (const button of [...keep, gridOf, random]) button.disabled = !started;
     play.disabled = !ends.every(Boolean);
-    one.caption.textContent = drawn ? `drawn in ${drawn.milliseconds.toFixed(1)} ms` : "not started yet";
-    one.canvas.setAttribute("aria-label", drawn ? `a digit drawn at ${sliders.map((slider) => STATE[slider].text(model)).join(", ")}` : "nothing drawn yet");
+    one.caption.textContent = drawn ? `generated in ${drawn.milliseconds.toFixed(1)} ms` : "not started yet";
+    one.canvas.setAttribute("aria-label", drawn ? `a digit generated at ${sliders.map((slider) => STATE[slider].text(model)).join(", ")}` : "nothing generated yet");
     if (drawn) put(one, drawn.values);
     marks.forEach((mark, which) => {
       mark.caption.textContent = "AB"[which];
@@ -131,8 +131,8 @@ function render({ model, el }) {
     });
     all.node.hidden = !many;
     if (many) {
-      all.caption.textContent = `64 at once, in ${Math.round(many.milliseconds)} ms: choose one`;
-      all.canvas.setAttribute("aria-label", "64 digits of 64 random noises: a click takes one");
+      all.caption.textContent = `64 at once, in ${Math.round(many.milliseconds)} ms: click one to select it`;
+      all.canvas.setAttribute("aria-label", "64 digits from 64 random noise vectors: click one to select it");
       putPixels(all.canvas, GRID * side, GRID * side, (i) => {
         const [which, pixel] = inTiles(i, GRID, side, side);
         return Array(3).fill(tone(many.values[which * side * side + pixel]));
@@ -141,8 +141,8 @@ function render({ model, el }) {
     line.textContent = !started
       ? "A generator turns 100 numbers into a digit. Eight sliders move them along its eight strongest directions."
       : ends.every(Boolean)
-        ? "Walk from A to B: on the way lie drawings that nobody made."
-        : "Move a slider, or press Random. Keep two digits as A and B, and walk from one to the other.";
+        ? "Walk from A to B: the digits along the way were written by nobody."
+        : "Move a slider or press Random. Keep two digits as A and B, then walk from one to the other.";
     return "";
   }
 
@@ -164,7 +164,7 @@ function render({ model, el }) {
       ["noise and generator", "06_dcgan.html#from-noise-to-a-picture"],
       ["the directions", "06_dcgan.html#a-space-to-walk-in"],
       ["from A to B", "06_dcgan.html#walk"],
-      ["which digits come", "06_dcgan.html#how-good"],
+      ["which digits it generates", "06_dcgan.html#how-good"],
     ),
   );
 }

@@ -47,7 +47,7 @@ function render({ model, el }) {
 
   function draw() {
     if (!found) {
-      line.textContent = "Choose a network and a layer: every map it makes of your picture is shown.";
+      line.textContent = "Choose a network and a layer to see every feature map it computes from your picture.";
       all.caption.textContent = one.caption.textContent = "not started yet";
       return "";
     }
@@ -65,11 +65,11 @@ function render({ model, el }) {
     all.canvas.style.aspectRatio = `${columns * width} / ${rows * height}`;
     putPixels(one.canvas, width, height, (i) => Array(3).fill(value(which, i)));
     const dead = peaks.filter((peak) => !peak).length;
-    all.caption.textContent = `${count} maps of ${width} × ${height}, each by its own brightest value`;
+    all.caption.textContent = `${count} maps of ${width} × ${height}, each scaled to its own maximum`;
     all.canvas.setAttribute("aria-label", `${count} feature maps of ${called}`);
-    one.caption.textContent = `map ${which + 1}, at most ${peaks[which].toFixed(2)}`;
+    one.caption.textContent = `map ${which + 1}, maximum ${peaks[which].toFixed(2)}`;
     one.canvas.setAttribute("aria-label", `feature map ${which + 1} of ${called}`);
-    line.textContent = `${networks[found.network].label}, after the ReLU of ${called}: one value for ${board.side / width} × ${board.side / height} pixels${dead ? `; ${dead} of ${count} maps are silent for this picture` : ""}.`;
+    line.textContent = `${networks[found.network].label}, after the ReLU of ${called}: one value per ${board.side / width} × ${board.side / height} pixels${dead ? `; ${dead} of ${count} maps are zero for this picture` : ""}.`;
     return "";
   }
 
@@ -87,7 +87,7 @@ function render({ model, el }) {
     explained(
       ["the networks", "05_unet.html#is-it-like-fcn"],
       ["the layers", "03_fcn.html#looking-inside"],
-      ["one map", "01_cnn_fourier.html#what-one-unit-sees"],
+      ["one feature map", "01_cnn_fourier.html#what-one-unit-sees"],
     ),
   );
 }

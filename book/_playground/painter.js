@@ -18,8 +18,8 @@ const STATE = {
     ...Object.fromEntries(model.get("photographs").map((name) => [name, name])),
     ...(model.get("own") ? { [OWN]: "your picture" } : {}),
   })),
-  grain: { ...whole("noise laid over it", 0, 30), text: (model) => (model.get("grain") / 100).toFixed(2) },
-  noise: whole("noise number", 0, 9999),
+  grain: { ...whole("added noise", 0, 30), text: (model) => (model.get("grain") / 100).toFixed(2) },
+  noise: whole("noise seed", 0, 9999),
   style: networkChoice("style"),
 };
 
@@ -74,7 +74,7 @@ function render({ model, el }) {
 
   function draw() {
     const seen = pictures.get(model.get("picture"));
-    before.caption.textContent = "the picture: drop one of yours here";
+    before.caption.textContent = "the picture: drop your own here";
     before.canvas.setAttribute("aria-label", `the picture: ${model.get("picture")}`);
     if (seen) put(before, seen, seen.pixels);
     const current = painted && asked();
@@ -82,12 +82,12 @@ function render({ model, el }) {
     after.canvas.setAttribute("aria-label", current ? `the picture in the style of ${networks[painted.style].label}` : "nothing painted yet");
     if (current) put(after, painted, painted.values);
     line.textContent = current
-      ? `${painted.width} × ${painted.height} pixels in the style of ${networks[painted.style].label}: one pass through a network, where optimising takes hundreds.`
-      : "A network for each style has learned beforehand what optimising does anew for every picture.";
+      ? `${painted.width} × ${painted.height} pixels in the style of ${networks[painted.style].label}: one pass through a network, where optimization takes hundreds.`
+      : "For each style, a network has learned in advance what optimization would repeat for every picture.";
     return "";
   }
 
-  const again = ui.button("Another noise", () => ui.change({ noise: Math.floor(Math.random() * 10000) }));
+  const again = ui.button("New noise", () => ui.change({ noise: Math.floor(Math.random() * 10000) }));
   const open = opener(ui, before.canvas, (picture) => {
     take(OWN, picture);
     model.set("own", true);
@@ -105,10 +105,10 @@ function render({ model, el }) {
     element("div", { className: "ux-stage ux-pair" }, before.node, after.node),
     line,
     explained(
-      ["what is kept of the picture", "07_style_transfer.html#content"],
+      ["what content is", "07_style_transfer.html#content"],
       ["what a style is", "07_style_transfer.html#style"],
-      ["painting by optimising", "07_style_transfer.html#drawing"],
-      ["one kernel for all places", "01_cnn_fourier.html#one-sum-many-times"],
+      ["painting by optimization", "07_style_transfer.html#drawing"],
+      ["one kernel everywhere", "01_cnn_fourier.html#one-sum-many-times"],
     ),
   );
 }

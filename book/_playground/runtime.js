@@ -13,11 +13,11 @@ const board = Object.assign(new EventTarget(), {
 
 /** Why networks cannot run here, for the reader; "" if they can. */
 function hindrance() {
-  if (!READABLE) return "Opened from disk, a page may not start the networks. Run make serve, or read the book on the web.";
-  if (typeof Worker !== "function" || typeof WebAssembly !== "object") return "This browser has no WebAssembly: the networks cannot run here.";
+  if (!READABLE) return "A page opened from disk cannot start the networks. Run make serve, or read the book online.";
+  if (typeof Worker !== "function" || typeof WebAssembly !== "object") return "This browser does not support WebAssembly, so the networks cannot run here.";
   // A function that returns a vector of zeros: browsers without SIMD refuse it.
   const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
-  if (!WebAssembly.validate(new Uint8Array(simd))) return "This browser is too old for the networks: its WebAssembly has no SIMD.";
+  if (!WebAssembly.validate(new Uint8Array(simd))) return "This browser is too old for the networks: its WebAssembly does not support SIMD.";
   return "";
 }
 
@@ -38,7 +38,7 @@ const runtime = (() => {
       };
       worker.onerror = (event) => {
         event.preventDefault();
-        for (const { reject } of waiting.values()) reject(new Error("the runtime is not in this copy of the book"));
+        for (const { reject } of waiting.values()) reject(new Error("this copy of the book does not include the runtime"));
         waiting.clear();
         worker = null;
       };
@@ -88,7 +88,7 @@ function loader(ui, networks, own, ready) {
     } catch (error) {
       button.disabled = false;
       bar.hidden = true;
-      const memory = /memory|alloc/i.test(error.message) ? " Close other pages and try again." : "";
+      const memory = /memory|alloc/i.test(error.message) ? " Close other tabs and try again." : "";
       ui.complain(`The networks could not be started: ${error.message}.${memory}`);
     }
   }
@@ -174,7 +174,7 @@ function opener(ui, place, take) {
     event.preventDefault();
     read(event.dataTransfer.files[0]);
   });
-  return element("span", {}, file, ui.button("Open a picture of yours …", () => file.click()));
+  return element("span", {}, file, ui.button("Open your own picture …", () => file.click()));
 }
 
 /** An image of this site, once it is loaded. */
@@ -187,7 +187,7 @@ async function imageOf(file) {
 
 /** A line of links from the controls to the sections that explain them: [words, section]. */
 function explained(...links) {
-  const line = element("p", { className: "ux-line ux-why" }, "Explained: ");
+  const line = element("p", { className: "ux-line ux-why" }, "Read more: ");
   links.forEach(([words, section], place) => {
     if (place) line.append(" · ");
     line.append(element("a", { href: new URL(`../../chapters/${section}`, HOME).href, textContent: words }));

@@ -64,7 +64,7 @@ const STATE = {
     ...(model.get("own") ? { [OWN]: "your picture" } : {}),
   })),
   tool: choice("tool", { pen: "pen", eraser: "eraser" }),
-  brush: whole("pen's width", 4, 20),
+  brush: whole("pen width", 4, 20),
 };
 
 function render({ model, el }) {
@@ -181,15 +181,15 @@ function render({ model, el }) {
       const { mask, error, milliseconds } = found[name];
       putPixels(canvas, SIDE, SIDE, (i) => (mask[i] ? colours[mask[i]] : Array(3).fill(114.75 * lightness(pixels, i))));
       const seen = [...new Set(mask)].filter((c) => c).map((c) => c - 1);
-      caption.textContent = `${label} · ${error === null || !drawn ? "" : `${Math.round(100 * error)} % of the rim wrong · `}${Math.round(milliseconds)} ms`;
+      caption.textContent = `${label} · ${error === null || !drawn ? "" : `${Math.round(100 * error)} % of the boundary wrong · `}${Math.round(milliseconds)} ms`;
       node.dataset.error = error ?? "";
       canvas.setAttribute("aria-label", `${label} sees ${seen.length ? `the digits ${seen.join(", ")}` : "no digit"}`);
     }
     const errors = names.filter((name) => found[name] && found[name].error !== null);
-    if (!errors.length) line.textContent = started ? "Draw a digit: the four masks follow your pen." : "Four networks, one picture. Start them to see which pixel each takes for which digit.";
+    if (!errors.length) line.textContent = started ? "Draw a digit: the four masks follow your pen." : "Four networks, one picture. Start them to see which digit each assigns to each pixel.";
     else {
       const best = errors.reduce((a, b) => (found[a].error <= found[b].error ? a : b));
-      line.textContent = `Of the pixels up to 2 from the digits' outline, ${networks[best].label} puts fewest on the wrong side: ${Math.round(100 * found[best].error)} %.`;
+      line.textContent = `Within 2 pixels of the digits' outlines, ${networks[best].label} puts the fewest pixels on the wrong side: ${Math.round(100 * found[best].error)} %.`;
     }
     return "";
   }
@@ -202,7 +202,7 @@ function render({ model, el }) {
     Promise.all(["scenes.jpg", "masks.png"].map(imageOf)).then((images) => {
       sheets = images;
       restart();
-    }, () => ui.complain("The scenes could not be loaded. The blackboard works."));
+    }, () => ui.complain("The scenes could not be loaded; the blackboard still works."));
   else model.set("scene", "blackboard");
   return ui.begin(
     element("div", { className: "ux-row" }, ui.list("scene"), ui.list("tool"), ui.slider("brush"), clear, open),
@@ -215,7 +215,7 @@ function render({ model, el }) {
       ["the scenes", "03_fcn.html#training-one"],
       ["FCN-32s to FCN-8s", "03_fcn.html#the-network-of-the-paper"],
       ["U-Net", "05_unet.html#the-u"],
-      ["right and wrong at the rim", "04_skip_ablation.html#an-ablation-with-seeds"],
+      ["errors at the boundary", "04_skip_ablation.html#an-ablation-with-seeds"],
     ),
   );
 }

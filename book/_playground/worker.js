@@ -14,7 +14,7 @@ ort.env.wasm.wasmPaths = new URL("./", self.location).href;
 /** The bytes of a file beside this one; `tell` is called with what has come so far. */
 async function bytesOf(file, tell) {
   const answer = await fetch(file);
-  if (!answer.ok) throw new Error(`${file}: the server answered ${answer.status}`);
+  if (!answer.ok) throw new Error(`${file}: the server returned ${answer.status}`);
   const parts = [];
   let size = 0;
   for (const reader = answer.body.getReader(); ; ) {

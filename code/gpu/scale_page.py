@@ -11,17 +11,17 @@ from task_rows import ROOT, failed
 SCALE_PAGE, MARK = ROOT / "book" / "scale.md", "% gpu\n"
 
 NOTHING = """\
-No GPU has been measured yet: this book has no figures of an H100, nor of any other GPU. Tests show
-that each of these choices is made as it should be, on GPUs that are faked. This command would make
-the figures, in 20 minutes at most, on one H100, with a Python that has PyTorch, and with neither
-network nor TensorFlow:
+No GPU has been measured yet: this book has no figures for an H100 or any other GPU. Tests with
+simulated GPUs check that each of these choices is made correctly. The following command produces
+the figures in at most 20 minutes on one H100. It needs a Python that has PyTorch, but neither a
+network connection nor TensorFlow:
 
 ```bash
 make gpu PYTHON=python3.12 DATA=/path/to/data
 ```
 
 It runs the tests that need a GPU, the networks of chapters 3 to 7 at full size, and the benchmark
-beside the plain recipes, and writes what it finds to `results/` and into this section."""
+against the plain recipes, and writes its results to `results/` and into this section."""
 
 
 def report(stored: Sequence[dict[str, Any]]) -> str:
@@ -32,7 +32,7 @@ def report(stored: Sequence[dict[str, Any]]) -> str:
 def _report(found: dict[str, Any]) -> str:
     about, rows = found["about"], found["runs"]
     lines = [f"**{found['device']}**, {about['precision']}", ""]
-    lines += ["| network | data | steps | images a second | memory, GiB | mean IoU |"]
+    lines += ["| network | data | steps | images per second | memory, GiB | mean IoU |"]
     lines += ["|---|---|--:|--:|--:|--:|"]
     for row in rows:
         if "images a second" in row:
@@ -51,13 +51,13 @@ def _report(found: dict[str, Any]) -> str:
     lines += [""] if tables else []
     for row in rows:
         if "passed" in row:
-            lines += [f"{row['passed']} tests passed there, {row['skipped']} were skipped.", ""]
+            lines += [f"{row['passed']} tests passed, {row['skipped']} were skipped.", ""]
     lines += [f"Failed: {complaint}.\n" for complaint in failed(rows)]
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     lines += [
-        "Images per second. A style's images are its gradients. The recipes' float32 is PyTorch's "
-        f"own, TF32 in convolutions. {versions}; commit {found['commit'][:9]}, {found['day']}; "
-        f"`{found['command']}`."
+        "Images per second; for style transfer, gradients per second. The recipes use PyTorch's "
+        f"default float32, which is TF32 in convolutions. {versions}; "
+        f"commit {found['commit'][:9]}, {found['day']}; `{found['command']}`."
     ]
     return "\n".join(lines)
 

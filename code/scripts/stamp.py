@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# In these files, every address of this form is the repository's. The first cell of a chapter
-# needs it to install the module, a badge in the README to point at the chapter.
+# In these files, every address of this form belongs to the repository. The first cell of a chapter
+# needs it to install the module, and the README links to the website and to Colab.
 PATTERNS = {
     "chapters/*.ipynb": r'(?<=REPOSITORY = \\")[^"\\]+',
-    "README.md": r"https://github\.com/[\w-]+/[\w-]+",
+    "README.md": (
+        r"https://github\.com/[\w-]+/[\w-]+|https://[\w-]+\.github\.io/[\w-]+"
+        r"|(?<=colab\.research\.google\.com/github/)[\w-]+/[\w-]+"
+    ),
     "CITATION.cff": r'(?<=repository-code: ")[^"]+',
 }
 
@@ -23,7 +26,14 @@ def repository() -> str:
 
 def stamped(text: str, pattern: str, address: str) -> str:
     """``text`` with the address put in; an error if it has no place for it."""
-    result, count = re.subn(pattern, lambda _: address, text)
+    owner, name = address.rsplit("/", 2)[-2:]
+
+    def form(found: re.Match) -> str:
+        if ".github.io/" in found[0]:
+            return f"https://{owner}.github.io/{name}"
+        return address if found[0].startswith("https://") else f"{owner}/{name}"
+
+    result, count = re.subn(pattern, form, text)
     if count == 0:
         raise ValueError(f"got a file without a place for the address, expected {pattern!r}")
     return result

@@ -124,7 +124,7 @@ def matrix(value: Any, name: str, smallest: int, largest: int) -> list[list[floa
     good = array.ndim == 2 and array.shape[0] == array.shape[1] and np.isfinite(array).all()
     if not good or not smallest <= len(array) <= largest:
         got = f"shape {array.shape}" if array.ndim == 2 else repr(value)
-        expected = f"a square of finite numbers, {smallest} to {largest} a side"
+        expected = f"a square matrix of finite numbers, {smallest} to {largest} per side"
         raise traitlets.TraitError(f"{name}: got {got}, expected {expected}")
     return array.tolist()
 

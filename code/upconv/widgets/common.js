@@ -151,7 +151,7 @@ const flag = (label, no = "no", yes = "yes") => ({
 const square = (label, min, max) => ({
   label, min, max,
   refuse: (m) => (m.length >= min && m.length <= max && m.every((row) => row.length === m.length && row.every(Number.isFinite))
-    ? "" : refusal(label, "something else", `a square of numbers, ${min} to ${max} a side`)),
+    ? "" : refusal(label, "something else", `a square matrix of numbers, ${min} to ${max} per side`)),
   write: (m) => m.map((row) => row.join(",")).join(";"), read: rows,
 });
 
@@ -414,7 +414,7 @@ function player(ui, label, count, moved) {
 function kernelEditor(ui, name, accept) {
   const node = element("div", { className: "ux-kernel" });
   node.setAttribute("role", "group");
-  node.setAttribute("aria-label", `${name}, every number editable`);
+  node.setAttribute("aria-label", `${name}, editable weights`);
   const field = (i, j) => {
     const input = element("input", { type: "text", inputMode: "decimal" });
     input.setAttribute("aria-label", `weight, row ${i + 1}, column ${j + 1}`);

@@ -90,7 +90,7 @@ export const STATE = {
   stride: whole("stride S", 1, 4),
   padding: whole("padding P", 0, 4),
   dilation: whole("dilation D", 1, 3),
-  flip: flag("kernel lies", "as libraries do", "turned (true convolution)"),
+  flip: flag("flip kernel", "no (cross-correlation)", "yes (true convolution)"),
 };
 
 function render({ model, el }) {
@@ -151,7 +151,7 @@ function render({ model, el }) {
     const size = output ? output.length : "none";
     input.caption.textContent = drawn()
       ? `draw here: pointer, or arrow keys and space`
-      : `picture, ${n} × ${n}${p ? `, in a rim of ${p}` : ""}`;
+      : `picture, ${n} × ${n}${p ? `, padded by ${p}` : ""}`;
     sizeLine.replaceChildren(marked`Size: ⌊(N + 2P − D(K − 1) − 1) / S⌋ + 1 = ⌊(${n} + 2·${p} − ${d}·(${k} − 1) − 1) / ${s}⌋ + 1 = <b>${size}</b>`);
     const frames = hand.focused() ? [{ ...hand.cursor, width: 3 }] : [];
     const show = (read) => paint(input.canvas, n + 2 * p, n + 2 * p, (r, c) => grey(picture[r - p]?.[c - p]),

@@ -141,7 +141,7 @@ const OWN = "your own";
 const names = (key) => (model) => Object.fromEntries(Object.keys(model.get(key)).map((name) => [name, name]));
 
 export const STATE = {
-  view: choice("what is filtered", { picture: "Picture", signal: "Signal" }),
+  view: choice("input to filter", { picture: "Picture", signal: "Signal" }),
   picture: choice("picture", names("pictures")),
   signal: choice("signal", names("signals")),
   kind: choice("keep", { low: "low frequencies", high: "high frequencies", band: "a band", painted: "what you paint" }),
@@ -189,8 +189,8 @@ function render({ model, el }) {
       ui.complain(`${chosen.name}: not a picture that this browser can read.`);
     }
   });
-  const open = element("span", {}, file, ui.button("Open a picture of yours …", () => file.click()));
-  open.title = "It stays in this page.";
+  const open = element("span", {}, file, ui.button("Open your own picture …", () => file.click()));
+  open.title = "It never leaves this page.";
 
   // ---- painting ----
   const size = () => now?.n ?? 256;
@@ -202,7 +202,7 @@ function render({ model, el }) {
     if (first) ink = Number(tool.value);
     const [lastU, lastV, reach] = strokes.at(-1) ?? [];
     if (!first && Math.hypot(u - lastU, v - lastV) < Math.max(reach / 3, 1)) return;
-    if (strokes.length >= 400) return ui.complain("That is 400 strokes, as many as are kept. Clear the mask to go on.");
+    if (strokes.length >= 400) return ui.complain("The mask holds at most 400 strokes. Choose Keep all or Block all to start over.");
     ui.change({ strokes: [...strokes, [u, v, model.get("brush"), ink]] }, true);
   }, () => model.save_changes(), () => ui.redraw());
   for (const event of ["focus", "blur"]) spectral.canvas.addEventListener(event, () => ui.redraw());
@@ -248,10 +248,10 @@ function render({ model, el }) {
     widthField.style.visibility = model.get("kind") === "band" ? "visible" : "hidden";
     hand.offer();
     hint.textContent = flat && painted
-      ? "Painting is for pictures; the signal shows its low frequencies."
+      ? "Painting works only on pictures; the signal keeps its low frequencies."
       : model.get("edge") === "ideal" || painted
-        ? "A sharp edge in frequency is a kernel that swings far out in space: look for ringing beside edges."
-        : "A soft edge in frequency is a kernel without swings: blur, but no ringing.";
+        ? "A sharp edge in frequency means a kernel that oscillates far out in space: look for ringing near edges."
+        : "A soft edge in frequency means a kernel that does not oscillate: blur, but no ringing.";
   }
 
   function update() {
@@ -272,7 +272,7 @@ function render({ model, el }) {
         }, () => {
           cache.delete(key); // the next change tries again
           ui.loading(false);
-          ui.complain("This picture cannot be read.");
+          ui.complain("This picture could not be read.");
         });
       }
     }
@@ -338,12 +338,12 @@ function render({ model, el }) {
     }
     spectral.caption.textContent = paintable() ? "spectrum: paint here" : "spectrum; red is blocked";
     spectral.canvas.setAttribute("aria-label", paintable()
-      ? `spectrum to paint on; brush at ${hand.cursor.row - half} down, ${hand.cursor.column - half} across; arrow keys move, space paints`
-      : `spectrum, frequency zero in the middle, ${whole_} percent kept`);
+      ? `spectrum, paintable; brush at ${hand.cursor.row - half} down, ${hand.cursor.column - half} across; arrow keys move, space paints`
+      : `spectrum, frequency zero in the center, ${whole_} percent kept`);
 
     const lift = mask[0] < 0.5 ? 0.5 : 0;
     raster(result.canvas, n, greys(now.output, lift));
-    result.caption.textContent = lift ? "filtered; grey is 0" : "filtered";
+    result.caption.textContent = lift ? "filtered; gray is 0" : "filtered";
     result.canvas.setAttribute("aria-label", `the filtered picture, ${whole_} percent of the coefficients kept`);
 
     const k = (r, c) => now.kernel[((r + n) % n) * n + ((c + n) % n)];
@@ -360,8 +360,8 @@ function render({ model, el }) {
         data[4 * i + 2] = blue;
       }
     });
-    kernel.caption.textContent = `kernel, its middle ${KERNEL} × ${KERNEL}`;
-    kernel.canvas.setAttribute("aria-label", `the kernel that filters alike: ${format(k(0, 0))} in the middle, ${format(k(0, 1))} beside it; blue above 0, red below`);
+    kernel.caption.textContent = `kernel, central ${KERNEL} × ${KERNEL}`;
+    kernel.canvas.setAttribute("aria-label", `the equivalent kernel: ${format(k(0, 0))} at the center, ${format(k(0, 1))} next to it; blue above 0, red below`);
   }
 
   /** A curve or bars over the whole width of a canvas; values between low and high. */
@@ -394,21 +394,21 @@ function render({ model, el }) {
     const room = 0.05 * (Math.max(...all) - Math.min(...all));
     plot(wave, Math.min(...all) - room, Math.max(...all) + room, [
       { values, colour: "--ux-line" }, { values: [...now.output], colour: "--ux-go" }]);
-    wave.caption.textContent = "grey: the signal; blue: filtered";
+    wave.caption.textContent = "gray: the signal; blue: filtered";
     const over = Math.max(...now.output) - Math.max(...values);
-    wave.canvas.setAttribute("aria-label", `signal ${model.get("signal")}; the filtered one ${over > 0.005 ? `overshoots it by ${format(over)}` : "stays below its top"}`);
+    wave.canvas.setAttribute("aria-label", `signal ${model.get("signal")}; the filtered one ${over > 0.005 ? `overshoots it by ${format(over)}` : "stays below its maximum"}`);
     const middle = Array.from({ length: n }, (_, i) => (i + n / 2) % n);
     const strength = middle.map((k) => Math.hypot(re[k], im[k]));
     const peak = Math.max(...middle.map((k, i) => (k ? strength[i] : 0)), 1e-9);
     plot(bars, 0, 1.05 * peak, [
       { values: strength.map((x) => Math.min(x, 1.05 * peak)), colour: "--ux-line", bars: true },
       { values: middle.map((k, i) => Math.min(strength[i] * mask[k], 1.05 * peak)), colour: "--ux-go", bars: true }]);
-    bars.caption.textContent = "its waves, 0 in the middle; blue: kept";
+    bars.caption.textContent = "spectrum, 0 in the center; blue: kept";
     bars.canvas.setAttribute("aria-label", `spectrum of the signal, ${Math.round(100 * now.kept.coefficients)} percent kept`);
     const weights = middle.map((k) => now.kernel[k]);
     plot(tap, Math.min(...weights, 0) * 1.1, Math.max(...weights) * 1.1, [{ values: weights, colour: "--ux-go" }]);
-    tap.caption.textContent = "the kernel that filters alike";
-    tap.canvas.setAttribute("aria-label", `kernel, ${format(now.kernel[0])} in the middle, lowest ${format(Math.min(...weights))}`);
+    tap.caption.textContent = "the equivalent kernel";
+    tap.canvas.setAttribute("aria-label", `kernel, ${format(now.kernel[0])} at the center, lowest ${format(Math.min(...weights))}`);
   }
 
   const [pictureField, signalField] = [ui.list("picture"), ui.list("signal")];

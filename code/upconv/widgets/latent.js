@@ -47,9 +47,9 @@ function render({ model, el }) {
 
   function draw() {
     const now = place();
-    view.caption.textContent = "drawn at this place";
-    view.canvas.setAttribute("aria-label", `image drawn at ${NAMES.map((name) => now[name]).join(", ")}`);
-    line.textContent = `Place ${NAMES.map((name) => now[name]).join(", ").replaceAll("-", "−")}: each step is one standard deviation of the noise.`;
+    view.caption.textContent = "generated at this point";
+    view.canvas.setAttribute("aria-label", `image generated at ${NAMES.map((name) => now[name]).join(", ")}`);
+    line.textContent = `Point ${NAMES.map((name) => now[name]).join(", ").replaceAll("-", "−")}: each step is one standard deviation of the noise.`;
     if (!sheet.complete || !sheet.naturalWidth) return "";
     const big = Math.max(view.canvas.clientWidth, 120) * 2;
     if (view.canvas.width !== big) view.canvas.width = view.canvas.height = big;
@@ -74,7 +74,7 @@ function render({ model, el }) {
   return ui.begin(
     element("div", { className: "ux-row" },
       ...NAMES.map((name) => ui.slider(name)),
-      ui.button("Anywhere", () => ui.change(Object.fromEntries(NAMES.map((name) => [name, anywhere()])))), ui.reset),
+      ui.button("Random", () => ui.change(Object.fromEntries(NAMES.map((name) => [name, anywhere()])))), ui.reset),
     ui.error,
     element("div", { className: "ux-stage ux-latent" }, view.node, element("div", {}, ...strips.map(({ node }) => node))),
     line,

@@ -46,11 +46,11 @@ const MAPS = {
 };
 
 export const STATE = {
-  input: square("map", 2, 10),
-  pooling: choice("pooling", { max: "largest value", average: "mean" }),
+  input: square("feature map", 2, 10),
+  pooling: choice("pooling", { max: "max", average: "average" }),
   kernel_size: whole("window K", 1, 4),
   stride: whole("stride S", 1, 4),
-  unpooling: choice("unpooling", { copy: "copy into the block", switches: "back to where it was" }),
+  unpooling: choice("unpooling", { copy: "copy into the block", switches: "back to the switch" }),
 };
 
 function render({ model, el }) {
@@ -76,12 +76,12 @@ function render({ model, el }) {
     const { pooling, kernel_size: k, stride: s } = settings();
     pooled = pool(input, settings());
     [restored, obstacle] = [null, ""];
-    if (!pooled) obstacle = `The window of ${k} × ${k} is larger than the map, ${input.length} × ${input.length}.`;
+    if (!pooled) obstacle = `The ${k} × ${k} window is larger than the ${input.length} × ${input.length} map.`;
     else if (model.get("unpooling") === "copy") {
       if (k === s) restored = copied(pooled.values, k);
-      else obstacle = `Copying needs windows that lie side by side: stride ${s} is not the window's ${k}.`;
+      else obstacle = `Copying needs windows that tile the map: the stride, ${s}, must equal the window size, ${k}.`;
     } else if (pooling === "max") restored = replaced(pooled.values, pooled.switches, input.length);
-    else obstacle = "A mean comes from everywhere in its window: there is no place to put it back to.";
+    else obstacle = "An average comes from its whole window: it has no switch to go back to.";
   }
 
   function draw() {
@@ -93,13 +93,13 @@ function render({ model, el }) {
     const index = window_.at();
     hand.offer();
     const cursor = hand.focused() ? [{ ...hand.cursor, width: 3 }] : [];
-    left.caption.textContent = `map, ${n} × ${n}; touch to raise`;
+    left.caption.textContent = `map, ${n} × ${n}; click to raise`;
     left.canvas.setAttribute("aria-label", `map; row ${hand.cursor.row}, column ${hand.cursor.column} is ${format(input[Math.min(hand.cursor.row, n - 1)][Math.min(hand.cursor.column, n - 1)])}; arrow keys move, space raises it`);
     if (!pooled) {
       paint(left.canvas, n, n, colour(input), cursor, text(input));
       for (const { canvas, caption } of [middle, right]) {
         paint(canvas, 1, 1, () => "#00000000", []);
-        caption.textContent = "none";
+        caption.textContent = "no output";
       }
       poolLine.textContent = backLine.textContent = "";
       return obstacle;
@@ -116,7 +116,7 @@ function render({ model, el }) {
     paint(middle.canvas, size, size, colour(values), [{ row: p, column: q, width: 2.5 }], text(values));
     middle.canvas.setAttribute("aria-label", `pooled map; at row ${p}, column ${q} it is ${format(values[p][q])}`);
     const window = grid(k, (i, j) => format(input[top + i][side + j])).flat().join(", ");
-    poolLine.replaceChildren(marked`Pooled (${p}, ${q}) = ${pooling === "max" ? "largest" : "mean"} of ${window} = <b>${format(values[p][q])}</b>${where ? `; its switch: row ${where[0]}, column ${where[1]}` : ""}`);
+    poolLine.replaceChildren(marked`Pooled (${p}, ${q}) = ${pooling === "max" ? "max" : "average"} of ${window} = <b>${format(values[p][q])}</b>${where ? `; its switch: row ${where[0]}, column ${where[1]}` : ""}`);
     window_.say(`row ${p}, column ${q}: ${format(values[p][q])}`);
     if (!restored) {
       paint(right.canvas, 1, 1, () => "#00000000", []);
@@ -130,13 +130,13 @@ function render({ model, el }) {
       where && model.get("unpooling") === "switches" ? winner : [{ row: p * k, column: q * k, rows: k, columns: k, width: 2 }], text(restored));
     right.canvas.setAttribute("aria-label", `unpooled map, ${m} by ${m}`);
     if (m !== n) {
-      backLine.replaceChildren(marked`<span class="ux-bad">${m} × ${m}, not ${n} × ${n}:</span> the window does not divide the map, and the rest is lost.`);
+      backLine.replaceChildren(marked`<span class="ux-bad">${m} × ${m}, not ${n} × ${n}:</span> the window does not divide the map evenly, and the rest is lost.`);
       return "";
     }
     const errors = restored.flat().map((value, i) => (value - input.flat()[i]) ** 2);
     const rms = Math.sqrt(errors.reduce((a, b) => a + b, 0) / errors.length);
     const exact = errors.filter((e) => e < 1e-18).length;
-    backLine.replaceChildren(rms < 1e-9 ? marked`<b>Restored exactly:</b> every block was constant.`
+    backLine.replaceChildren(rms < 1e-9 ? marked`<b>Restored exactly:</b> ${model.get("unpooling") === "copy" ? "every block was constant" : "everything but the maxima was zero"}.`
       : marked`Root-mean-square error <b>${format(rms)}</b>; ${exact} of ${errors.length} numbers are right.`);
     return "";
   }

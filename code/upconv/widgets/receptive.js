@@ -119,14 +119,14 @@ function render({ model, el }) {
     () => model.get("layers")[chosen() - 1][index],
   ];
   const field = (label, index, min, max) => ui.number("layers", ...edit(index), whole(label, min, max));
-  const insert = ui.button("Add a layer after it", () => {
+  const insert = ui.button("Add a layer after this", () => {
     const layers = structuredClone(model.get("layers"));
-    if (layers.length >= MOST) return ui.complain(`That is ${MOST} layers, as many as fit.`);
+    if (layers.length >= MOST) return ui.complain(`At most ${MOST} layers fit.`);
     layers.splice(chosen(), 0, [3, 1, 1, 1, 0]);
     setLayers(layers, chosen() + 1);
   });
-  const remove = ui.button("Remove it", () => {
-    if (model.get("layers").length === 1) return ui.complain("One layer must stay.");
+  const remove = ui.button("Remove this layer", () => {
+    if (model.get("layers").length === 1) return ui.complain("At least one layer must remain.");
     setLayers(model.get("layers").filter((_, i) => i !== chosen() - 1));
   });
   const slider = element("input", { type: "range", min: 1 });
@@ -180,17 +180,17 @@ function render({ model, el }) {
     if (photo) context.drawImage(photo, at(0), at(0), n * scale, n * scale);
     left.caption.textContent = `${nameOf(layer - 1)}, ${count} × ${count}: what a unit sees`;
     if (!count) {
-      left.caption.textContent = `${nameOf(layer - 1)}: no unit`;
+      left.caption.textContent = `${nameOf(layer - 1)}: no units`;
       sizeLine.textContent = shareLine.textContent = "";
-      left.canvas.setAttribute("aria-label", "no unit");
-      return `At layer ${sizes.indexOf(0) + 1} the kernel is larger than what reaches it. Enlarge the input, or pad.`;
+      left.canvas.setAttribute("aria-label", "no units");
+      return `At layer ${sizes.indexOf(0) + 1} the kernel is larger than its padded input. Enlarge the input or add padding.`;
     }
     const row = Math.min(unit?.row ?? Math.floor((count - 1) / 2), count - 1);
     const column = Math.min(unit?.column ?? Math.floor((count - 1) / 2), count - 1);
     const [down, across] = [paths(stack, row), paths(stack, column)];
     if (!down || !across) {
       sizeLine.textContent = shareLine.textContent = "";
-      return "This unit sees nothing: it lies between the stamps of a kernel smaller than its stride.";
+      return "This unit sees nothing: it lies between the stamps of a kernel that is smaller than its stride.";
     }
     heat(context, down, across, at, scale);
 
@@ -212,12 +212,12 @@ function render({ model, el }) {
 
     const width = east - west + 1;
     const outside = (Math.max(0, -west) + Math.max(0, east - n + 1)) / width;
-    sizeLine.replaceChildren(marked`Unit (${row}, ${column}) of ${nameOf(layer - 1)} sees <b>${width} × ${bottom - top + 1}</b> pixels; neighbours' fields lie <b>${format(step)}</b> apart.${outside > 0 ? ` ${Math.round(100 * outside)} % of its width is padding.` : ""}`);
+    sizeLine.replaceChildren(marked`Unit (${row}, ${column}) of ${nameOf(layer - 1)} sees <b>${width} × ${bottom - top + 1}</b> pixels; neighboring fields are <b>${format(step)}</b> apart.${outside > 0 ? ` ${Math.round(100 * outside)} % of its width is padding.` : ""}`);
     const inner = ({ shares }) => {
       const cut = Math.round(shares.length / 4);
       return shares.slice(cut, shares.length - cut).reduce((a, b) => a + b, 0);
     };
-    shareLine.replaceChildren(width < 4 ? "" : marked`Not evenly: with equal weights, the central quarter of the field has <b>${Math.round(100 * inner(down) * inner(across))} %</b> of the influence (drawn in orange).`);
+    shareLine.replaceChildren(width < 4 ? "" : marked`The influence is uneven: with equal weights, the central quarter of the field has <b>${Math.round(100 * inner(down) * inner(across))} %</b> of it (shown in orange).`);
     canvas.setAttribute("aria-label", `photograph; the unit sees rows ${top} to ${bottom} and columns ${west} to ${east} of ${n}; arrow keys move it`);
   }
 
@@ -259,9 +259,9 @@ function render({ model, el }) {
     context.fillStyle = style.getPropertyValue("--ux-soft");
     context.fillRect(0, line, width, 2);
     context.font = "22px system-ui, sans-serif";
-    context.fillText(`whole picture: ${n}`, 4, line - 8);
-    chart.caption.textContent = "field after each layer, in pixels";
-    canvas.setAttribute("aria-label", `field after each layer: ${fields.join(", ")} pixels`);
+    context.fillText(`whole image: ${n}`, 4, line - 8);
+    chart.caption.textContent = "receptive field after each layer, in pixels";
+    canvas.setAttribute("aria-label", `receptive field after each layer: ${fields.join(", ")} pixels`);
   }
 
   const move = (row, column) => {

@@ -7,7 +7,7 @@ function apply(step, size, sizes) {
   if (step.op === "add" || step.op === "concat") {
     const other = sizes[step.source];
     const fits = other === size || (step.crop && other > size && (other - size) % 2 === 0);
-    return [size, fits ? "" : `${size} meets ${other}`];
+    return [size, fits ? "" : `${size} does not match ${other}`];
   }
   const { kernel: k, stride: s, padding: p, repeat = 1 } = step;
   if (step.op === "up") return [s * (size - 1) + k - 2 * p, ""];
@@ -45,7 +45,7 @@ export function fitting(network, size) {
 export const STATE = {
   network: choice("network", (model) => Object.fromEntries(Object.keys(model.get("networks")).map((name) => [name, name]))),
   size: whole("input size", 1, 600),
-  mend: flag("input", "as it is", "padded to the next size that fits"),
+  mend: flag("input", "as is", "padded to the next size that fits"),
 };
 
 const COLOURS = { input: "#7a8594", conv: "#0072b2", pool: "#d55e00", up: "#009e73", add: "#cc79a7", concat: "#cc79a7" };
@@ -62,7 +62,7 @@ function render({ model, el }) {
   const ui = frame({ model, el, title: "Shape explorer", state: STATE, arrange });
   const scroller = element("div", { className: "ux-scroll", tabIndex: 0 });
   scroller.setAttribute("role", "region");
-  scroller.setAttribute("aria-label", "the network's maps, in order");
+  scroller.setAttribute("aria-label", "the network's feature maps, in order");
   const [answer, mending] = [ui.line("ux-long ux-longer", true), ui.line("ux-long")];
   const legend = element("p", { className: "ux-line ux-legend" });
   const network = () => model.get("networks")[model.get("network")];
@@ -104,15 +104,15 @@ function render({ model, el }) {
     const troubles = row.filter((box) => box.trouble);
     const last = row.at(-1);
     answer.replaceChildren(troubles.length
-      ? marked`<span class="ux-bad">Sizes stop matching.</span> First at ${troubles[0].name}: ${troubles[0].trouble}.${troubles.length > 1 ? ` In all ${troubles.length} places, the last at ${troubles.at(-1).name}: ${troubles.at(-1).trouble}.` : ""}`
-      : marked`<b>Everything matches:</b> ${row[0].size} × ${row[0].size} in, ${last.size} × ${last.size} out.`);
+      ? marked`<span class="ux-bad">Sizes do not match.</span> First at ${troubles[0].name}: ${troubles[0].trouble}.${troubles.length > 1 ? ` ${troubles.length} places in all, the last at ${troubles.at(-1).name}: ${troubles.at(-1).trouble}.` : ""}`
+      : marked`<b>All sizes match:</b> ${row[0].size} × ${row[0].size} in, ${last.size} × ${last.size} out.`);
     const missing = fit === null ? 0 : fit - size;
     const before = Math.floor(missing / 2);
     const { same } = network();
     const crop = same ? `, and crop the output back to ${size} × ${size}` : "";
-    mending.replaceChildren(fit === null ? "No larger size up to 1200 fits either."
-      : missing ? marked`Pad to <b>${fit} × ${fit}</b>: ${before} pixels before and ${missing - before} after, along both axes${crop}.`
-      : same ? "No padding needed." : last.size === row[0].size ? "" : `The output has ${last.size > row[0].size ? `${last.size - row[0].size} pixels more` : `${row[0].size - last.size} pixels less`} than the input, by design.`);
+    mending.replaceChildren(fit === null ? "No larger size up to 1200 fits, either."
+      : missing ? marked`Pad to <b>${fit} × ${fit}</b>: ${before} pixels before and ${missing - before} after along each axis${crop}.`
+      : same ? "No padding needed." : last.size === row[0].size ? "" : `By design, the output is ${Math.abs(last.size - row[0].size)} pixels ${last.size > row[0].size ? "larger" : "smaller"} than the input along each axis.`);
     const used = [...new Set(row.map((box) => box.op))].filter((op) => op !== "concat" || !row.some((box) => box.op === "add"));
     legend.replaceChildren(...used.map((op) => {
       const key = element("span", {}, WORDS[op]);

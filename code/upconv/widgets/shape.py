@@ -106,7 +106,7 @@ def _apply(step: dict[str, Any], size: int, sizes: dict[str, int]) -> tuple[int,
     if step["op"] in ("add", "concat"):
         other = sizes[step["source"]]
         fits = other == size or (step.get("crop") and other > size and (other - size) % 2 == 0)
-        return size, "" if fits else f"{size} meets {other}"
+        return size, "" if fits else f"{size} does not match {other}"
     geometry = step["kernel"], step["stride"], step["padding"]
     try:
         if step["op"] == "up":

@@ -39,7 +39,7 @@ function render({ model, el }) {
     const words = `style weight ${STATE.weight.text(model)}, layer ${STATE.layer.text(model)}`;
     view.caption.textContent = words;
     view.canvas.setAttribute("aria-label", `the picture with ${words}`);
-    line.textContent = `The content has weight 1. With ${words}.`;
+    line.textContent = `Content weight 1, ${words}.`;
     if (!sheet.complete || !sheet.naturalWidth) return "";
     const fit = (canvas, count) => {
       const width = Math.max(Math.round(canvas.clientWidth / count), 20) * 2;

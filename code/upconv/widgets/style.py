@@ -41,7 +41,7 @@ class StyleExplorer(SheetExplorer):
 
     name = "style"
     stored = "style_sheet.jpg"
-    expected = f"{LAYERS} × {WEIGHTS} pictures, {RATIO} times wider than high, as a data URL"
+    expected = f"{LAYERS} × {WEIGHTS} pictures, {RATIO} times as wide as high, as a data URL"
     state_names = ("sheet", "weight_names", "layer_names", "weight", "layer")
 
     weight_names = _names(WEIGHTS)

@@ -149,7 +149,7 @@ function render({ model, el }) {
       lines[0].textContent = lines[2].textContent = "";
       return a >= s
         ? `Output padding ${a} must be less than the stride ${s}: it chooses among ${s} sizes.`
-        : `A padding of ${p} cuts off everything: the size would be ${size}.`;
+        : `A padding of ${p} removes everything: the size would be ${size}.`;
     }
     const [row, column] = [Math.floor(position / size), position % size];
     const mine = stamps(n, k, options()).filter((stamp) => stamp.row === row && stamp.column === column);
@@ -158,19 +158,19 @@ function render({ model, el }) {
 
     const inputLimit = scale(input);
     if (model.get("view") === "stamps") {
-      left.caption.textContent = `input, ${n} × ${n}: framed, who stamps here`;
+      left.caption.textContent = `input, ${n} × ${n}; framed: inputs that stamp here`;
       paint(left.canvas, n, n, (r, c) => blue(input[r][c], inputLimit),
         mine.map(({ p: r, q: c }) => ({ row: r, column: c, width: 2.5 })), (r, c) => format(input[r][c]));
     } else if (model.get("view") === "zeros") {
       const wide = stretched(input, kernel, options());
-      left.caption.textContent = `with zeros, ${wide.length} × ${wide.length}, and the window`;
+      left.caption.textContent = `input with zeros, ${wide.length} × ${wide.length}; framed: the window`;
       paint(left.canvas, wide.length, wide.length, (r, c) => blue(wide[r][c], inputLimit),
         grid(k, (i, j) => ({ row: row + i, column: column + j, width: 2 })).flat(),
         (r, c) => format(wide[r][c]));
     } else {
       const rows = matrix(n, kernel, options());
       const limit = scale(rows);
-      left.caption.textContent = `matrix, ${rows.length} × ${n * n}: framed, this output's row`;
+      left.caption.textContent = `matrix, ${rows.length} × ${n * n}; framed: this output's row`;
       paint(left.canvas, rows.length, n * n, (r, c) => blue(rows[r][c], limit),
         rows[position].map((_, index) => ({ row: position, column: index, width: 1.5 })),
         (r, c) => (rows[r][c] ? format(rows[r][c]) : ""));
@@ -189,7 +189,7 @@ function render({ model, el }) {
     paint(count.canvas, size, size, (r, c) => blue(products[r][c], most + 1), [], (r, c) => String(products[r][c]));
     lines[2].replaceChildren(k % s === 0
       ? marked`The kernel size ${k} is a multiple of the stride ${s}: away from the borders every pixel is a sum of <b>${(k / s) ** 2}</b> products.`
-      : marked`The kernel size ${k} is no multiple of the stride ${s}: neighbouring pixels are sums of unequally many products. <b>Expect a checkerboard.</b>`);
+      : marked`The kernel size ${k} is not a multiple of the stride ${s}: neighboring pixels are sums of different numbers of products. <b>Expect a checkerboard.</b>`);
     left.canvas.setAttribute("aria-label", left.caption.textContent);
     right.canvas.setAttribute("aria-label", `output; at row ${row}, column ${column} it is ${value}`);
     count.canvas.setAttribute("aria-label", `products per pixel, from ${Math.min(...products.flat())} to ${most}`);
