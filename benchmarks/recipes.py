@@ -1,6 +1,6 @@
 """The plain recipes: networks and training loops as well-known public programs have them.
 
-Written afresh, for comparison: float32, channels first, optimisers that go weight by weight,
+Written afresh, for comparison: float32, channels first, optimizers that go weight by weight,
 sigmoid and binary cross-entropy, images read in the loop, every gradient computed. The networks
 have the layers and the weights of the course's.
 """

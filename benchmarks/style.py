@@ -4,7 +4,7 @@
 
 The recipe: Adam at a rate of 0.02, 300 steps, float32, one scale, from the content. Ours: the
 defaults of ``upconv stylize``, with more and more steps until the energy is as low. Same network,
-layers, weights and pictures; both results are judged as they are shown, in float32, colours within
+layers, weights and pictures; both results are judged as they are shown, in float32, colors within
 their range. On as many threads as PyTorch takes.
 """
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from upconv.torch import FCN
 
-# Name → channels_last, bf16, fused optimiser.
+# Name → channels_last, bf16, fused optimizer.
 MEASURES = {
     "plain (float32, NCHW)": (False, False, False),
     "+ channels_last": (True, False, False),

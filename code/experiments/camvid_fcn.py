@@ -149,7 +149,7 @@ def draw_frames(data, predictions: dict[str, np.ndarray]) -> dict[str, dict[str,
 def shift_of_mask(masks: np.ndarray, frame: int) -> dict[str, float]:
     """By how many columns a mask must be rolled to fit the next frame's best, and how well it does.
 
-    Neighbouring frames show nearly the same scene, so this is a few columns, unless the mask does
+    Neighboring frames show nearly the same scene, so this is a few columns, unless the mask does
     not belong where it lies.
     """
     other = masks[frame + 1 if frame + 1 < len(masks) else frame - 1]

@@ -27,7 +27,7 @@ from upconv.widgets.latent import strongest_directions
 FOLDER = results.FOLDER / "playground"
 SIDE = 128  # of the scenes, pixels
 SCENES = {"size": SIDE, "digits": (1, 4), "height": (28.0, 90.0), "source": "mnist"}
-TEXTURES = (1.0, 0.6, 0.2, 0.0)  # a quarter of the scenes each: photographs to flat colours
+TEXTURES = (1.0, 0.6, 0.2, 0.0)  # a quarter of the scenes each: photographs to flat colors
 LIGHT = {"encoder": "squeezenet", "head": 128, "head_kernel": 3}
 SEGMENTERS: dict[str, dict[str, Any]] = {
     "fcn32s": LIGHT,

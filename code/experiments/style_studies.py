@@ -1,6 +1,6 @@
 """The drawings of chapter 7: results/style_*.jpg, some ten minutes on one core.
 
-Each study changes one thing: the layer, the features, the activation, the normaliser, the
+Each study changes one thing: the layer, the features, the activation, the normalizer, the
 smoothness, the content. Photographs are scikit-image's and scikit-learn's, the style is a picture
 of yours.
 """
@@ -84,7 +84,7 @@ def apart(network, layers, image: np.ndarray, content: np.ndarray) -> dict[str, 
 
 @torch.no_grad()
 def unlike(network, layers, image: np.ndarray, style: np.ndarray) -> dict[str, float]:
-    """Style energy between two pictures at each layer, over that of a grey picture."""
+    """Style energy between two pictures at each layer, over that of a gray picture."""
     wanted = to_tensor(style, SIDE)
     pictures = (to_tensor(image, SIDE), wanted, torch.full_like(wanted, 0.5))
     ours, theirs, grey = (network.layers(picture, layers) for picture in pictures)

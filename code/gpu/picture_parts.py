@@ -64,7 +64,7 @@ def dcgan(task: Task) -> Iterator[Row]:
 
 
 def style(task: Task) -> Iterator[Row]:
-    """Chapter 7: a picture in the colours and streaks of stained tissue."""
+    """Chapter 7: a picture in the colors and streaks of stained tissue."""
     import numpy as np
 
     from upconv import data, zoo

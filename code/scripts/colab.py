@@ -91,7 +91,7 @@ class Book:
 
     @cached_property
     def equations(self) -> dict[str, tuple[str, str]]:
-        """Chapter and number of each labelled equation, as the site counts them."""
+        """Chapter and number of each labeled equation, as the site counts them."""
         found = {}
         for path in self.chapters:
             number = 0

@@ -390,7 +390,7 @@ def draw(
     --------
     >>> from upconv.torch import Generator
     >>> images = draw(Generator(size=32, channels=1, latent=10, width=8), np.zeros((2, 10)))
-    >>> images.shape, np.unique(images).tolist()  # untrained, it draws nothing of nothing: grey
+    >>> images.shape, np.unique(images).tolist()  # untrained, it draws nothing of nothing: gray
     ((2, 32, 32), [128])
     """
     expected = f"numbers (N, {generator.latent})"

@@ -14,7 +14,7 @@ LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
 def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
     """Images (N, H, W, 3) or (N, H, W), uint8, as (N, channels, H, W), float32 in [0, 1].
 
-    In memory the channels come last. Grey images are copied to three channels; of colours, one
+    In memory the channels come last. Gray images are copied to three channels; of colors, one
     channel holds the luminance.
     """
     pixels = torch.from_numpy(np.ascontiguousarray(images))

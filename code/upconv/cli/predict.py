@@ -110,7 +110,7 @@ def _save_mask(mask: Any, image: Any, colours: Any, out: Path, stem: str) -> Pat
     from upconv.files import save_picture
 
     indexed = Image.fromarray(mask)
-    if mask.dtype == "uint8":  # a palette has 256 colours; more classes are grey values
+    if mask.dtype == "uint8":  # a palette has 256 colors; more classes are gray values
         indexed.putpalette([value for colour in colours for value in colour])
     target = out / f"{stem}_mask.png"
     save_picture(target, indexed)

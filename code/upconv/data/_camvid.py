@@ -25,7 +25,7 @@ CLASSES = (
     "pedestrian",
     "bicyclist",
 )
-# The colours of the data set's own key.
+# The colors of the data set's own key.
 COLOURS = (
     (128, 128, 128),
     (128, 0, 0),
@@ -61,7 +61,7 @@ def camvid(split: str = "train") -> SegmentationSet:
     """CamVid at 240 × 180: 367 frames to train, 101 to validate, 233 to test.
 
     From the mirror or the cache, or downloaded (about 350 MB, resized once and kept as 63 MB).
-    Pixels without a label are ``VOID``. Licence: CC BY-NC 4.0.
+    Pixels without a label are ``VOID``. License: CC BY-NC 4.0.
 
     Raises
     ------

@@ -69,7 +69,7 @@ def digit_scenes(
     noise
         Standard deviation of the noise added to every channel; images lie in [0, 1].
     texture
-        Contrast of the photographs: 1 as they are, 0 a flat colour.
+        Contrast of the photographs: 1 as they are, 0 a flat color.
     source
         "digits", of 8 × 8 pixels, that come with scikit-learn; or "mnist", finer, to be fetched:
         of its 10,000 for tests, the first 8,000 here to train.
@@ -97,7 +97,7 @@ def digit_scenes(
 
 
 def digit_crops(count: int, size: int = 32, seed: int = 0, split: str = "train") -> ImageSet:
-    """Handwritten digits in colour over photographs, one an image, endless: nothing to download.
+    """Handwritten digits in color over photographs, one an image, endless: nothing to download.
 
     Parameters as of :func:`digit_scenes`.
 
@@ -165,7 +165,7 @@ def _scenes(
 
 
 def _written(rng: np.random.Generator, covered: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Windows of images with a digit of one colour in each, as opaque as alpha says."""
+    """Windows of images with a digit of one color in each, as opaque as alpha says."""
     # Ink far from the brightness of what lies beneath, as writing is meant to be read.
     beneath = covered.mean((1, 2))
     bright = np.where(beneath.mean(1) < 0.5, 1, -1)[:, None]

@@ -30,24 +30,24 @@ _SHA256 = {
 def dsb2018(split: str = "train", stretched: bool = True) -> SegmentationSet:
     """The 334 fluorescence images of 256 × 256 pixels, split by appearance.
 
-    Images of one plate have nearly the same grey values, so a random split would test on what
-    was trained on. Instead the images are grouped by their grey values, and whole groups are
+    Images of one plate have nearly the same gray values, so a random split would test on what
+    was trained on. Instead the images are grouped by their gray values, and whole groups are
     held out.
 
-    From the mirror or the cache, or downloaded (about 90 MB, kept as 12 MB). Licence: CC0.
+    From the mirror or the cache, or downloaded (about 90 MB, kept as 12 MB). License: CC0.
 
     Parameters
     ----------
     split
         "train" or "test".
     stretched
-        Whether each image's grey values are stretched to 0 … 255: some plates are ten times as
+        Whether each image's gray values are stretched to 0 … 255: some plates are ten times as
         bright as others.
 
     Returns
     -------
     SegmentationSet
-        Grey; classes background and nucleus, with instances. In the masks, a line of
+        Gray; classes background and nucleus, with instances. In the masks, a line of
         background separates nuclei that touch.
 
     Raises
@@ -68,7 +68,7 @@ def dsb2018(split: str = "train", stretched: bool = True) -> SegmentationSet:
 
 
 def stretch(images: np.ndarray, low: float = 1.0, high: float = 99.8) -> np.ndarray:
-    """Grey values (N, H, W), uint8, so that these percentiles of each image become 0 and 255."""
+    """Gray values (N, H, W), uint8, so that these percentiles of each image become 0 and 255."""
     dark, bright = np.percentile(images, (low, high), axis=(1, 2))
     scale = 255 / np.maximum(bright - dark, 1)
     shown = (images - dark[:, None, None]) * scale[:, None, None]
@@ -76,7 +76,7 @@ def stretch(images: np.ndarray, low: float = 1.0, high: float = 99.8) -> np.ndar
 
 
 def appearance(images: np.ndarray) -> np.ndarray:
-    """What an image looks like, (N, 7): logarithms of its grey values' percentiles, scaled."""
+    """What an image looks like, (N, 7): logarithms of its gray values' percentiles, scaled."""
     percentiles = np.percentile(
         images.reshape(len(images), -1), [2, 25, 50, 75, 90, 97, 99.5], axis=1
     )
@@ -125,7 +125,7 @@ def read_raw(folder: Path) -> dict[str, np.ndarray]:
 def _arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     arrays = read_arrays(path, ("x", "y"))
     check_pair(path, arrays["x"], arrays["y"], 4)
-    images, instances = arrays["x"][..., 0], arrays["y"]  # grey: all channels are the same
+    images, instances = arrays["x"][..., 0], arrays["y"]  # gray: all channels are the same
     groups = appearance_clusters(images)
     return images, instances, groups % EVERY == EVERY // 2
 

@@ -100,7 +100,7 @@ def _check_file(path: str | Path) -> None:
 
 
 def read_mask(path: str | Path, classes: int) -> np.ndarray:
-    """A mask as (H, W), uint8: palette index or grey value is the class, 255 is void.
+    """A mask as (H, W), uint8: palette index or gray value is the class, 255 is void.
 
     A two-class mask may also be black and white (0 and 255), when it holds nothing else: then
     255 is class 1.
@@ -108,7 +108,7 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
     Raises
     ------
     BadData
-        If it cannot be read, has colours, or a value is no class.
+        If it cannot be read, has colors, or a value is no class.
     """
     _check_file(path)
     try:

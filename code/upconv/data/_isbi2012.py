@@ -36,7 +36,7 @@ def isbi2012(split: str = "train") -> SegmentationSet:
     """Electron micrographs with membranes: 25 slices to train, the last 5 to test.
 
     The challenge's own test labels are not public, so slices of the training stack are held
-    out. They are the last ones, not random ones: a slice is nearly its neighbour again, and a
+    out. They are the last ones, not random ones: a slice is nearly its neighbor again, and a
     network that has learned slice 17 has seen most of slice 18.
 
     From the mirror or the cache, or downloaded (about 40 MB).
@@ -44,8 +44,8 @@ def isbi2012(split: str = "train") -> SegmentationSet:
     Returns
     -------
     SegmentationSet
-        Grey, 512 × 512; classes membrane and cell; instances are the connected components of
-        the cells (4 neighbours) of each slice.
+        Gray, 512 × 512; classes membrane and cell; instances are the connected components of
+        the cells (4 neighbors) of each slice.
 
     Raises
     ------

@@ -23,11 +23,11 @@ def membranes(
     fading: float = 0.5,
     noise: float = 0.08,
 ) -> SegmentationSet:
-    """Grey images of cells that fill the plane, with exact masks of their membranes.
+    """Gray images of cells that fill the plane, with exact masks of their membranes.
 
     Cells are those points nearest to one of many random seeds (Voronoi), seen through a warp
     that bends their walls. Cytoplasm is textured and holds organelles as dark as membranes; the
-    membranes' contrast fades in places, so that a pixel's grey value does not tell its class.
+    membranes' contrast fades in places, so that a pixel's gray value does not tell its class.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def membranes(
     split
         "train" or "test": other random numbers.
     spacing
-        Mean distance of neighbouring cells, in pixels.
+        Mean distance of neighboring cells, in pixels.
     fading
         How far membranes fade, from 0 (nowhere) to 1 (to nothing in places).
     noise
@@ -49,7 +49,7 @@ def membranes(
     Returns
     -------
     SegmentationSet
-        Grey, (count, size, size); classes membrane and cell, with instances.
+        Gray, (count, size, size); classes membrane and cell, with instances.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _organelles(
         middle = seeds[cell] + rng.normal(0, 0.12 * spacing, 2)
         radius = rng.uniform(0.1, 0.2) * spacing
         angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.8)
-        # Further out, exp(-40) and less: what is subtracted from a grey value then changes no bit.
+        # Further out, exp(-40) and less: what is subtracted from a gray value then changes no bit.
         far = stretch * (radius + 20) + sway
         near = tuple(slice(max(0, int(at - far)), max(0, int(at + far) + 2)) for at in middle)
         offset = points[near] - middle

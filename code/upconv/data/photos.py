@@ -32,7 +32,7 @@ def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
     name
         One of ``PHOTOS``.
     size
-        If given, the largest centred square is cut out and resized (with a low-pass
+        If given, the largest centered square is cut out and resized (with a low-pass
         filter, so without aliasing) to ``size`` × ``size`` pixels.
     gray
         If true, the luminance, shape (H, W); else RGB, shape (H, W, 3).
@@ -74,7 +74,7 @@ _SPLITS = {
 
 
 def photographs(split: str = "train") -> list[np.ndarray]:
-    """The photographs in colour, whole, each (H, W, 3), uint8; five to train, two to test.
+    """The photographs in color, whole, each (H, W, 3), uint8; five to train, two to test.
 
     Raises
     ------

@@ -9,13 +9,13 @@ import numpy as np
 
 from upconv.checks import refuse
 
-VOID = 255  # in masks: not labelled, counted nowhere
+VOID = 255  # in masks: not labeled, counted nowhere
 DIGITS = tuple(str(digit) for digit in range(10))
 
 
 @dataclass
 class ImageSet:
-    """Images (N, H, W) if grey or (N, H, W, 3), uint8, of one size; maybe with classes.
+    """Images (N, H, W) if gray or (N, H, W, 3), uint8, of one size; maybe with classes.
 
     ``labels`` are class numbers (N,), or None.
     """
@@ -43,13 +43,13 @@ class ImageSet:
 
     @property
     def channels(self) -> int:
-        """1 for grey images, 3 for colour."""
+        """1 for gray images, 3 for color."""
         return 1 if self.images.ndim == 3 else self.images.shape[3]
 
 
 @dataclass
 class SegmentationSet:
-    """Images (H, W, 3), or (H, W) if grey, and masks (H, W), both uint8.
+    """Images (H, W, 3), or (H, W) if gray, and masks (H, W), both uint8.
 
     A mask holds class numbers, or ``VOID``. All are arrays with one more axis, or sequences if
     sizes differ.
@@ -106,7 +106,7 @@ class SegmentationSet:
 _PER_IMAGE = ("images", "masks", "instances", "weights")
 
 
-# Okabe & Ito's eight colours that colour-blind readers tell apart, then their mixtures.
+# Okabe & Ito's eight colors that color-blind readers tell apart, then their mixtures.
 _BASE = (
     (40, 44, 52),
     (230, 159, 0),
@@ -124,21 +124,21 @@ _BASE = (
 
 
 def palette(count: int) -> tuple[tuple[int, int, int], ...]:
-    """A colour for each class, (red, green, blue) from 0 to 255, dark for the first."""
+    """A color for each class, (red, green, blue) from 0 to 255, dark for the first."""
     rng = np.random.default_rng(7)
     more = [tuple(int(x) for x in rng.integers(40, 255, 3)) for _ in range(count)]
     return (*_BASE, *more)[:count]
 
 
 def paint(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """A mask (H, W) as a picture (H, W, 3), uint8; what is not labelled is black."""
+    """A mask (H, W) as a picture (H, W, 3), uint8; what is not labeled is black."""
     table = np.zeros((max(256, len(colours)), 3), np.uint8)
     table[: len(colours)] = colours
     return table[mask]
 
 
 def paint_objects(instances: np.ndarray) -> np.ndarray:
-    """Numbered objects (H, W) as a picture (H, W, 3), uint8: a colour each, black for none."""
+    """Numbered objects (H, W) as a picture (H, W, 3), uint8: a color each, black for none."""
     rng = np.random.default_rng(0)
     colours = np.array(palette(49)[1:], np.uint8)
     colours = colours[rng.permutation(len(colours))]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from upconv.figures.theme import COLOURS, EMPTY, INK, number_grid
 
-# One colour for each of a kernel's nine weights, light to dark in reading order.
+# One color for each of a kernel's nine weights, light to dark in reading order.
 _WEIGHTS = mpl.colormaps["viridis"]
 
 
@@ -76,7 +76,7 @@ def convolution_as_matrix(matrix: np.ndarray, kernel: np.ndarray, side: int) -> 
 def _cells(
     ax: Axes, values: np.ndarray, left: float, top: float, weights: int, scale=1.0, fontsize=8.5
 ) -> None:
-    """A block of cells coloured by weight number; 0 is an empty cell."""
+    """A block of cells colored by weight number; 0 is an empty cell."""
     for (row, column), value in np.ndenumerate(values):
         face = EMPTY if value == 0 else _WEIGHTS(0.06 + 0.9 * (value - 1) / (weights - 1))
         ax.add_patch(

@@ -51,7 +51,7 @@ def overlap_bars(panels: Sequence[tuple[str, int, int, int]]) -> Figure:
 
 
 def phases(kernels: Sequence[np.ndarray], titles: Sequence[str], stride: int) -> Figure:
-    """Kernels whose weights are coloured by the output phase they serve, and the phases apart.
+    """Kernels whose weights are colored by the output phase they serve, and the phases apart.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def checkerboard_spectra(
     Parameters
     ----------
     pictures, spectra
-        Shape (N, N) each; spectra are centred and logarithmic.
+        Shape (N, N) each; spectra are centered and logarithmic.
     zoom
         Rows and columns of the magnified part.
     """

@@ -17,7 +17,7 @@ def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Fig
     Parameters
     ----------
     patch : (5, 5)
-        The window is its centre.
+        The window is its center.
     kernel : (3, 3)
     output : (3, 3)
         All positions of the window.
@@ -43,9 +43,9 @@ def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Fig
 def signed_row(
     images: Sequence[np.ndarray], titles: Sequence[str], limit: float, width: float = 7.6
 ) -> Figure:
-    """Images side by side; those with negative values in a diverging colour map.
+    """Images side by side; those with negative values in a diverging color map.
 
-    ``limit`` is the value of the strongest colour.
+    ``limit`` is the value of the strongest color.
     """
     ratio = images[0].shape[1] / images[0].shape[0]
     lines = 1 + max(title.count("\n") for title in titles)
@@ -87,7 +87,7 @@ def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float])
 
 
 def pooling_example(values: np.ndarray, maxima: np.ndarray, means: np.ndarray) -> Figure:
-    """A 4 × 4 map in four coloured blocks, its maxima and its means."""
+    """A 4 × 4 map in four colored blocks, its maxima and its means."""
     figure, axes = plt.subplots(1, 3, figsize=(6.6, 2.5), width_ratios=[4, 2.2, 2.2])
     block_colours = (COLOURS.sky, COLOURS.orange, COLOURS.green, COLOURS.purple)
     for ax, grid, title in zip(
@@ -146,7 +146,7 @@ def receptive_fields(
     ----------
     photograph : (H, W)
     square : int
-        Side of the theoretical receptive field, in pixels, centred.
+        Side of the theoretical receptive field, in pixels, centered.
     maps
         Each (H, W), non-negative, largest value 1.
     """

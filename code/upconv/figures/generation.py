@@ -268,7 +268,7 @@ def boards(columns: Mapping[str, tuple[np.ndarray, np.ndarray, str]]) -> Figure:
     """
     figure, axes = plt.subplots(2, len(columns), figsize=(7.6, 7.0 / len(columns) * 2 + 0.4))
     for (upper, lower), (name, (image, power, words)) in zip(axes.T, columns.items(), strict=True):
-        # Single pixels apart would make all others grey.
+        # Single pixels apart would make all others gray.
         show_image(upper, (image - image.mean()) / (5 * image.std()) + 0.5, name)
         shown = np.log10(np.fft.fftshift(power) + 1e-6 * power.max())
         show_image(

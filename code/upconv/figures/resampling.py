@@ -24,8 +24,8 @@ def coordinate_conventions(
     ----------
     panels
         One (title, number of inputs, width of an output pixel, source coordinates of the
-        outputs) per panel, row by row. Coordinates are in input pixels, whose centres are
-        0, 1, …; an output is coloured like the input nearest to it, or half and half in a tie.
+        outputs) per panel, row by row. Coordinates are in input pixels, whose centers are
+        0, 1, …; an output is colored like the input nearest to it, or half and half in a tie.
     columns
         Panels per row.
     """
@@ -64,7 +64,7 @@ def coordinate_conventions(
 def _pixel(
     ax: Axes, centre: float, y: float, width: float, colours: Sequence[str], text: str, bold=False
 ) -> None:
-    """A pixel as a box; two colours share it, left and right."""
+    """A pixel as a box; two colors share it, left and right."""
     height, gap = 0.72, 0.03
     part = (width - 2 * gap) / len(colours)
     for j, colour in enumerate(colours):
@@ -108,7 +108,7 @@ def sum_of_tents(values: np.ndarray, factor: int) -> Figure:
     values
         Samples, shape (N,), at 0, 1, …, N − 1.
     factor
-        New samples per old one, at half-pixel centres.
+        New samples per old one, at half-pixel centers.
     """
     count = len(values)
     figure, ax = plt.subplots(figsize=(7.6, 3.1))

@@ -83,7 +83,7 @@ def seeds(
     runs
         Name → one value per seed.
     groups
-        Name → colour, where the default blue would hide what belongs together.
+        Name → color, where the default blue would hide what belongs together.
     """
     groups = groups or {}
     figure, ax = plt.subplots(figsize=(7.6, 0.42 * len(runs) + 0.8))

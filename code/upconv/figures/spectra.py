@@ -18,7 +18,7 @@ def chord(
     level: np.ndarray,
     notes: Mapping[str, float],
 ) -> Figure:
-    """A sound over time, and its spectrum as the bars of an equaliser, notes named."""
+    """A sound over time, and its spectrum as the bars of an equalizer, notes named."""
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.6, 4.4), height_ratios=[1, 1.3])
     top.plot(1000 * seconds, wave, color=COLOURS.red, lw=1.4)
     top.set_xlabel("time in milliseconds")
@@ -46,7 +46,7 @@ def chord(
 def photographs_and_spectra(
     images: Sequence[np.ndarray], spectra: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Photographs above, centred log-magnitude spectra below."""
+    """Photographs above, centered log-magnitude spectra below."""
     figure, axes = plt.subplots(2, len(images), figsize=(7.6, 4.9))
     for column, (image, spectrum, title) in enumerate(zip(images, spectra, titles, strict=True)):
         show_image(axes[0, column], image, title)
@@ -63,7 +63,7 @@ def photographs_and_spectra(
 def filters(
     transfers: Sequence[np.ndarray], results: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Masks in the frequency plane above (centred), what they leave of a photograph below."""
+    """Masks in the frequency plane above (centered), what they leave of a photograph below."""
     figure, axes = plt.subplots(2, len(transfers), figsize=(7.6, 7.6 / len(transfers) * 2 + 0.35))
     for column, (transfer, result, title) in enumerate(
         zip(transfers, results, titles, strict=True)

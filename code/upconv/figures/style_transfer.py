@@ -26,7 +26,7 @@ def network(
     layers
         Name, like "conv3_1" → channels and stride, in order.
     reads
-        Words for the margin → the layers read, and a colour.
+        Words for the margin → the layers read, and a color.
     """
     figure, ax = plt.subplots(figsize=(7.6, 1.9 + 0.34 * len(reads)))
     x, middles, small = 0.0, {}, {"va": "center", "fontsize": 8.5, "color": INK}
@@ -146,7 +146,7 @@ def same_gram(pictures: Mapping[str, np.ndarray], grams: Mapping[str, np.ndarray
 
 
 def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
-    """Content and style energy over the gradients taken, one line an optimiser: name → both."""
+    """Content and style energy over the gradients taken, one line an optimizer: name → both."""
     figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.7), sharex=True)
     for place, (name, (content, style)) in enumerate(curves.items()):
         colour = (COLOURS.blue, COLOURS.red, COLOURS.green)[place]

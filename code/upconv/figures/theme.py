@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-# Okabe & Ito's palette: told apart by readers with any common colour-vision deficiency.
+# Okabe & Ito's palette: told apart by readers with any common color-vision deficiency.
 COLOURS = SimpleNamespace(
     blue="#0072b2",
     orange="#e69f00",
@@ -113,8 +113,8 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
 def encode(figure: Figure) -> tuple[str, bytes]:
     """The figure's MIME type and bytes, sharp on dense screens.
 
-    A PNG with a palette of 256 colours where that is smaller and faithful, or much smaller, as
-    for line drawings and magnified pixels; else a JPEG, as for photographs in colour.
+    A PNG with a palette of 256 colors where that is smaller and faithful, or much smaller, as
+    for line drawings and magnified pixels; else a JPEG, as for photographs in color.
     """
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=_SHARPNESS * _DPI, metadata={"Software": None})
@@ -135,7 +135,7 @@ def encode(figure: Figure) -> tuple[str, bytes]:
 
 
 def show_image(ax: Axes, image: np.ndarray, title: str = "", **imshow) -> Axes:
-    """Draw an image without ticks; grey images between 0 and 1 unless told otherwise."""
+    """Draw an image without ticks; gray images between 0 and 1 unless told otherwise."""
     if image.ndim == 2 and "norm" not in imshow:
         imshow.setdefault("vmin", 0.0)
         imshow.setdefault("vmax", 1.0)
@@ -178,14 +178,14 @@ def number_grid(
     vmin: float | None = None,
     vmax: float | None = None,
 ) -> Axes:
-    """A small matrix as coloured cells with its numbers written in.
+    """A small matrix as colored cells with its numbers written in.
 
     Parameters
     ----------
     values
         Shape (rows, columns). NaN leaves a cell empty.
     cmap
-        Colour map of the cells, or None for white cells.
+        Color map of the cells, or None for white cells.
     highlight
         (row, column) of cells to frame.
     """
@@ -197,7 +197,7 @@ def number_grid(
     norm = mpl.colors.Normalize(low, high if high > low else low + 1.0)
     colours = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
     for (row, column), value in np.ndenumerate(values):
-        # The lightest and darkest ends of a colour map drown the numbers: use its middle.
+        # The lightest and darkest ends of a color map drown the numbers: use its middle.
         face = "white" if cmap is None else colours(0.08 + 0.72 * norm(value))
         _number(ax, row, column, value, face, fmt, fontsize)
     for row, column in highlight:

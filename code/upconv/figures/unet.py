@@ -215,7 +215,7 @@ def tiled(
 
 
 def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]]) -> Figure:
-    """Segmentations with what scores say of them, objects coloured.
+    """Segmentations with what scores say of them, objects colored.
 
     Parameters
     ----------

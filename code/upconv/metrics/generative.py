@@ -59,7 +59,7 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
 
 
 class Neighbourhood(NamedTuple):
-    """Of two sets of features, by balls around the real ones that reach their k-th neighbour.
+    """Of two sets of features, by balls around the real ones that reach their k-th neighbor.
 
     ``density``: in how many balls a drawn image lies on average, over k; 1 where they are alike.
     ``coverage``: share of the balls that hold a drawn image. Naeem et al. (2020).
@@ -77,7 +77,7 @@ def neighbourhood(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> Neighbourh
     real, drawn : (N, D), (M, D)
         Features; distances are taken in float64, whatever their dtype.
     k
-        Which neighbour a ball reaches.
+        Which neighbor a ball reaches.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _distances(rows: np.ndarray, columns: np.ndarray) -> Iterator[np.ndarray]:
 def stride_energy(images: np.ndarray) -> float:
     """Share of the energy at the frequencies of a checkerboard: ½ across, down, or both.
 
-    These are where upsampling by stride 2 leaves its pattern. Each is taken with its neighbours
+    These are where upsampling by stride 2 leaves its pattern. Each is taken with its neighbors
     within 1 / 16 cycles a pixel, relative to the energy of all but the mean.
 
     Parameters

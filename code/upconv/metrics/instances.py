@@ -14,7 +14,7 @@ from upconv.checks import refuse
 
 
 def components(mask: np.ndarray, smallest: int = 1) -> np.ndarray:
-    """Connected regions of a mask (H, W), 4 neighbours, numbered from 1.
+    """Connected regions of a mask (H, W), 4 neighbors, numbered from 1.
 
     Regions of fewer than ``smallest`` pixels are left out.
 

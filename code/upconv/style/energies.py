@@ -13,7 +13,7 @@ from upconv.torch.style import mean_gram, style_energy_of
 
 
 class StyleEnergy:
-    """How far maps are from a style, for each image; a grey image of the style's size has 1.
+    """How far maps are from a style, for each image; a gray image of the style's size has 1.
 
     Parameters
     ----------

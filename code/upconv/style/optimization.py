@@ -1,4 +1,4 @@
-"""Style transfer by optimising an image: Gatys, Ecker & Bethge (2016), from coarse to fine."""
+"""Style transfer by optimizing an image: Gatys, Ecker & Bethge (2016), from coarse to fine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StyleSettings:
     """What to draw. Layers are called as in the papers.
 
     The energies are those of ``upconv.ops``, each over its own worth: the content energy over the
-    content's Σ a², the style energy of each layer over that of the style against a grey image. So
+    content's Σ a², the style energy of each layer over that of the style against a gray image. So
     the weights mean the same for every network, layer and size.
     """
 
@@ -115,7 +115,7 @@ class StyleHistory:
 
 
 class Canvas(nn.Module):
-    """The image that is optimised, (1, 3, H, W), values from 0 to 1 after training."""
+    """The image that is optimized, (1, 3, H, W), values from 0 to 1 after training."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Pictures of style transfer: looked at, made as large as asked for, and given other colours."""
+"""Pictures of style transfer: looked at, made as large as asked for, and given other colors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def to_image(image: Tensor) -> np.ndarray:
 
 
 def with_colours_of(colours: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """An image's lightness with another's colours, both (H, W, 3), uint8: Gatys et al. (2017).
+    """An image's lightness with another's colors, both (H, W, 3), uint8: Gatys et al. (2017).
 
     Luminance is exchanged in YIQ.
     """

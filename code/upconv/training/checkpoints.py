@@ -29,7 +29,7 @@ def save(
     team: Team | None = None,
     inputs: dict[str, Any] | None = None,
 ) -> None:
-    """Write the state of networks and optimisers after ``step`` steps: one file for all processes.
+    """Write the state of networks and optimizers after ``step`` steps: one file for all processes.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def load(
     team: Team | None = None,
     inputs: dict[str, Any] | None = None,
 ) -> int:
-    """Put a saved state into networks, optimisers and history; return the steps done.
+    """Put a saved state into networks, optimizers and history; return the steps done.
 
     A file of before there were ``inputs`` in them is taken, and that is said on standard error.
 
@@ -137,7 +137,7 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-# What an optimiser must know of a weight once it knows anything: it looks no further itself.
+# What an optimizer must know of a weight once it knows anything: it looks no further itself.
 _MOMENTS = {
     torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"),
     torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
@@ -192,7 +192,7 @@ def _checked(part: Any, saved: Any) -> Any:
 
 
 def _same_kind(saved: Any, own: Any) -> bool:
-    """Whether a setting of an optimiser may be such a value."""
+    """Whether a setting of an optimizer may be such a value."""
     if isinstance(own, bool) or own is None or saved is None:
         return saved is None or isinstance(saved, bool)
     if is_number(own):

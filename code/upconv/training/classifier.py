@@ -28,7 +28,7 @@ def train_classifier(
     device: str = "auto",
     progress: bool = False,
 ) -> float:
-    """Train a classifier on a labelled set, in place; returns its accuracy on the last tenth.
+    """Train a classifier on a labeled set, in place; returns its accuracy on the last tenth.
 
     The last tenth of the images is held out. Crops are moved by up to two pixels.
 

@@ -51,8 +51,8 @@ def train(
 
     In the end it is in evaluation mode.
 
-    Cross-entropy on all labelled pixels, weighted if the set has weights; gradient clipping. The
-    network's ``channels`` says whether it takes grey images (1) or colours (3, also if it says
+    Cross-entropy on all labeled pixels, weighted if the set has weights; gradient clipping. The
+    network's ``channels`` says whether it takes gray images (1) or colors (3, also if it says
     nothing). Logits smaller than the image are compared with the middle of the mask.
 
     On one machine with one number of threads the same seed gives the same weights to the bit,
@@ -165,7 +165,7 @@ class _Segmenting:
 def pixel_loss(
     logits: Tensor, batch: Batch, class_weights: Tensor | None = None, team: Team | None = None
 ) -> Tensor:
-    """Mean cross-entropy of the labelled pixels, by their weights if the batch has any.
+    """Mean cross-entropy of the labeled pixels, by their weights if the batch has any.
 
     In a team: such that its mean over the processes is that of the whole batch.
     """
@@ -185,7 +185,7 @@ def pixel_loss(
         worth = class_weights[masks[labelled]].sum()
     else:
         worth = labelled.sum().float()
-    # Processes may have different numbers of labelled pixels: all divide by the same.
+    # Processes may have different numbers of labeled pixels: all divide by the same.
     return each.sum() / (team.mean(worth) if team else worth).clamp(min=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""Fused optimisers on weights whose channels come last in memory."""
+"""Fused optimizers on weights whose channels come last in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BACK = (0, 3, 1, 2)
 
 
 def lay_flat(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Let an optimiser see channels-last weights, gradients and moments in their order of memory.
+    """Let an optimizer see channels-last weights, gradients and moments in their order of memory.
 
     PyTorch's fused steps go through memory as it lies. On a processor they copy every tensor that
     is not in plain order, which takes longer than the step; and where a gradient lies otherwise

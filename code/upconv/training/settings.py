@@ -65,7 +65,7 @@ class Settings:
     encoder_factor: float = 1.0  # on the learning rate of ``encoder``; 0 freezes it
     clip: float = 1.0  # largest norm of the gradient
     flip: bool = True  # mirror half of the crops; never for digits
-    jitter: float = 0.0  # random gain and offset of brightness and colours, as a share of 1
+    jitter: float = 0.0  # random gain and offset of brightness and colors, as a share of 1
     zoom: tuple[float, float] = (1.0, 1.0)  # range of random enlargements before cropping
     upside_down: bool = False  # turn half of the crops over: where there is no up and down
     rotate: float = 0.0  # largest angle of random rotations, in degrees

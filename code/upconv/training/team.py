@@ -73,11 +73,11 @@ class Team:
         return value
 
     def state(self, part: Any) -> dict[str, Any]:
-        """The whole state of a network or optimiser, also where each process holds a part."""
+        """The whole state of a network or optimizer, also where each process holds a part."""
         return part.state_dict()
 
     def restore(self, part: Any, state: dict[str, Any]) -> None:
-        """Put a whole state into a network or optimiser."""
+        """Put a whole state into a network or optimizer."""
         if isinstance(part, torch.optim.Optimizer):
             # How it is computed is this team's own, not the other's that saved it.
             fused = [{"fused": group.get("fused")} for group in part.param_groups]
