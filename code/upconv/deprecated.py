@@ -1,4 +1,4 @@
-"""Names that have moved: for one version the old ones lead to the new, and say so once."""
+"""Moved names: for one version the old ones still work, with a warning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def moved(module: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """A module's ``__getattr__``: of each old name its new one, in full.
+    """Make a module's ``__getattr__`` from a map of old names to full new ones.
 
     >>> __getattr__ = moved("upconv.training", {"predict": "upconv.inference.predict"})
     """
@@ -21,9 +21,9 @@ def moved(module: str, homes: dict[str, str]) -> Callable[[str], Any]:
         home, _, new = homes[name].rpartition(".")
         if name not in said:
             said.add(name)
-            words = f"{module}.{name} is {homes[name]} now; the old name goes in the next version"
+            words = f"{module}.{name} is {homes[name]} now; the next version removes this name"
             warnings.warn(words, DeprecationWarning, stacklevel=2)
         return getattr(import_module(home), new)
 
-    find.said = said  # for the tests: what is cleared is said anew
+    find.said = said  # for the tests: cleared names warn again
     return find

@@ -1,4 +1,4 @@
-"""What a set of data is: images, alone or with masks, and the names of the classes."""
+"""Data set types: images, alone or with masks, and class names."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from upconv.checks import refuse
 
-VOID = 255  # in masks: not labeled, counted nowhere
+VOID = 255  # in masks: unlabeled, ignored everywhere
 DIGITS = tuple(str(digit) for digit in range(10))
 
 
 @dataclass
 class ImageSet:
-    """Images (N, H, W) if gray or (N, H, W, 3), uint8, of one size; maybe with classes.
+    """Gray images (N, H, W) or color images (N, H, W, 3), uint8, of one size.
 
     ``labels`` are class numbers (N,), or None.
     """
@@ -31,7 +31,7 @@ class ImageSet:
             refuse("images", got, "(N, H, W) or (N, H, W, 3), uint8")
         if self.labels is not None and len(self.labels) != len(self.images):
             got = f"{len(self.images)} images and {len(self.labels)} labels"
-            refuse("labels", got, "as many")
+            refuse("labels", got, "one label per image")
         if self.labels is not None and self.classes and len(self.labels):
             low, high, most = min(self.labels), max(self.labels), len(self.classes) - 1
             if not 0 <= low <= high <= most:
@@ -51,11 +51,11 @@ class ImageSet:
 class SegmentationSet:
     """Images (H, W, 3), or (H, W) if gray, and masks (H, W), both uint8.
 
-    A mask holds class numbers, or ``VOID``. All are arrays with one more axis, or sequences if
-    sizes differ.
+    A mask contains class numbers, or ``VOID``. Fields are arrays with one more axis, or sequences
+    if sizes differ.
 
-    Some sets also have ``instances``, (H, W) integers that number the objects (0: none), and
-    ``weights``, (H, W) floats, by which the loss of each pixel counts.
+    Some sets also have ``instances``, (H, W) integers that number the instances (0: background),
+    and ``weights``, (H, W) floats that weight each pixel's loss.
     """
 
     name: str
@@ -71,7 +71,7 @@ class SegmentationSet:
             given = getattr(self, name)
             if given is not None and len(given) != len(self.images):
                 got = f"{len(self.images)} images and {len(given)} {name}"
-                refuse(name, got, "as many")
+                refuse(name, got, "one per image")
         if isinstance(self.masks, np.ndarray) and self.masks.size:
             wrong = (self.masks < 0) | (self.masks >= len(self.classes))
             wrong &= self.masks != VOID
@@ -79,7 +79,7 @@ class SegmentationSet:
                 expected = f"0 to {len(self.classes) - 1}, or {VOID} for void"
                 refuse("masks", f"label {self.masks[wrong][0]}", expected)
         if len(self.classes) > VOID:
-            got, expected = len(self.classes), f"at most {VOID}: {VOID} in a mask is no class"
+            got, expected = len(self.classes), f"at most {VOID}: {VOID} in a mask is not a class"
             refuse("classes", got, expected)
         if not self.colours:
             self.colours = palette(len(self.classes))
@@ -91,7 +91,7 @@ class SegmentationSet:
         return self.images[index], self.masks[index]
 
     def subset(self, indices: Sequence[int] | slice) -> SegmentationSet:
-        """The same set with some of its images only."""
+        """Return the same set with only some of its images."""
         chosen = range(len(self))[indices] if isinstance(indices, slice) else indices
 
         def some(part: Sequence[np.ndarray] | np.ndarray | None):
@@ -106,7 +106,7 @@ class SegmentationSet:
 _PER_IMAGE = ("images", "masks", "instances", "weights")
 
 
-# Okabe & Ito's eight colors that color-blind readers tell apart, then their mixtures.
+# A dark color, seven of Okabe & Ito's that color-blind readers can distinguish, and four more.
 _BASE = (
     (40, 44, 52),
     (230, 159, 0),
@@ -124,21 +124,21 @@ _BASE = (
 
 
 def palette(count: int) -> tuple[tuple[int, int, int], ...]:
-    """A color for each class, (red, green, blue) from 0 to 255, dark for the first."""
+    """Return a color for each class, (red, green, blue) from 0 to 255, dark for the first."""
     rng = np.random.default_rng(7)
     more = [tuple(int(x) for x in rng.integers(40, 255, 3)) for _ in range(count)]
     return (*_BASE, *more)[:count]
 
 
 def paint(mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """A mask (H, W) as a picture (H, W, 3), uint8; what is not labeled is black."""
+    """Color a mask (H, W) as a picture (H, W, 3), uint8; unlabeled pixels are black."""
     table = np.zeros((max(256, len(colours)), 3), np.uint8)
     table[: len(colours)] = colours
     return table[mask]
 
 
 def paint_objects(instances: np.ndarray) -> np.ndarray:
-    """Numbered objects (H, W) as a picture (H, W, 3), uint8: a color each, black for none."""
+    """Color numbered instances (H, W) as a picture (H, W, 3), uint8; background is black."""
     rng = np.random.default_rng(0)
     colours = np.array(palette(49)[1:], np.uint8)
     colours = colours[rng.permutation(len(colours))]
@@ -148,7 +148,10 @@ def paint_objects(instances: np.ndarray) -> np.ndarray:
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Images (N, H, W) or (N, H, W, 3) as one picture, row by row, nearly square; rest black."""
+    """Arrange images (N, H, W) or (N, H, W, 3) row by row in one picture, by default nearly square.
+
+    Unused cells are black.
+    """
     columns = columns or int(np.ceil(np.sqrt(len(images))))
     rows = -(-len(images) // columns)
     missing = np.zeros((rows * columns - len(images), *images.shape[1:]), images.dtype)
