@@ -1,4 +1,4 @@
-"""Write the repository's address, which lives in _config.yml, wherever else it must stand."""
+"""Copy the repository's address from _config.yml to all other files that need it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # In these files, every address of this form is the repository's. The first cell of a chapter
-# needs it to install the module, a badge in the README to point at the chapter.
+# needs it to install the module, a badge in the README to link to the chapter.
 PATTERNS = {
     "chapters/*.ipynb": r'(?<=REPOSITORY = \\")[^"\\]+',
     "README.md": r"https://github\.com/[\w-]+/[\w-]+",
@@ -16,13 +16,13 @@ PATTERNS = {
 
 
 def repository() -> str:
-    """The address in _config.yml."""
+    """Read the address in _config.yml."""
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     return re.search(r"^repository:\n  url: (\S+)$", config, flags=re.MULTILINE)[1].rstrip("/")
 
 
 def stamped(text: str, pattern: str, address: str) -> str:
-    """``text`` with the address put in; an error if it has no place for it."""
+    """Insert the address into ``text``; raise an error if there is no place for it."""
     result, count = re.subn(pattern, lambda _: address, text)
     if count == 0:
         raise ValueError(f"got a file without a place for the address, expected {pattern!r}")
@@ -30,7 +30,7 @@ def stamped(text: str, pattern: str, address: str) -> str:
 
 
 def files() -> dict[Path, str]:
-    """Every file that carries the address, with its pattern."""
+    """Return every file that contains the address, with its pattern."""
     return {path: pattern for glob, pattern in PATTERNS.items() for path in sorted(ROOT.glob(glob))}
 
 
