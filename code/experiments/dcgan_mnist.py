@@ -53,7 +53,7 @@ def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
 
 
 def look_at_middles(generator, classifier, count: int = 3000) -> dict[str, dict[str, float]]:
-    """Measure the classifier's confidence for midpoints of two kinds of paths, and for any noise."""
+    """Measure the confidence at midpoints of two kinds of paths, and for any noise."""
     first, second = np.random.default_rng(11).standard_normal((2, count, generator.latent))
     straight = (first + second) / 2
     outward = np.linalg.norm(first, axis=1) + np.linalg.norm(second, axis=1)

@@ -29,7 +29,8 @@ MAKERS = 8  # maximum number of threads that prepare batches for a GPU
 def makers(device: torch.device) -> int:
     """Number of threads that prepare batches: one on a CPU, where the network needs all cores.
 
-    A GPU finishes a batch before one thread has prepared the next, so all cores but one are used.
+    A GPU finishes a batch before one thread has prepared the next: it gets all cores but one, at
+    most ``MAKERS``.
     """
     if device.type == "cpu":
         return 1

@@ -167,7 +167,7 @@ def pixel_loss(
 ) -> Tensor:
     """Compute the mean cross-entropy of the labeled pixels, weighted if the batch has weights.
 
-    In a team, the mean of the result over the processes is the loss of the whole batch.
+    With several processes, the mean of their results is the loss of the whole batch.
     """
     masks, weights = (
         None
