@@ -1,9 +1,9 @@
-"""How long each chapter takes to run, and how much memory; and how long the book takes to build.
+"""Measure each chapter's running time and memory, and the time to build the book.
 
     python benchmarks/chapters.py [--only 03] [--json | --store]
 
-Chapters run one after the other, as in the tests: on one thread, without any data but what the
-module brings. Memory is the most that the kernel holds, looked at five times a second.
+Chapters run one after another, as in the tests: on one thread, with only the data included in the
+module. Memory is the kernel's peak, sampled five times a second.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STORED, MARK = HERE / "chapters.json", "<!-- chapters -->"
 
 
 class Peak(threading.Thread):
-    """Watches this process's children, and keeps the most memory they held, in MiB."""
+    """Record the peak memory of this process's children, in MiB."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -54,7 +54,7 @@ class Peak(threading.Thread):
 
 
 def measure(path: Path) -> dict[str, float]:
-    """Seconds and MiB of one chapter."""
+    """Measure one chapter's seconds and MiB."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}})
     peak = Peak()
@@ -65,7 +65,7 @@ def measure(path: Path) -> dict[str, float]:
 
 
 def report(stored: dict[str, Any]) -> str:
-    """The stored figures as Markdown."""
+    """Format the stored figures as Markdown."""
     lines = ["| chapter | seconds | memory, GiB |", "|---|--:|--:|"]
     for name, row in stored["table"].items():
         lines.append(f"| {name} | {row['seconds']:.0f} | {row['MiB'] / 1024:.1f} |")
@@ -83,7 +83,7 @@ def report(stored: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="chapters whose names begin so")
+    parser.add_argument("--only", default="", help="only chapters whose names start with this")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--store", action="store_true", help="write chapters.json and README.md")
     options = parser.parse_args()

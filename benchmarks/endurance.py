@@ -1,11 +1,11 @@
-"""A long training, killed and resumed every few minutes, beside the same one left alone.
+"""Compare a long training that is killed and resumed every few minutes with an undisturbed one.
 
     python benchmarks/endurance.py [--minutes 60] [--every 5] [--out FOLDER] [--json | --store]
 
-Both run at once, on one thread each: a U-Net on membranes that are made on the spot, with warped
-crops. Twelve times an hour one of them is killed as by a power cut and goes on from its checkpoint.
-In the end their losses and weights have to be equal to the bit, and the memory of each has to be
-level: the mean of the last fifth of a process's life within 2 % of the second fifth's.
+Both run at once, on one thread each: a U-Net on generated membranes, with warped crops. Twelve
+times an hour one of them is killed as by a power cut and resumes from its checkpoint. In the end
+losses and weights must be equal bit for bit, and memory must be constant: its mean over the last
+fifth of a process's life within 2 % of that over the second fifth.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 
 
 def train(out: Path, steps: int, resume: bool) -> float:
-    """The training itself; returns its seconds."""
+    """Run the training; return its seconds."""
     import torch
 
     from upconv import data, zoo
@@ -53,11 +53,11 @@ def train(out: Path, steps: int, resume: bool) -> float:
 
 @dataclass
 class Run:
-    """One training, in one process or in one after the other."""
+    """One training, in one process or in several successive ones."""
 
     out: Path
     steps: int
-    lives: list[list[float]] = field(default_factory=list)  # memory of each process, MiB a second
+    lives: list[list[float]] = field(default_factory=list)  # memory of each process, MiB per second
     process: psutil.Popen | None = None
 
     def start(self) -> None:
@@ -66,17 +66,17 @@ class Run:
         self.lives.append([])
 
     def watch(self) -> bool:
-        """Note the memory in use; whether it still runs."""
+        """Record the memory in use; return whether the process is still running."""
         code = self.process.poll()
         if code is not None:
             if code:
-                raise SystemExit(f"{self.out.stem}: ended with {code}")
+                raise SystemExit(f"{self.out.stem}: exit status {code}")
             return False
         self.lives[-1].append(self.process.memory_info().rss / 2**20)
         return True
 
     def drifts(self) -> list[float]:
-        """How far the memory of each process moved, in percent; of those that lived a minute."""
+        """Return the memory drift in percent of each process that lived at least a minute."""
         found = []
         for life in self.lives:
             if len(life) < 60:
@@ -88,7 +88,7 @@ class Run:
 
 
 def same_end(first: Path, second: Path) -> tuple[bool, int]:
-    """Whether losses and weights of two checkpoints are equal to the bit; how many losses."""
+    """Return whether two checkpoints are bit-identical, and the number of losses compared."""
     import torch
 
     states = [torch.load(path, weights_only=True) for path in (first, second)]
@@ -99,7 +99,7 @@ def same_end(first: Path, second: Path) -> tuple[bool, int]:
 
 
 def measure(minutes: float, every: float, folder: Path) -> dict[str, Any]:
-    """Run both, and compare."""
+    """Run both and compare them."""
     trial = 60
     calibrated = [Run(folder / f"trial{number}.pt", trial) for number in range(2)]
     for run in calibrated:
@@ -115,7 +115,7 @@ def measure(minutes: float, every: float, folder: Path) -> dict[str, Any]:
     running = True
     while running:
         time.sleep(1)
-        # Not `or`: both are watched.
+        # Not `or`: both must be watched.
         running = any([alone.watch(), killed.watch()])
         if time.monotonic() - since > 60 * every and killed.process.poll() is None:
             killed.process.kill()
@@ -136,7 +136,7 @@ def measure(minutes: float, every: float, folder: Path) -> dict[str, Any]:
 
 
 def report(stored: dict[str, Any]) -> str:
-    """The stored figures as Markdown."""
+    """Format the stored figures as Markdown."""
     found, made = stored["table"], stored["provenance"]
     drifts = [found["drift alone, %"], found["drift killed, %"]]
     most = max(abs(drift) for part in drifts for drift in part)
@@ -156,8 +156,8 @@ def report(stored: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--every", type=float, default=5, help="minutes between two kills")
-    parser.add_argument("--out", type=Path, help="folder to keep the checkpoints in")
+    parser.add_argument("--every", type=float, default=5, help="minutes between kills")
+    parser.add_argument("--out", type=Path, help="folder for the checkpoints")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--store", action="store_true", help="write endurance.json and README.md")
     parser.add_argument("--train", type=Path, help=argparse.SUPPRESS)

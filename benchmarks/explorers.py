@@ -1,9 +1,9 @@
-"""How long the explorers take to answer, in Chromium, with its Performance API.
+"""Measure the explorers' response times in Chromium, with its Performance API.
 
     python benchmarks/explorers.py [--json]
 
-Needs the built site (``make book``). Each control is moved 40 times; the time from the event to
-the end of all computing and drawing calls is taken, and the median printed, in milliseconds.
+Needs the built site (``make book``). Each control is moved 40 times; the script prints the median
+time from the event to the end of all computing and drawing calls, in milliseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "code" / "support"))
 from browser import require_browser
 from pace import slowness
 
-# What is moved: explorer, label of the range control.
+# Controls to move: explorer, label of the range control.
 CONTROLS = {
     "convolution": ("convolution-1", "position of the window"),
     "transposed": ("transposed-1", "output pixel"),
@@ -43,13 +43,13 @@ MOVE = """([id, label]) => {
 
 
 def measure(page: Page) -> dict[str, float]:
-    """Median response of every explorer on the opened page, in milliseconds."""
-    # What is far below would not be drawn, and take no time.
+    """Measure the median response of every explorer on the opened page, in milliseconds."""
+    # Explorers far below the viewport would not be drawn and take no time.
     page.evaluate("() => dispatchEvent(new Event('upconv:whole'))")
     page.wait_for_function("() => !document.querySelector('[data-explorer] [aria-busy]')")
     page.wait_for_load_state("networkidle")
     times = {name: page.evaluate(MOVE, list(control)) for name, control in CONTROLS.items()}
-    # Editing a kernel computes the whole output anew, at the largest size there is.
+    # Editing a kernel recomputes the whole output, at the largest available size.
     page.evaluate(
         "kernel => { location.hash = `convolution-1:padding=4&kernel=${kernel}`; }",
         ";".join([",".join(["0.1"] * 7)] * 7),
@@ -90,7 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
     site = ROOT / "_build" / "html" / "book" / "explorers.html"
     if not site.exists():
-        raise SystemExit(f"{site} is not there: run `make book`")
+        raise SystemExit(f"{site} does not exist: run `make book`")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=require_browser(), args=["--no-sandbox", "--disable-gpu"]
@@ -105,7 +105,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"times": times, "slowness": slower}))
         return
-    print(f"This machine takes {slower:.2f} times what the limits are for.")
+    print(f"This machine is {slower:.2f} times slower than the reference for the limits.")
     for name, time in times.items():
         print(f"{name:40} {time:6.1f} ms")
 

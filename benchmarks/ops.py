@@ -1,16 +1,16 @@
-"""Our operators beside PyTorch, TensorFlow and SciPy, each on one thread.
+"""Compare our operators with PyTorch, TensorFlow and SciPy, each on one thread.
 
     python benchmarks/ops.py
 
-Times are in milliseconds: the best of several runs, taken in turns so that a busy moment of the
-machine hits all alike. The ratio is ours to the fastest of the others.
+Times are in milliseconds: the best of several interleaved runs, so that a busy machine affects all
+equally. The ratio is our time to that of the fastest other.
 """
 
 from __future__ import annotations
 
 import os
 
-# Thread counts are read when the libraries load.
+# The libraries read thread counts when they load.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -30,7 +30,7 @@ Case = dict[str, Callable[[], object]]
 
 
 def best_times(case: Case, repeats: int) -> dict[str, float]:
-    """Milliseconds of each candidate: best of ``repeats`` rounds, after one that warms up."""
+    """Return each candidate's milliseconds: best of ``repeats`` rounds, after a warm-up."""
     best = dict.fromkeys(case, float("inf"))
     for round_number in range(repeats + 1):
         for name, run in case.items():
@@ -42,7 +42,7 @@ def best_times(case: Case, repeats: int) -> dict[str, float]:
 
 
 def convolution_case(size: int = 128, channels: int = 64, kernel: int = 3) -> Case:
-    """The convolution that networks are made of, in float32."""
+    """A convolution typical of networks, in float32."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, channels, size, size)).astype(np.float32)
     w = rng.normal(size=(channels, channels, kernel, kernel)).astype(np.float32)
@@ -58,7 +58,7 @@ def fft_case(size: int = 512, kernel: int = 31) -> Case:
     """A large kernel on one image, in float64."""
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(size, size)), rng.normal(size=(kernel, kernel))
-    turned = w[::-1, ::-1].copy()  # SciPy convolves, layers correlate
+    turned = w[::-1, ::-1].copy()  # SciPy flips kernels, layers do not
     return {
         "upconv": lambda: ops.fft_conv2d(x[None, None], w[None, None]),
         "SciPy": lambda: scipy.signal.fftconvolve(x, turned, mode="valid"),
@@ -66,7 +66,7 @@ def fft_case(size: int = 512, kernel: int = 31) -> Case:
 
 
 def all_cases() -> dict[str, Case]:
-    """Every row of the table."""
+    """Return all rows of the table."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -1,10 +1,10 @@
-"""Whether what is faster is as good: final scores in bf16 and in float32, seed by seed.
+"""Check that faster training is as good: final scores in bf16 and float32, seed by seed.
 
     python benchmarks/quality.py [--seeds 5] [--only NAME] [--json | --store]
 
-Of all that makes ours faster, bf16 alone changes what is computed by more than rounding in the last
-place. Each network is trained twice from each seed, on small data; scores are of the test set. All
-data are made on the spot or come with scikit-learn.
+Of all our speed measures, only bf16 changes results by more than rounding in the last place. Each
+network is trained twice from each seed, on small data; scores are those of the test set. All data
+are generated or included in scikit-learn.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def fcn(seed: int, precision: str) -> float:
 
 @cache
 def judge() -> tuple[SmallClassifier, np.ndarray]:
-    """A classifier of digits, and its features of the real ones."""
+    """Return a digit classifier, and its features of the real digits."""
     torch.manual_seed(0)
     classifier = SmallClassifier()
     train_classifier(classifier, data.digits())
@@ -66,7 +66,7 @@ def judge() -> tuple[SmallClassifier, np.ndarray]:
 
 
 def dcgan(seed: int, precision: str) -> float:
-    """Fréchet distance of drawn digits to real ones."""
+    """Fréchet distance of generated digits to real ones."""
     sizes = {"size": 32, "channels": 1, "width": 16}
     generator, discriminator = Generator(**sizes), Discriminator(**sizes)
     settings = GanSettings(steps=400, batch=64, learning_rate=8e-4, seed=seed, precision=precision)
@@ -78,7 +78,7 @@ def dcgan(seed: int, precision: str) -> float:
 
 
 def style(seed: int, precision: str) -> float:
-    """Energy that is reached, judged in float32; the seed is of the network's random weights."""
+    """Final loss, evaluated in float32; the seed determines the network's random weights."""
     content, style = (
         np.round(255 * data.photo(name, 128, gray=False)).astype(np.uint8)
         for name in ("coffee", "flower")
@@ -102,7 +102,7 @@ WORK: dict[str, Callable[[int, str], float]] = {
 
 
 def report(stored: dict[str, Any]) -> str:
-    """The stored figures as Markdown."""
+    """Format the stored figures as Markdown."""
     lines = ["| score | float32 | bf16 | difference, 95 % | p |", "|---|--:|--:|--:|--:|"]
     for name, row in stored["table"].items():
         gap = paired(row["bf16"], row["fp32"])

@@ -1,8 +1,8 @@
-"""The plain recipes: networks and training loops as well-known public programs have them.
+"""Baseline recipes: networks and training loops as in well-known public programs.
 
-Written afresh, for comparison: float32, channels first, optimisers that go weight by weight,
-sigmoid and binary cross-entropy, images read in the loop, every gradient computed. The networks
-have the layers and the weights of the course's.
+Rewritten for comparison: float32, channels first, optimizers that loop over the weights, sigmoid
+and binary cross-entropy, images read in the loop, every gradient computed. The networks have the
+same layers and weights as the course's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 
 class PlainUNet(nn.Module):
-    """U-Net of 64 channels, padded, with batch norm; one logit."""
+    """Padded U-Net with 64 base channels and batch norm; one logit."""
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class PlainFCN8s(nn.Module):
 
 
 def plain_generator(width: int = 64, latent: int = 100) -> nn.Sequential:
-    """DCGAN's generator of 64 × 64 pixels, from noise (N, latent, 1, 1)."""
+    """DCGAN generator: noise (N, latent, 1, 1) to images of 64 × 64 pixels."""
     sizes = [latent, *(width * 2**level for level in (3, 2, 1, 0))]
     layers: list[nn.Module] = []
     for level, (a, b) in enumerate(pairwise(sizes)):
@@ -93,7 +93,7 @@ def plain_generator(width: int = 64, latent: int = 100) -> nn.Sequential:
 
 
 def plain_discriminator(width: int = 64) -> nn.Sequential:
-    """DCGAN's discriminator of 64 × 64 pixels, to a probability (N, 1, 1, 1)."""
+    """DCGAN discriminator: images of 64 × 64 pixels to a probability (N, 1, 1, 1)."""
     layers = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
     for level in range(3):
         a, b = width * 2**level, width * 2 ** (level + 1)
@@ -102,13 +102,13 @@ def plain_discriminator(width: int = 64) -> nn.Sequential:
 
 
 def read(path: Path) -> Tensor:
-    """An image file as (C, H, W) in [0, 1]."""
+    """Read an image file as (C, H, W) in [0, 1]."""
     image = np.asarray(Image.open(path).convert("L" if "mask" in str(path) else "RGB"))
     return torch.from_numpy(np.atleast_3d(image).transpose(2, 0, 1).astype(np.float32) / 255)
 
 
 def crops(images: Sequence[Path], masks: Sequence[Path], batch: int, size: int) -> Iterator[tuple]:
-    """Random crops of files, for ever: images (N, 3, size, size), masks (N, 1, size, size)."""
+    """Yield random crops endlessly: images (N, 3, size, size), masks (N, 1, size, size)."""
     rng = np.random.default_rng(0)
     while True:
         pairs = []
@@ -123,7 +123,7 @@ def crops(images: Sequence[Path], masks: Sequence[Path], batch: int, size: int) 
 def segmenter_step(
     network: nn.Module, optimizer: torch.optim.Optimizer, batches: Iterator[tuple]
 ) -> Callable[[], float]:
-    """A function that trains one step and returns the loss."""
+    """Return a function that trains one step and returns the loss."""
 
     where = next(network.parameters()).device
 
@@ -141,7 +141,7 @@ def segmenter_step(
 def gan_step(
     generator: nn.Module, discriminator: nn.Module, images: Iterator[Tensor], rate: float = 2e-4
 ) -> Callable[[], float]:
-    """A function that trains both networks one step and returns the generator's loss."""
+    """Return a function that trains both networks one step and returns the generator's loss."""
     adam_g, adam_d = (
         torch.optim.Adam(network.parameters(), rate, (0.5, 0.999), foreach=False)
         for network in (generator, discriminator)
@@ -160,7 +160,7 @@ def gan_step(
         adam_d.step()
         generator.zero_grad()
         loss = F.binary_cross_entropy(discriminator(fake).view(-1), ones)
-        loss.backward()  # into the discriminator's weights, too
+        loss.backward()  # also computes the discriminator's gradients
         adam_g.step()
         return loss.item()
 
@@ -168,7 +168,7 @@ def gan_step(
 
 
 def pictures(files: Sequence[Path], batch: int, size: int) -> Iterator[Tensor]:
-    """Images of files, resized and cut to a square, for ever: (N, 3, size, size) in [−1, 1]."""
+    """Yield resized and square-cropped images endlessly: (N, 3, size, size) in [−1, 1]."""
     rng = np.random.default_rng(0)
     while True:
         found = []
@@ -195,7 +195,7 @@ def style_step(
     content_layer: str,
     layers: Sequence[str],
 ) -> Callable[[], float]:
-    """A function that changes the image one step; both targets go through the network anew."""
+    """Return a function that updates the image one step; both targets are recomputed each time."""
     image = content.clone().requires_grad_()
     adam = torch.optim.Adam([image], 0.02, foreach=False)
 
@@ -214,5 +214,5 @@ def style_step(
 
 
 def plain_copy(network: nn.Module) -> nn.Module:
-    """A network of its own, channels first."""
+    """Return an independent copy of a network, channels first."""
     return copy.deepcopy(network).to(memory_format=torch.contiguous_format)

@@ -1,12 +1,12 @@
-"""Ours beside the plain recipe: images per second of training and of inference.
+"""Compare ours with the baseline recipe: images per second in training and inference.
 
     python benchmarks/speed.py [--only NAME] [--json | --store]
 
-Both do the same work in one process, in turns: so many steps of the recipe (``recipes.py``), then
-as many of ours, again and again; medians are taken, without the first steps of each turn. Ours is
-what ``upconv train``, ``predict``, ``sample`` and ``stylize`` run. On as many threads as PyTorch
-takes; on a GPU where there is one, in batches that suit it. There a turn is timed as a whole: who
-looked at each step would wait for it.
+Both do the same work in one process, in alternating turns of equally many steps of the recipe
+(``recipes.py``) and of ours; the figures are medians without the first steps of each turn. Ours is
+what ``upconv train``, ``predict``, ``sample`` and ``stylize`` run. Uses PyTorch's default number of
+threads; on a GPU, if there is one, with suitable batches. There a turn is timed as a whole, because
+timing each step would synchronize.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ from upconv.torch import FCN, Discriminator, Generator, UNet
 from upconv.training import GanSettings, Settings, train, train_gan
 
 STORED, MARK = HERE / "speed.json", "<!-- speed -->"
-# Seconds a step, of so many steps after so many that are not timed.
+# (Warm-up steps, timed steps) → seconds per step.
 Timed = Callable[[int, int], list[float]]
 CPU = torch.device("cpu")
-# Until memory freed by one step serves the next, the system fills new pages with zeros.
+# The system zeroes new pages until memory freed by one step is reused by the next.
 WARM = 3
 
 
 def kept(memory: bool) -> None:
-    """Switch between how ours keeps memory and how glibc does by itself once it is warm."""
+    """Switch between our retention of memory and glibc's default once it is warm."""
     if limit_kept(*(KEPT if memory else (32 * 2**20, 64 * 2**20))):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def write_files(folder: Path, count: int = 12) -> None:
-    """Photographs of 512 × 512 with masks of what is bright, and 178 × 218 ones for DCGAN."""
+    """Write 512 × 512 photographs with masks of bright pixels, and 178 × 218 ones for DCGAN."""
     for name in ("images", "masks", "faces"):
         (folder / name).mkdir()
     for number in range(count):
@@ -73,7 +73,7 @@ def write_files(folder: Path, count: int = 12) -> None:
 
 
 def each(step: Callable[[], Any], where: torch.device = CPU) -> Timed:
-    """Times of calling a function."""
+    """Time the calls of a function."""
 
     def timed(warm: int, count: int) -> list[float]:
         times = []
@@ -98,10 +98,10 @@ def each(step: Callable[[], Any], where: torch.device = CPU) -> Timed:
 def between(
     run: Callable[[int, Callable[..., None] | None], Any], layer: nn.Module, where: torch.device
 ) -> Timed:
-    """Times between the steps of a loop that is given their number and a function to call.
+    """Time the steps of a loop that takes their number and a callback.
 
-    On a GPU nothing is called, for that would wait for it: the GPU itself notes when it comes to
-    ``layer``, through which each step goes once.
+    On a GPU there is no callback, as it would synchronize: events record when the GPU reaches
+    ``layer``, which each step runs once.
     """
 
     def timed(warm: int, count: int) -> list[float]:
@@ -228,7 +228,7 @@ def style(folder: Path, size: int = 256, batch: int = 1) -> dict[str, tuple[Time
     return {"training": (each(step, where), between(fast, network.features[0], where))}
 
 
-# Name → the work, images a step, and steps in each turn.
+# Name → the work, images per step, and steps per turn.
 WORK: dict[str, tuple[Callable[[Path], dict[str, tuple[Timed, Timed]]], int, int]] = {
     "U-Net, 64 channels, 256 × 256": (unet, 4, 1),
     "FCN-8s, VGG16, 224 × 224": (fcn, 2, 2),
@@ -237,12 +237,12 @@ WORK: dict[str, tuple[Callable[[Path], dict[str, tuple[Timed, Timed]]], int, int
 }
 
 
-# On a GPU: the function → images a step, and steps in each turn.
+# On a GPU: the function → images per step, and steps per turn.
 ON_GPU = {"unet": (16, 20), "fcn": (16, 20), "dcgan": (128, 60), "style": (1, 20)}
 
 
 def sizes(name: str) -> tuple[int, int]:
-    """Images a step, and steps in each turn, on the device that is here."""
+    """Return images per step and steps per turn for the current device."""
     make, batch, steps = WORK[name]
     return ON_GPU[make.__name__] if pick_device().type == "cuda" else (batch, steps)
 
@@ -250,7 +250,7 @@ def sizes(name: str) -> tuple[int, int]:
 def measure(
     name: str, folder: Path, turns: int, steps: int = 0, warm: int = WARM, **other: float
 ) -> dict[str, dict[str, float]]:
-    """Images per second of both, and how many times faster ours is; ``other`` sizes if wanted."""
+    """Measure images per second of both, and our speedup, optionally with ``other`` sizes."""
     make, (batch, usual) = WORK[name][0], sizes(name)
     other = {"batch": batch} | other
     batch, steps = other["batch"], steps or usual
@@ -268,7 +268,7 @@ def measure(
 
 
 def kind() -> str:
-    """Of which kind the device is: what decides which way of computing is fastest."""
+    """Describe the kind of device, which determines the fastest way of computing."""
     where = pick_device()
     if where.type == "cuda":
         return torch.cuda.get_device_name()
@@ -278,9 +278,9 @@ def kind() -> str:
 
 
 def rates(size: int = 64, channels: int = 256, batch: int = 0) -> dict[str, float]:
-    """Billions of operations a second of one 3 × 3 convolution, as the recipe and as ours has it.
+    """Measure a 3 × 3 convolution in billions of operations per second, for the recipe and ours.
 
-    What the machine gives: no network of such layers can gain more than the ratio.
+    This is the machine's limit: no network of such layers can gain more than the ratio.
     """
     where = pick_device()
     batch = batch or (256 if where.type == "cuda" else 4)
@@ -306,14 +306,14 @@ def rates(size: int = 64, channels: int = 256, batch: int = 0) -> dict[str, floa
 
 
 def found(made: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """What is stored of one kind of device."""
+    """Return what is stored for one kind of device."""
     gpu = pick_device().type == "cuda"
     batches = {"batches": {name: sizes(name)[0] for name in table}} if gpu else {}
     return {"provenance": made, "rates": rates(), "table": table} | batches
 
 
 def report(stored: dict[str, Any]) -> str:
-    """The stored figures as Markdown: a table for each kind of processor."""
+    """Format the stored figures as Markdown: a table for each kind of processor."""
     return "\n\n".join(f"**{kind}**\n\n{_report(part)}" for kind, part in stored.items())
 
 

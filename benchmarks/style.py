@@ -1,11 +1,11 @@
-"""Style transfer against the usual recipe: the time to the energy that the recipe reaches.
+"""Compare style transfer with the usual recipe: the time to reach the recipe's loss.
 
     python benchmarks/style.py [--size 256] [--json]
 
-The recipe: Adam at a rate of 0.02, 300 steps, float32, one scale, from the content. Ours: the
-defaults of ``upconv stylize``, with more and more steps until the energy is as low. Same network,
-layers, weights and pictures; both results are judged as they are shown, in float32, colours within
-their range. On as many threads as PyTorch takes.
+The recipe: Adam with learning rate 0.02, 300 steps, float32, one scale, starting from the content.
+Ours: the defaults of ``upconv stylize``, with increasing steps until the loss is as low. Network,
+layers, weights and pictures are the same; both results are evaluated as displayed, in float32, with
+clipped colors. Uses PyTorch's default number of threads.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ STEPS = (9, 12, 15, 18, 21, 24, 30, 40, 60)
 
 
 def features() -> tuple[VGG19, str]:
-    """VGG-19's ImageNet weights where they are at hand, else random ones."""
+    """Load VGG-19 with ImageNet weights if available, otherwise with random ones."""
     mirrored = find("vgg19_norm_conv3_1.npz")
     name, weights = ("vgg19", "ImageNet") if mirrored else ("random", "random")
     return zoo.features(name, StyleSettings().style_layers), f"VGG-19, {weights}"
 
 
 def pictures(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coffee in the style of a flower: photographs that come with the module."""
+    """Return the content, coffee, and the style, a flower: photographs included in the module."""
     found = (data.photo(name, size, gray=False) for name in ("coffee", "flower"))
     return tuple(np.round(image * 255).astype(np.uint8) for image in found)
 
 
 def worth(network, content, style, settings: StyleSettings, image: np.ndarray) -> float:
-    """The energy of an image as it is shown."""
+    """Compute the loss of an image as displayed."""
     wanted = [to_tensor(picture, settings.size) for picture in (content, style)]
     with torch.no_grad():
         parts = StyleTransferLoss(network, *wanted, settings)(to_tensor(image, settings.size))
@@ -52,7 +52,7 @@ def worth(network, content, style, settings: StyleSettings, image: np.ndarray) -
 
 
 def timed(network, content, style, settings: StyleSettings) -> tuple[float, float, int]:
-    """Seconds, the energy reached, and how many gradients it took."""
+    """Return the seconds, the final loss, and the number of gradients."""
     start = time.perf_counter()
     image, history = stylize(network, content, style, settings, progress=False)
     seconds = time.perf_counter() - start
@@ -92,7 +92,7 @@ def main() -> None:
         return
     print(f"{name}, {arguments.size} pixels, {result['threads']} threads")
     for key, (took, energy, gradients) in rows.items():
-        print(f"{key:26} {took:7.1f} s  energy {energy:.4f}  {gradients} gradients")
+        print(f"{key:26} {took:7.1f} s  loss {energy:.4f}  {gradients} gradients")
     print(f"{result['times faster']:.1f} times faster" if result["reached"] else "not reached")
 
 

@@ -1,4 +1,4 @@
-"""Where the benchmarks' figures are kept: a JSON each, and a table between marks in the README."""
+"""Storage of the benchmarks' figures: a JSON file each, and a marked table in the README."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ README = HERE / "README.md"
 
 
 def store(path: Path, mark: str, stored: dict[str, Any], report: str) -> None:
-    """Write the figures, and their report between the two marks of the README."""
+    """Write the figures, and their report between the README's two marks."""
     atomic_write(path, lambda file: file.write_text(json.dumps(stored, indent=1) + "\n"))
     parts = README.read_text(encoding="utf-8").split(mark)
     written = f"{parts[0]}{mark}\n{report}\n{mark}{parts[-1]}"
@@ -21,5 +21,5 @@ def store(path: Path, mark: str, stored: dict[str, Any], report: str) -> None:
 
 
 def origin(made: dict[str, Any]) -> str:
-    """When, from what commit, and by what command figures were obtained."""
+    """Describe the origin of figures: commit, day and command."""
     return f"commit {made['commit'][:9]}, {made['day']}; `{made['command']}`."

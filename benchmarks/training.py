@@ -1,9 +1,9 @@
-"""What each speed measure brings to a training step: side by side, in one process.
+"""Measure what each speed measure gains in a training step, side by side in one process.
 
     python benchmarks/training.py [--json]
 
-The measures are switched on one after the other. Times are medians of interleaved steps, in
-milliseconds, on as many threads as PyTorch takes.
+The measures are enabled one after another. Times are medians of interleaved steps, in milliseconds,
+with PyTorch's default number of threads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from upconv.torch import FCN
 
-# Name → channels_last, bf16, fused optimiser.
+# Name → channels_last, bf16, fused optimizer.
 MEASURES = {
     "plain (float32, NCHW)": (False, False, False),
     "+ channels_last": (True, False, False),
@@ -41,7 +41,7 @@ NETWORKS: dict[str, tuple[Callable, tuple[int, ...]]] = {
 def stepper(
     make: Callable, shape: tuple[int, ...], last: bool, half: bool, fused: bool
 ) -> Callable:
-    """A function that does one training step."""
+    """Return a function that runs one training step."""
     torch.manual_seed(0)
     network = make().train()
     images = torch.rand(shape)
@@ -66,7 +66,7 @@ def stepper(
 
 
 def measure(rounds: int = 9) -> dict[str, dict[str, float]]:
-    """Milliseconds a step, by network and measure."""
+    """Measure milliseconds per step, by network and measure."""
     table = {}
     for name, (make, shape) in NETWORKS.items():
         steps = {measure: stepper(make, shape, *flags) for measure, flags in MEASURES.items()}

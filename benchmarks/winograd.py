@@ -1,10 +1,10 @@
-"""Where Winograd's convolutions pay: milliseconds of the layers of the course's networks.
+"""Find where Winograd convolutions pay off: milliseconds for layers of the course's networks.
 
     python benchmarks/winograd.py [--store]
 
 Forward alone, and forward and backward, by the library with channels first and last and by
-``upconv.torch.winograd``; in turns, the best of each. In float32, on as many threads as PyTorch
-takes. ``pays`` in that module is the rule read off this table.
+``upconv.torch.winograd``; the best of interleaved runs, in float32, with PyTorch's default number
+of threads. ``pays`` in that module is the rule derived from this table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from upconv.device import keep_memory
 from upconv.torch.winograd import conv2d, pays
 
 STORED, MARK = HERE / "winograd.json", "<!-- winograd -->"
-# Images, channels in and out, side: of U-Net at 256, and of VGG at 224 and 512.
+# Images, input and output channels, side: U-Net at 256, and VGG at 224 and 512.
 LAYERS = (
     (4, 64, 64, 256),
     (4, 64, 128, 128),
@@ -47,7 +47,7 @@ WAYS = {
 
 
 def once(layer: tuple[int, ...], way: str, training: bool) -> float:
-    """Milliseconds of one layer, once."""
+    """Time one run of a layer, in milliseconds."""
     images, into, out, side = layer
     convolve, layout = WAYS[way]
     x, gradient = torch.randn(images, into, side, side), torch.randn(images, out, side, side)
@@ -79,7 +79,7 @@ def measure(turns: int) -> list[dict[str, Any]]:
 
 
 def report(stored: dict[str, Any]) -> str:
-    """The stored figures as Markdown."""
+    """Format the stored figures as Markdown."""
     names = [f"{kind}, {way}" for kind in ("forward", "training") for way in WAYS]
     lines = [f"| layer | {' | '.join(names)} | taken |", f"|---|{len(names) * '--:|'}---|"]
     for row in stored["table"]:

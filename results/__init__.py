@@ -1,6 +1,6 @@
-"""Full-scale runs: one JSON file each, with what was run, on what, by which command.
+"""Stored results of full-scale runs: one JSON file each, with data, device and command.
 
-A chapter shows a stored result by ``load(name)``; ``resume``, ``provenance`` and ``keep`` are for
+Chapters show stored results with ``load(name)``; ``resume``, ``provenance`` and ``keep`` are for
 the scripts that make them.
 """
 
@@ -23,12 +23,12 @@ FOLDER = Path(__file__).parent
 
 
 def load(name: str) -> dict[str, Any]:
-    """A stored result.
+    """Load a stored result.
 
     Raises
     ------
     ValueError
-        If there is none of that name, or the file is broken.
+        If there is no result of that name, or the file is corrupt.
     """
     path = FOLDER / f"{name}.json"
     if not path.exists():
@@ -41,12 +41,12 @@ def load(name: str) -> dict[str, Any]:
 
 
 def resume(name: str) -> dict[str, Any]:
-    """A stored result to go on with; if there is none, one without runs."""
+    """Load a stored result to add runs to, or an empty one if there is none."""
     return load(name) if (FOLDER / f"{name}.json").exists() else {"runs": []}
 
 
 def picture(name: str) -> Path:
-    """Path of a stored picture."""
+    """Return the path of a stored picture."""
     path = FOLDER / name
     if not path.exists():
         known = ", ".join(sorted(p.name for p in FOLDER.glob("*.jpg")))
@@ -55,7 +55,7 @@ def picture(name: str) -> Path:
 
 
 def provenance(data: str) -> dict[str, Any]:
-    """On what a result was obtained: data, device, versions, commit, command, day."""
+    """Record the origin of a result: data, device, versions, commit, command, day."""
     here = Path(__file__).parents[1]
     commit, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "code")
     script = Path(sys.argv[0]).resolve()
@@ -73,13 +73,13 @@ def provenance(data: str) -> dict[str, Any]:
 
 
 def keep(name: str, result: dict[str, Any]) -> None:
-    """Write a result at one stroke: a reader sees the old file or the new one."""
+    """Write a result atomically: readers see the old file or the new one."""
     text = json.dumps(result, indent=1) + "\n"
     atomic_write(FOLDER / f"{name}.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _git(*arguments: str) -> str:
-    """What Git says of this folder; nothing where it is not installed, or this is no clone."""
+    """Run Git in this folder; return "" if Git is not installed or this is not a clone."""
     command = ["git", "-C", str(Path(__file__).parents[1]), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True).stdout.strip()
@@ -88,7 +88,7 @@ def _git(*arguments: str) -> str:
 
 
 def _given() -> list[str]:
-    """Of the variables that keep a processor from its best, those that are set."""
+    """Return the environment variables that are set and limit the CPU."""
     names = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "UPCONV_PRECISION")
     return [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
 

@@ -108,7 +108,7 @@ def test_runs_of_other_settings_are_not_mixed(module):
     Trial(campaign).experiment.complete(1)
     other = Trial(campaign, about=lambda: {"settings": {"steps": 4, "zoom": (1, 1), "new": 0}})
     stored = (results.FOLDER / "trial.json").read_bytes()
-    with pytest.raises(ValueError, match=r"trial\.json: got .* \(settings.steps: 3 there, 4 now"):
+    with pytest.raises(ValueError, match=r"trial\.json: got .* \(settings.steps: 3 stored, 4 now"):
         other.experiment.complete(2)
     assert not other.ran and (results.FOLDER / "trial.json").read_bytes() == stored
 

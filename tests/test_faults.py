@@ -305,7 +305,7 @@ def test_a_cache_that_cannot_be_written_says_what_to_set(server, monkeypatch, tm
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("UPCONV_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.delenv("UPCONV_DATA", raising=False)
-    with pytest.raises(data.DataUnavailable, match=r"cannot be kept in .* Set UPCONV_CACHE"):
+    with pytest.raises(data.DataUnavailable, match=r"cannot be stored in .* Set UPCONV_CACHE"):
         fetch(server)
     assert server.requests == 0
 

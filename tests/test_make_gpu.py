@@ -116,7 +116,7 @@ def test_a_part_that_fails_is_reported_and_the_others_are_kept(broken):
 def test_what_is_there_is_not_repeated(broken, whole):
     done, stored = whole
     assert done.returncode == 0, done.stderr
-    there = re.findall(r"^(\w+): is there$", done.stdout, flags=re.MULTILINE)
+    there = re.findall(r"^(\w+): already stored$", done.stdout, flags=re.MULTILINE)
     assert there == [name for name in PARTS if name != "fcn"]
     for part in there:
         assert rows(stored, part) == rows(broken[1], part)

@@ -157,7 +157,7 @@ def test_small_components_can_be_left_out():
 def test_nonsense_is_refused():
     with pytest.raises(ValueError, match="found: got shape"):
         rand_and_info_scores(np.ones((3, 3), int), np.ones((3, 4), int))
-    with pytest.raises(ValueError, match="truth: got no object"):
+    with pytest.raises(ValueError, match="truth: got no instances"):
         rand_and_info_scores(np.zeros((3, 3), int), np.ones((3, 3), int))
     with pytest.raises(ValueError, match=r"thresholds: got 0\.3"):
         average_precision([np.ones((3, 3), int)], [np.ones((3, 3), int)], (0.3,))

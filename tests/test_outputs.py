@@ -121,7 +121,7 @@ def test_a_lock_keeps_others_out_and_goes_with_its_process(tmp_path, kind):
     path, folder = tmp_path / "deep" / "out", kind == "folder"
     for ending in ("kill", "end"):
         child = holder(path, kind)
-        complaint = r"--out: another process writes .*out"
+        complaint = r"--out: another process is writing .*out"
         with pytest.raises(InUse, match=complaint), exclusive(path, "--out", folder=folder):
             pass
         if ending == "kill":
@@ -179,7 +179,7 @@ def test_a_second_process_is_refused_in_one_line(place, tmp_path, monkeypatch, c
         before = {path.name for path in out.iterdir()}
         assert cli.main(command.replace("OUT", str(out)).split()) == 2
         said = capsys.readouterr().err.splitlines()
-        assert said[-1].startswith("upconv: --out: another process writes ")
+        assert said[-1].startswith("upconv: --out: another process is writing ")
         assert {path.name for path in out.iterdir()} == before
     finally:
         child.communicate()
@@ -268,7 +268,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(OSError, match=r"--out: .* cannot be written to"):
+    with pytest.raises(OSError, match=r"--out: .* is not writable"):
         check_writable(tmp_path / "new" / "x.png", "--out")
 
 
@@ -281,5 +281,5 @@ def test_who_interrupts_is_told_of_resume_where_there_is_one(monkeypatch, capsys
     rest = {"predict": ["--weights", "w", "--out", "o", "a.png"], "train": ["unet"]}[command]
     assert cli.main([command, *rest]) == 130
     assert capsys.readouterr().err == (
-        "upconv: interrupted" + "; go on with --resume" * resumes + "\n"
+        "upconv: interrupted" + "; resume with --resume" * resumes + "\n"
     )

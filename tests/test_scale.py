@@ -188,7 +188,9 @@ def test_no_image_comes_twice_in_an_epoch():
 def test_what_cannot_be_is_refused(monkeypatch):
     distributed = DistributedContext("cpu")
     distributed.size = 3
-    with pytest.raises(ValueError, match="batch: got 8, expected a multiple of the 3 processes"):
+    with pytest.raises(
+        ValueError, match="batch: got 8, expected a multiple of 3, the number of processes"
+    ):
         distributed.shard(8)
     with pytest.raises(ValueError, match="strategy"):
         init_distributed(2, strategy="deepspeed", device="cpu")

@@ -198,7 +198,7 @@ def test_from_the_command_line(style, tmp_path):
         (["train", "transform"], "needs --style"),
         (["train", "transform", "--style", "none.png"], "none.png: not a readable image"),
         (["train", "transform", "--style", "stripes.png", "--data", "mnist"], "--data: got mnist"),
-        (["export", "unet", *source, "--out", "x.onnx"], "is of transform, expected unet"),
+        (["export", "unet", *source, "--out", "x.onnx"], "got weights of transform, expected unet"),
         (["sample", *source, "--out", "x.png"], "not the weights of a generator"),
     ):
         result = call(tmp_path, *wrong)

@@ -1,12 +1,12 @@
-"""The experiments whose results the book shows: writes results/NAME.json and its pictures.
+"""Run the experiments that the book shows: write results/NAME.json and its pictures.
 
-    python code/experiments                     what is stored of each, and what is missing
-    python code/experiments NAME [NAME ...]     the missing runs of these
-    python code/experiments all                 of all
+    python code/experiments                     list stored and missing runs
+    python code/experiments NAME [NAME ...]     make the missing runs of these experiments
+    python code/experiments all                 make all missing runs
 
-A run is stored as soon as it is finished, and not repeated: broken off, a campaign goes on where it
-was. The drawings need a painting, and the gallery a folder of pictures, which the book does not
-hold: name them by --style and --pictures.
+A run is stored as soon as it is finished, and never repeated: an interrupted campaign resumes where
+it was. The style experiments need a painting, and the gallery a folder of pictures, which the book
+does not include: name them with --style and --pictures.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from upconv import results
 
 
 def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Experiment]:
-    """All of them. One after another, what a later one reads has been written by an earlier one."""
+    """Return all experiments, ordered so that each reads only what earlier ones have written."""
     return [
         camvid_fcn.EXPERIMENT,
         skip_ablation.EXPERIMENT,
@@ -53,11 +53,11 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--seeds", type=int, help="instead of each experiment's own number")
+    parser.add_argument("--seeds", type=int, help="number of seeds [each experiment's own]")
     parser.add_argument(
         "--style", nargs=2, metavar=("FILE", "WHAT"), help="a painting; its title, painter, year"
     )
-    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="those of the gallery")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="pictures of the gallery")
     arguments = parser.parse_args()
     style, what = arguments.style or (None, "")
     known = experiments(style and Path(style), what, arguments.pictures)

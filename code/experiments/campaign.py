@@ -1,4 +1,4 @@
-"""Stored experiments: runs are made one by one and kept at once; what is stored is not repeated."""
+"""Stored experiments: each run is stored as soon as it is finished, and never repeated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from upconv import results
 
-# What a run leaves for a later one, or for the end: it need not be kept, and Git ignores it.
+# Intermediate files for later runs or the end: temporary, and ignored by Git.
 ASIDE = Path(__file__).parents[2] / "build" / "experiments"
 
 Key = dict[str, Any]
@@ -19,29 +19,29 @@ Key = dict[str, Any]
 
 @dataclass(frozen=True)
 class Experiment:
-    """A study whose runs lie in ``results/NAME.json``.
+    """A study whose runs are stored in ``results/NAME.json``.
 
     Attributes
     ----------
     name
-        Of its file.
+        Name of its file.
     data
-        In words, what it is run on.
+        Description of its data.
     keys
-        What each run varies, its seed among it, in the order of the runs; of a number of seeds.
+        Maps a number of seeds to the keys of the runs, in order: what each varies, with its seed.
     run
-        What the run of one key has found: one row, or a list of them. Under ``"shared"`` a row
-        may leave dicts for the whole file.
+        Maps a key to the results of its run: one row, or a list of them. Under ``"shared"`` a row
+        may contain dicts for the whole file.
     about
-        What all runs share: the ``network``, the ``settings``, whatever else readers need.
+        Returns what all runs share: the ``network``, the ``settings``, and other information.
     seeds
-        How many, if none are asked for.
+        Default number of seeds.
     part
-        The list in the file that holds the runs.
+        Name of the list of runs in the file.
     show
-        Measures that are printed after a run; those of a dict within are named ``"test.mean_iou"``.
+        Measures to print after a run; those in nested dicts are named like ``"test.mean_iou"``.
     finish
-        What is made of several runs, of the whole result: dicts for the whole file.
+        Maps the whole result to dicts for the whole file, such as summaries of several runs.
     """
 
     name: str
@@ -55,23 +55,23 @@ class Experiment:
     finish: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     def missing(self, seeds: int | None = None) -> list[Key]:
-        """The keys of which the file holds no run."""
+        """Return the keys without a stored run."""
         stored = results.resume(self.name).get(self.part, [])
         keys = self.keys(self.seeds if seeds is None else seeds)
         return [key for key in keys if not any(_json(key).items() <= run.items() for run in stored)]
 
     def complete(self, seeds: int | None = None) -> None:
-        """Make the missing runs and store each at once.
+        """Make the missing runs and store each immediately.
 
         Raises
         ------
         ValueError
-            If the stored runs had another network or other settings: what one file holds must be
+            If the stored runs used another network or other settings: the runs of a file must be
             comparable.
         """
         missing = self.missing(seeds)
         if not missing:
-            print(f"{self.name}: nothing is missing")
+            print(f"{self.name}: complete")
         else:
             about = _json(self.about())
             _compare(self.name, results.resume(self.name), about)
@@ -81,7 +81,7 @@ class Experiment:
             outcome = self.run(key)
             rows = outcome if isinstance(outcome, list) else [outcome]
             spent = {"seconds": round(time.perf_counter() - start, 1)}
-            result = results.resume(self.name) | made | about  # as another process has left it
+            result = results.resume(self.name) | made | about  # with runs of other processes
             for row in rows:
                 result = _merged(result, row.pop("shared", {}))
                 row = key | spent | row | {name: made[name] for name in ("commit", "command")}
@@ -104,14 +104,14 @@ class Experiment:
 
 
 def of_seeds(**varied: Iterable[Any]) -> Callable[[int], list[Key]]:
-    """Keys of one thing that varies: its every value with seed 0, then with seed 1, …"""
+    """Return keys that vary one thing: every value with seed 0, then with seed 1, …"""
     [(name, values)] = varied.items()
     values = list(values)
     return lambda seeds: [{name: value, "seed": seed} for seed in range(seeds) for value in values]
 
 
 def _json(value: Any) -> Any:
-    """As it is read from a file: tuples are lists there."""
+    """Convert a value as if read from a file, where tuples become lists."""
     return json.loads(json.dumps(value))
 
 
@@ -120,15 +120,15 @@ def _merged(result: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compare(name: str, stored: dict[str, Any], about: dict[str, Any]) -> None:
-    """Refuse to mix runs. Settings that are new since then have no value in the file."""
+    """Refuse to mix runs with different settings; settings missing in the file are new."""
     differing = []
     for part in {"network", "settings"} & stored.keys() & about.keys():
         differing += _differences(part, stored[part], about[part])
     if differing:
         differing = "; ".join(sorted(differing))
         raise ValueError(
-            f"results/{name}.json: got other settings than those of its runs ({differing}),"
-            " expected the same; move the file away to begin anew"
+            f"results/{name}.json: got settings that differ from those of its runs ({differing}),"
+            " expected the same; move the file away to start over"
         )
 
 
@@ -136,4 +136,4 @@ def _differences(name: str, old: Any, new: Any) -> list[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         found = [_differences(f"{name}.{key}", old[key], new[key]) for key in old if key in new]
         return [line for lines in found for line in lines]
-    return [] if old == new else [f"{name}: {old} there, {new} now"]
+    return [] if old == new else [f"{name}: {old} stored, {new} now"]

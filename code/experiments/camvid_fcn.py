@@ -1,6 +1,6 @@
 """FCN-32s, 16s, 8s and 2s on CamVid, three seeds each: about 25 minutes on two CPU cores.
 
-Also draws the best, the median and the worst test frame of FCN-8s, seed 0, chosen by score.
+Also stores the best, median and worst test frame of FCN-8s, seed 0, by score.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from upconv.metrics import SegmentationScores
 from upconv.torch import FCN, load_imagenet
 from upconv.training import Settings, train
 
-# Name → stride of the finest skip, and what differs from SETTINGS.
+# Name → stride of the finest skip, and changes to SETTINGS.
 VARIANTS = {
     "FCN-32s": (32, {}),
     "FCN-16s": (16, {}),
@@ -30,7 +30,7 @@ VARIANTS = {
     "FCN-2s": (2, {}),
     "FCN-8s, encoder fixed": (8, {"encoder_factor": 0.0}),
 }
-DRAWN = ("FCN-32s", "FCN-16s", "FCN-8s")  # what is painted beside a frame, with seed 0
+DRAWN = ("FCN-32s", "FCN-16s", "FCN-8s")  # predictions shown beside a frame, with seed 0
 SETTINGS = Settings(
     steps=1500,
     batch=8,
@@ -43,7 +43,7 @@ NETWORK = {"encoder": "squeezenet", "head": 256, "head_kernel": 3}
 
 
 def class_weights(masks: np.ndarray, classes: int) -> tuple[float, ...]:
-    """One over the root of each class's frequency, of mean 1 over the pixels."""
+    """Return the inverse roots of the class frequencies, scaled to mean 1 over the pixels."""
     counts = np.bincount(masks[masks != VOID], minlength=classes)
     frequency = counts / counts.sum()
     weights = frequency**-0.5
@@ -51,7 +51,7 @@ def class_weights(masks: np.ndarray, classes: int) -> tuple[float, ...]:
 
 
 def build(stride: int, seed: int) -> FCN:
-    """An FCN whose encoder knows ImageNet."""
+    """Build an FCN whose encoder is pretrained on ImageNet."""
     torch.manual_seed(seed)
     network = FCN(11, stride, **NETWORK)
     load_imagenet(network.encoder, "squeezenet")
@@ -95,7 +95,7 @@ def run(key: Key) -> dict[str, Any]:
 
 
 def predicted(name: str) -> Path:
-    """Where the predictions of a finished run wait until all three are there."""
+    """Return where a finished run's predictions are stored until all three exist."""
     return ASIDE / f"camvid_{name}.npz"
 
 
@@ -106,7 +106,7 @@ def finish(result: dict[str, Any]) -> dict[str, Any]:
         frames = draw_frames(test, {name: np.load(predicted(name))["maps"] for name in DRAWN})
     elif not frames:
         missing = next(path for path in map(predicted, DRAWN) if not path.exists())
-        raise FileNotFoundError(f"{missing}: not there; move results/camvid_fcn.json away")
+        raise FileNotFoundError(f"{missing}: not found; move results/camvid_fcn.json away")
     return {
         "frames": {
             kind: found | shift_of_mask(test.masks, found["frame"])
@@ -120,7 +120,7 @@ def predict_all(network, images: np.ndarray) -> np.ndarray:
 
 
 def draw_frames(data, predictions: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """Save best, median and worst frame of FCN-8s: image, truth, and the predictions."""
+    """Save the best, median and worst frame of FCN-8s: image, truth, and predictions."""
     from PIL import Image
 
     def score(prediction: np.ndarray, mask: np.ndarray) -> float:
@@ -147,10 +147,10 @@ def draw_frames(data, predictions: dict[str, np.ndarray]) -> dict[str, dict[str,
 
 
 def shift_of_mask(masks: np.ndarray, frame: int) -> dict[str, float]:
-    """By how many columns a mask must be rolled to fit the next frame's best, and how well it does.
+    """Find the column shift that best aligns a mask with the next frame's, and its score.
 
-    Neighbouring frames show nearly the same scene, so this is a few columns, unless the mask does
-    not belong where it lies.
+    Neighboring frames show nearly the same scene, so this is a few columns, unless the mask
+    belongs to another frame.
     """
     other = masks[frame + 1 if frame + 1 < len(masks) else frame - 1]
     half = masks.shape[2] // 2

@@ -1,7 +1,7 @@
-"""DCGAN's guidelines, each switched off in turn, on MNIST: an hour and a half on one core.
+"""DCGAN's guidelines, each disabled in turn, on MNIST: an hour and a half on one core.
 
-Every variant has the same images, steps and seeds. Also draws the same noise by every variant of
-seed 0.
+All variants use the same images, steps and seeds. Also generates images from the same noise with
+every variant of seed 0.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SETTINGS = GanSettings(steps=2500, batch=64, learning_rate=2e-4)
 SIZES = {"size": 32, "channels": 1, "width": 32}
 DRAWN, COMPARED = 5000, 2000
 
-# Name → what differs in the generator and in the discriminator.
+# Name → changes in the generator and in the discriminator.
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "DCGAN": ({}, {}),
     "1: pooling, copied pixels": ({"up": "resize"}, {"down": "pool"}),
@@ -52,7 +52,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "5: ReLU in D": ({}, {"act": "relu"}),
     "resize, then convolve": ({"up": "resize"}, {}),
     "kernel 3": ({"kernel": 3}, {"kernel": 3}),
-    # DCGAN's small weights presume batch norm. Is it missing, or are they too small without it?
+    # DCGAN's small weights assume batch norm. Does it fail without, or are they then too small?
     "2: no batch norm in G, He": ({"norm": False, "weights": "he"}, {}),
     "2: no batch norm in D, He": ({}, {"norm": False, "weights": "he"}),
     "3: hidden dense layers, He": (
@@ -63,7 +63,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def build(kind: type[nn.Module], options: dict[str, Any]) -> nn.Module:
-    """A network, its first weights as in the paper, or He's."""
+    """Build a network with initial weights from the paper, or He's."""
     network = kind(**SIZES, **{name: options[name] for name in options if name != "weights"})
     if options.get("weights") == "he":
         he_initialise(network)
@@ -72,7 +72,7 @@ def build(kind: type[nn.Module], options: dict[str, Any]) -> nn.Module:
 
 @cache
 def prepare() -> tuple[data.ImageSet, SmallClassifier, float, np.ndarray]:
-    """The digits, a classifier trained on them, its accuracy, and their features, shuffled."""
+    """Return the digits, a trained classifier, its accuracy, and their features, shuffled."""
     images = data.mnist("test")
     torch.manual_seed(0)
     classifier = SmallClassifier()
@@ -82,12 +82,12 @@ def prepare() -> tuple[data.ImageSet, SmallClassifier, float, np.ndarray]:
 
 
 def order_of(images: data.ImageSet) -> np.ndarray:
-    """An order to compare them in: in MNIST's own, the first half is the easier one."""
+    """Return a random order for comparisons: MNIST's own has the easier half first."""
     return np.random.default_rng(0).permutation(len(images))
 
 
 def measure(drawn: np.ndarray, real: np.ndarray, classifier: SmallClassifier) -> dict[str, float]:
-    """All measures of drawn images (N, H, W) against the features (M, D) of real ones."""
+    """Compute all metrics of generated images (N, H, W) against features (M, D) of real ones."""
     features, probabilities = (part.numpy() for part in describe(classifier, to_pixels(drawn, 1)))
     near = density_and_coverage(real[:COMPARED], features[:COMPARED])
     read = class_entropy(probabilities)

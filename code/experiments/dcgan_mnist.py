@@ -1,9 +1,9 @@
 """DCGAN on MNIST, three seeds: about an hour on one core.
 
-The generator of seed 0, results/dcgan_mnist.safetensors, is what the chapter walks in, and the
-classifier, results/mnist_classifier.safetensors, what reads its digits there. Of the generator also
-comes results/latent_mnist.jpg, which the LatentExplorer shows where there is no kernel: 343 digits
-along its three strongest directions.
+The chapter explores the latent space of seed 0's generator, results/dcgan_mnist.safetensors, and
+classifies its digits with results/mnist_classifier.safetensors. The generator also produces
+results/latent_mnist.jpg, 343 digits along its three strongest directions, which the LatentExplorer
+shows without a kernel.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ from upconv.torch import Discriminator, Generator, describe
 from upconv.training import GanSettings, train_gan
 from upconv.widgets.latent import encode_sheet, places, strongest_directions
 
-# Four times the paper's rate: this pair is narrow, and gets farther in as many steps.
+# Four times the paper's learning rate: these networks are narrow, and learn more per step.
 SETTINGS = GanSettings(steps=15_000, batch=64, learning_rate=8e-4)
-TIMELINE = (0, 100, 300, 1000, 3000, 14_999)  # steps after which the same noise is drawn
+TIMELINE = (0, 100, 300, 1000, 3000, 14_999)  # steps after which images are generated
 
 
 def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
-    """Save drawn digits above the real ones nearest to them; say how near they are.
+    """Save generated digits above their nearest real ones; return the distances.
 
-    Compared with how near real digits are to each other: were drawings copies, they would be
-    much nearer.
+    Compared with the distances between real digits: copies would be much nearer.
     """
     real, made = (
         describe(classifier, to_pixels(part, 1))[0].numpy() for part in (images.images, drawn)
@@ -54,7 +53,7 @@ def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
 
 
 def look_at_middles(generator, classifier, count: int = 3000) -> dict[str, dict[str, float]]:
-    """How sure the classifier is of digits halfway between others, by two ways, and of any."""
+    """Measure the confidence at midpoints of two kinds of paths, and for any noise."""
     first, second = np.random.default_rng(11).standard_normal((2, count, generator.latent))
     straight = (first + second) / 2
     outward = np.linalg.norm(first, axis=1) + np.linalg.norm(second, axis=1)

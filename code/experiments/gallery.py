@@ -1,7 +1,7 @@
 """The pictures of the gallery, in book/_static/gallery/: half an hour on one core.
 
-Each is made by the command that the gallery shows under it, of photographs and paintings that
-book/gallery.md says where to find.
+Each is made by the command that the gallery shows below it, from photographs and paintings whose
+sources book/gallery.md lists.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COMMANDS = (
 
 
 def target(command: str) -> str:
-    """The name of the picture that a command writes."""
+    """Return the name of the picture that a command writes."""
     words = shlex.split(command)
     return words[words.index("-o") + 1]
 
@@ -51,7 +51,7 @@ def run(folder: Path | None, key: Key) -> dict[str, Any]:
     if upconv(words):
         raise SystemExit(f"failed: {key['command']}")
     seconds = time.perf_counter() - start
-    # As large, but as small a file as a page needs.
+    # Same size in pixels, but a smaller file for the page.
     options = {"quality": 82, "optimize": True, "progressive": True}
     save_picture(out, Image.open(out), **options)
     return {"size": Image.open(out).size, "seconds": round(seconds, 1), "seed": 0}

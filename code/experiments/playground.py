@@ -1,6 +1,6 @@
 """The playground's networks, results/playground/*.onnx: an hour and a half on one CPU core.
 
-The digits are MNIST's, over photographs; paintings are the gallery's, from the data folder.
+The digits are MNIST's, over photographs; the paintings are the gallery's, from the data folder.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from upconv.training import Settings, train
 from upconv.widgets.latent import strongest_directions
 
 FOLDER = results.FOLDER / "playground"
-SIDE = 128  # of the scenes, pixels
+SIDE = 128  # pixels of a scene's side
 SCENES = {"size": SIDE, "digits": (1, 4), "height": (28.0, 90.0), "source": "mnist"}
-TEXTURES = (1.0, 0.6, 0.2, 0.0)  # a quarter of the scenes each: photographs to flat colours
+TEXTURES = (1.0, 0.6, 0.2, 0.0)  # for a quarter of the scenes each: photographs to flat colors
 LIGHT = {"encoder": "squeezenet", "head": 128, "head_kernel": 3}
 SEGMENTERS: dict[str, dict[str, Any]] = {
     "fcn32s": LIGHT,
@@ -46,7 +46,7 @@ LANCZOS = Image.Resampling.LANCZOS
 
 
 def scenes(split: str, each: int) -> data.SegmentationSet:
-    """As many scenes of each texture."""
+    """Generate ``each`` scenes of every texture."""
     parts = [
         data.digit_scenes(each, seed=number, split=split, texture=texture, **SCENES)
         for number, texture in enumerate(TEXTURES)
@@ -56,8 +56,8 @@ def scenes(split: str, each: int) -> data.SegmentationSet:
 
 
 def segmenter(name: str) -> dict[str, Any]:
-    """Train a network on scenes, measure and export it."""
-    # An encoder that has seen ImageNet needs fewer and shorter steps than a U-Net from scratch.
+    """Train a network on scenes, evaluate and export it."""
+    # A pretrained encoder needs fewer and smaller steps than a U-Net from scratch.
     scratch = {"learning_rate": 2e-3, "steps": 3000} if name == "unet" else {}
     settings = replace(SETTINGS, **scratch)
     found, test = scenes("train", 1500), scenes("test", 100)
@@ -82,12 +82,12 @@ def segmenter(name: str) -> dict[str, Any]:
 
 
 def painter(name: str) -> dict[str, Any]:
-    """Train a network for one painting, measure it on photographs it has not seen, export it."""
+    """Train a network for one painting, evaluate it on unseen photographs, and export it."""
     settings = PAINTING
     place = find(f"style/{name}.jpg")
     if place is None:
         raise DataUnavailable(
-            f"style/{name}.jpg: not in UPCONV_DATA nor in the cache; put it there"
+            f"style/{name}.jpg: not found in UPCONV_DATA or the cache; put it there"
         )
     painting = data.read_image(place)
     layers = (*settings.content_layers, *settings.style_layers)
@@ -125,7 +125,7 @@ def painter(name: str) -> dict[str, Any]:
 
 @torch.no_grad()
 def _energies(features, wanted, settings, before, after) -> tuple[float, float]:
-    """Content and style energies of a painted photograph, not weighted."""
+    """Compute the unweighted content and style losses of a stylized photograph."""
     first, second = to_tensor(before, 256), to_tensor(after, 256)
     content = features.layers(first, settings.content_layers)
     maps = features.layers(second, (*settings.content_layers, *settings.style_layers))
@@ -133,7 +133,7 @@ def _energies(features, wanted, settings, before, after) -> tuple[float, float]:
 
 
 def generator(name: str) -> dict[str, Any]:
-    """Export the generator of chapter 6; it has been trained by dcgan_mnist."""
+    """Export the generator of chapter 6, trained by dcgan_mnist."""
     network = zoo.restore_generator(results.FOLDER / "dcgan_mnist.safetensors")
     path = FOLDER / f"{name}.onnx"
     onnx.export(network, path, about={"network": "dcgan"}, half=True)
@@ -145,7 +145,7 @@ def generator(name: str) -> dict[str, Any]:
 
 
 def write_scenes() -> None:
-    """Six scenes that no network has seen, side by side, and where their digits are."""
+    """Write six unseen scenes side by side, and the positions of their digits."""
     test = data.digit_scenes(6, seed=7, split="test", **SCENES | {"digits": (2, 4)})
     for name, stack in (("scenes.jpg", test.images), ("masks.png", 255 * (test.masks > 0))):
         sheet = Image.fromarray(np.hstack(list(stack.astype(np.uint8))))

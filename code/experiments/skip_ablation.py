@@ -1,6 +1,6 @@
-"""What the skips are worth, on digit scenes: about 25 minutes on two CPU cores.
+"""The contribution of skip connections on digit scenes: about 25 minutes on two CPU cores.
 
-Every network has the same data, the same number of steps and the same seeds.
+All networks use the same data, number of steps and seeds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SETTINGS = Settings(
     batch=16,
     crop=64,
     learning_rate=2e-3,
-    flip=False,  # a mirrored 2 is no 2
+    flip=False,  # a mirrored 2 is not a 2
     class_weights=(0.3,) + (1.0,) * 10,  # nine tenths of the pixels are background
 )
 TRAINING, TEST = 3000, 400  # scenes
@@ -44,7 +44,7 @@ NETWORKS: dict[str, Callable] = {
     "FCN-8s, ReLU on scores": lambda: FCN(11, 8, score_relu=True, **SIZES, **HEAD),
     "FCN-8s, labels interpolated": lambda: FCN(11, 8, **SIZES, **HEAD),
 }
-# Where might skips not matter? Large, plain digits on plain ground, and the other way round.
+# Where skips might not matter: large, plain digits on a plain background, and the opposite.
 SCENES = {
     "flat background": {"texture": 0.0, "noise": 0.0},
     "much noise": {"noise": 0.25},
@@ -59,7 +59,7 @@ SCENES = {
 
 
 def interpolated(data: SegmentationSet) -> SegmentationSet:
-    """Labels halved and enlarged again with interpolation: class numbers mix to other classes."""
+    """Downsample and upsample the labels with interpolation, which mixes class numbers."""
     from PIL import Image
 
     size, half = data.masks.shape[1], data.masks.shape[1] // 2
@@ -71,7 +71,7 @@ def interpolated(data: SegmentationSet) -> SegmentationSet:
     return SegmentationSet(data.name, data.classes, data.images, np.stack(masks), data.colors)
 
 
-@lru_cache(maxsize=1)  # one seed after the other
+@lru_cache(maxsize=1)  # one seed at a time
 def sets(seed: int, scenes: str | None = None) -> tuple[SegmentationSet, SegmentationSet]:
     options = {} if scenes is None else SCENES[scenes]
     return (
@@ -93,7 +93,7 @@ def run(key: Key) -> dict[str, Any]:
         "seconds": round(history.seconds, 1),
         "losses": [round(loss, 4) for loss in history.losses[::5]],
     } | evaluate(network, test).asdict()
-    if name == "FCN-8s":  # what happens to a finished network that loses these biases
+    if name == "FCN-8s":  # the effect of removing these biases from a trained network
         with torch.no_grad():
             network.fc6.bias.zero_()
             network.fc7.bias.zero_()

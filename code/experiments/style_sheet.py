@@ -1,4 +1,4 @@
-"""What the StyleExplorer shows: a photograph in the style of one painting, minutes on one core.
+"""Images of the StyleExplorer: a photograph in the style of one painting, minutes on one core.
 
 scikit-learn's photograph of a temple, once for each layer of VGG-19 and each weight.
 """
@@ -28,7 +28,7 @@ assert (len(CHOSEN), len(STRENGTHS)) == (LAYERS, WEIGHTS)
 
 
 def content() -> np.ndarray:
-    """The temple, its middle cut to the ratio of the explorer's pictures."""
+    """Return the temple, center-cropped to the aspect ratio of the explorer's pictures."""
     photo = np.round(data.photo("temple", gray=False) * 255).astype(np.uint8)
     height = min(photo.shape[0], int(photo.shape[1] / RATIO))
     width = int(height * RATIO)
@@ -45,7 +45,7 @@ def keys(seeds: int) -> list[Key]:
 
 
 def painted(key: Key) -> Path:
-    """Where a picture waits until all are there."""
+    """Return where a picture is stored until all exist."""
     return ASIDE / f"style_{key['layer']}_{key['weight']:g}.png"
 
 
@@ -64,7 +64,7 @@ def run(style: Path | None, key: Key) -> dict[str, Any]:
 
 def read(style: Path | None) -> np.ndarray:
     if style is None:
-        raise SystemExit("--style: got none, expected a painting and what it is")
+        raise SystemExit("--style: got none, expected a painting and its description")
     return data.read_image(style)
 
 

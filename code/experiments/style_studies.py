@@ -1,8 +1,7 @@
-"""The drawings of chapter 7: results/style_*.jpg, some ten minutes on one core.
+"""The stylized pictures of chapter 7: results/style_*.jpg, about ten minutes on one core.
 
-Each study changes one thing: the layer, the features, the activation, the normaliser, the
-smoothness, the content. Photographs are scikit-image's and scikit-learn's, the style is a picture
-of yours.
+Each study varies one thing: the layer, the features, the activation, the normalizer, the
+smoothness, the content. Photographs are from scikit-image and scikit-learn; you provide the style.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ SEEDS = (0, 1, 2)
 PHOTOS = ("temple", "coffee", "cat", "flower", "rocket", "astronaut")
 VGG = ("conv1_1", "conv2_1", "conv3_1")
 SQUEEZENET = ("conv1", "fire3", "fire5", "fire7", "fire9")
-# Weight of smoothness where a picture is drawn from noise: stride 2 at once leaves more open.
+# Weight of smoothness for pictures from noise: an initial stride of 2 determines them less.
 SMOOTH = {"vgg19": 0.03, "squeezenet": 1.0}
 
 
 def photograph(name: str) -> np.ndarray:
-    """A photograph, its middle cut to the ratio of all pictures here."""
+    """Return a photograph, center-cropped to the aspect ratio of all pictures here."""
     photo = np.round(data.photo(name, gray=False) * 255).astype(np.uint8)
     height = min(photo.shape[0], int(photo.shape[1] / RATIO))
     width = int(height * RATIO)
@@ -46,7 +45,7 @@ def photograph(name: str) -> np.ndarray:
 
 
 class Study:
-    """What all studies share: the style, the networks, and what has been drawn."""
+    """State shared by all studies: the style, the networks, and the results."""
 
     def __init__(self, style: np.ndarray) -> None:
         self.style = style
@@ -55,14 +54,14 @@ class Study:
         self.pictures: list[np.ndarray] = []
 
     def network(self, name: str, seed: int = 0) -> Encoder:
-        """A network by its name, as deep as any study needs it."""
+        """Return a network by name, as deep as any study needs."""
         if (name, seed) not in self.networks:
             layers = SQUEEZENET if name == "squeezenet" else VGG
             self.networks[name, seed] = zoo.features(name, layers, seed)
         return self.networks[name, seed]
 
     def draw(self, network, content: np.ndarray, settings: StyleSettings, **row: Any) -> np.ndarray:
-        """A picture, kept if its seed is the first, and a row of the result."""
+        """Make a picture and a row of the result; keep the picture if its seed is the first."""
         image, history = stylize(network, content, self.style, settings, progress=False)
         if settings.seed == SEEDS[0]:
             self.pictures.append(image)
@@ -73,7 +72,7 @@ class Study:
 
 @torch.no_grad()
 def apart(network, layers, image: np.ndarray, content: np.ndarray) -> dict[str, float]:
-    """Content energy between two pictures at each layer, over the content's Σ a²."""
+    """Content loss between two pictures at each layer, relative to the content's Σ a²."""
     pair = (to_tensor(picture, SIDE) for picture in (image, content))
     ours, theirs = (network.layers(picture, layers) for picture in pair)
     return {
@@ -84,7 +83,7 @@ def apart(network, layers, image: np.ndarray, content: np.ndarray) -> dict[str, 
 
 @torch.no_grad()
 def unlike(network, layers, image: np.ndarray, style: np.ndarray) -> dict[str, float]:
-    """Style energy between two pictures at each layer, over that of a gray picture."""
+    """Style loss between two pictures at each layer, relative to that of a gray picture."""
     wanted = to_tensor(style, SIDE)
     pictures = (to_tensor(image, SIDE), wanted, torch.full_like(wanted, 0.5))
     ours, theirs, gray = (network.layers(picture, layers) for picture in pictures)
@@ -93,26 +92,26 @@ def unlike(network, layers, image: np.ndarray, style: np.ndarray) -> dict[str, f
 
 
 def off(image: np.ndarray, content: np.ndarray) -> float:
-    """Root mean square difference of two pictures, in parts of the range of a pixel."""
+    """Root mean square difference of two pictures, as a fraction of the pixel range."""
     side = max(image.shape)
     return (to_tensor(image, side) - to_tensor(content, side)).square().mean().sqrt().item()
 
 
 def likeness(image: np.ndarray, content: np.ndarray) -> float:
-    """Correlation of two pictures' lightness: 1 if one is as light as the other everywhere."""
+    """Correlation of two pictures' luminance: 1 if they agree up to contrast and brightness."""
     side = max(image.shape)
     ours, theirs = (to_tensor(picture, side).mean(1).flatten() for picture in (image, content))
     return torch.corrcoef(torch.stack([ours, theirs]))[0, 1].item()
 
 
 def from_noise(features: str, **chosen: Any) -> StyleSettings:
-    """Settings to draw out of noise."""
+    """Return settings for starting from noise."""
     noise = replace(SETTINGS, start="noise", steps=60, variation_weight=SMOOTH[features])
     return replace(noise, **chosen)
 
 
 def reconstructions(study: Study) -> None:
-    """C7.1: the temple from one layer alone, out of noise; how far at every other layer."""
+    """C7.1: reconstruct the temple from noise by one layer; measure the loss at all others."""
     temple = photograph("temple")
     for name, layers in (("vgg19", VGG), ("squeezenet", SQUEEZENET)):
         network = study.network(name)
@@ -128,7 +127,7 @@ def reconstructions(study: Study) -> None:
 
 
 def textures(study: Study) -> None:
-    """C7.5, C7.6: the style alone, out of noise, by ever more layers of three networks."""
+    """C7.5, C7.6: the style alone, from noise, by increasing layers of three networks."""
     temple = photograph("temple")
     judges = {"random": study.network("random", 9), "vgg19": study.network("vgg19")}
     judges["squeezenet"] = study.network("squeezenet")
@@ -137,7 +136,7 @@ def textures(study: Study) -> None:
         for count in range(1, len(layers) + 1):
             for seed in SEEDS:
                 network = study.network(name, seed if name == "random" else 0)
-                # As smooth for all, or they could not be compared.
+                # The same smoothness for all, to be comparable.
                 settings = from_noise(
                     "vgg19", content_layers=(), style_layers=layers[:count], seed=seed
                 )
@@ -153,7 +152,7 @@ def textures(study: Study) -> None:
 
 
 def layers(study: Study) -> None:
-    """C7.5: content from one of three layers, style from ever more of them, out of noise."""
+    """C7.5: content from one of three layers, style from increasing layers, from noise."""
     temple, network = photograph("temple"), study.network("squeezenet")
     for content in ("fire3", "fire5", "fire9"):
         for count in (1, 2, 3, 5):
@@ -172,7 +171,7 @@ def layers(study: Study) -> None:
 
 
 def names(study: Study) -> None:
-    """W7.1: content from layers with the strides of conv2_2, conv4_2 and conv5_2, out of noise."""
+    """W7.1: content from layers with the strides of conv2_2, conv4_2 and conv5_2, from noise."""
     temple, network = photograph("temple"), study.network("squeezenet")
     _, style = zoo.FEATURES["squeezenet"]
     for layer, like in (("relu1", "conv2_2"), ("fire5", "conv4_2"), ("fire9", "conv5_2")):
@@ -185,7 +184,7 @@ def names(study: Study) -> None:
 
 
 def features(study: Study) -> None:
-    """C7.6: the same temple with three networks' eyes."""
+    """C7.6: the same temple as seen by three networks."""
     temple = photograph("temple")
     for name in zoo.FEATURES:
         content, style = zoo.FEATURES[name]
@@ -197,7 +196,7 @@ def features(study: Study) -> None:
 
 
 def activations(study: Study) -> None:
-    """C7.3: content before the ReLU against after it, five photographs."""
+    """C7.3: content before and after the ReLU, for five photographs."""
     network = study.network("vgg19")
     for layer in ("conv3_1", "relu3_1"):
         for seed, name in enumerate(PHOTOS[:5]):
@@ -208,7 +207,7 @@ def activations(study: Study) -> None:
 
 
 def normalisers(study: Study) -> None:
-    """W7.2: one formula for all layers, with their own sizes and with wrong ones."""
+    """W7.2: one formula for all layers, with their own sizes and with incorrect ones."""
     temple, network = photograph("temple"), study.network("vgg19")
     maps = network.layers(to_tensor(temple, SIDE), VGG)
     wanted = network.layers(to_tensor(study.style, SIDE), VGG)
@@ -226,7 +225,7 @@ def normalisers(study: Study) -> None:
     worth = [style_loss(gray[name], wanted[name]).item() for name in VGG]
     for name, factor in factors.items():
         shares = np.multiply(energies, factor)
-        # The drawing weighs every layer by its own worth: take that back.
+        # The optimization normalizes every layer's loss: undo that.
         weights = tuple(np.multiply(worth, factor).tolist())
         settings = replace(SETTINGS, style_weight=100.0, layer_weights=weights)
         study.draw(network, temple, settings, normaliser=name)
@@ -274,7 +273,7 @@ STUDIES: tuple[Callable[[Study], None], ...] = (
 
 
 def run(style: Path | None, key: Key) -> list[dict[str, Any]]:
-    """All drawings of one study, side by side in one picture."""
+    """Make all pictures of one study, side by side in one file."""
     study = Study(read(style))
     next(one for one in STUDIES if one.__name__ == key["study"])(study)
     sheet = encode_jpeg(data.montage(np.array(study.pictures), 1), 80)

@@ -1,6 +1,6 @@
-"""What each part of U-Net and of its training is worth: on one core 12 minutes, and an hour.
+"""The contribution of each part of U-Net and its training: 12 minutes and an hour on one core.
 
-Every network has the same images, the same number of steps and the same seeds, and nearly as many
+All networks use the same images, number of steps and seeds, and have nearly the same number of
 parameters.
 """
 
@@ -19,8 +19,8 @@ from upconv.inference import evaluate_instances, predict
 from upconv.torch import UNet
 from upconv.training import Settings, train
 
-# Per set: the network, the settings, and the width at which a decoder that gets no maps
-# concatenated has as many parameters.
+# Per set: the network, the settings, and the width at which a decoder without concatenated feature
+# maps has the same number of parameters.
 SCALES: dict[str, dict[str, Any]] = {
     "membranes": {
         "network": {"width": 8, "depth": 3, "dropout": 0.2},
@@ -44,7 +44,7 @@ SCALES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-# Name → what differs: in the network, in the settings, in the weights of the loss.
+# Name → changes in the network, in the settings, in the weights of the loss.
 VARIANTS: dict[str, dict[str, Any]] = {
     "U-Net": {},
     "sums": {"network": {"skips": "add"}},
@@ -95,7 +95,7 @@ def run(name: str, key: Key) -> dict[str, Any]:
         "seconds": round(history.seconds, 1),
         "losses": [round(loss, 4) for loss in history.losses[::3]],
     } | evaluate_instances(network, test).asdict()
-    if variant == "U-Net":  # what the finished network does with other skips
+    if variant == "U-Net":  # the trained network with other skips
         outcome["fed"] = {}
         for feed in ("own", "neighbour", "nothing"):
             network.feed = feed

@@ -22,7 +22,7 @@ COMMON = Settings(
     steps=3000, batch=8, crop=128, learning_rate=2e-3, elastic_sigma=10.0, rotate=180,
     vertical_flip=True, brightness_contrast_jitter=0.1,
 )  # fmt: skip
-# Set → how it is trained, and whether the two classes count the same in all.
+# Set → training settings, and whether the two classes are balanced.
 TASKS: dict[str, dict[str, Any]] = {
     "isbi2012": {"settings": COMMON, "balance": True, "smallest": 1},
     "isbi2012, only mirrored": {
@@ -39,8 +39,8 @@ TASKS: dict[str, dict[str, Any]] = {
     },
 }
 SETS = {"isbi2012": data.isbi2012, "dsb2018": data.dsb2018}
-STRIP = (0, 30, 100, 300, 1000, 2999)  # steps after which a slice is shown
-CORNER = (slice(150, 406), slice(200, 456))  # what of it is shown
+STRIP = (0, 30, 100, 300, 1000, 2999)  # steps after which a slice is predicted
+CORNER = (slice(150, 406), slice(200, 456))  # the part of it that is shown
 
 
 def run(key: Key) -> dict[str, Any]:
@@ -77,14 +77,14 @@ def run(key: Key) -> dict[str, Any]:
 
 
 def draw_strip(image: np.ndarray, mask: np.ndarray, frames: list[np.ndarray]) -> None:
-    """One slice, and what the network says of it in the course of training."""
+    """Save one slice, and the network's predictions of it during training."""
     panels = [image, *[(255 * frame).round().astype(np.uint8) for frame in frames], 255 * mask]
     strip = Image.fromarray(np.concatenate(panels, axis=1))
     save_picture(results.FOLDER / "unet_training.jpg", strip, quality=85)
 
 
 def draw_cases(task: str, network: UNet, smallest: int) -> dict[str, Any]:
-    """Save the best, the median and the worst test image by score: image, truth, prediction."""
+    """Save the best, median and worst test image by score: image, truth, prediction."""
     test = SETS[task]("test")
     found, scores = [], []
     for image, truth in zip(test.images, test.instances, strict=True):

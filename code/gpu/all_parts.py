@@ -1,4 +1,4 @@
-"""Which parts there are, and how the time is shared among them."""
+"""The parts, and how they share the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What chapters 5 to 7 do where there is a GPU; a test compares it with the chapters."""
+"""Settings of chapters 5 to 7 on a GPU; a test compares them with the chapters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All parts, one after another: what is measured of a device is stored at once."""
+"""Run all parts one after another, and store each measurement immediately."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from task_rows import ROOT, Row, failed, find_results
 
 
 def about_device() -> dict[str, Any]:
-    """What there is, and in what precision it computes."""
+    """Describe the device and its precision."""
     import torch
 
     from upconv.device import pick_device, resolve_precision
@@ -48,7 +48,7 @@ def slug(kind: str) -> str:
 
 
 def in_short(row: Row) -> str:
-    """A row in a line."""
+    """Summarize a row in one line."""
     if "error" in row or "left out" in row:
         return row.get("error") or f"left out: {row['left out']}"
     if row["part"] == "tests":
@@ -76,7 +76,7 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def resumed(path: Path, made: dict[str, Any], anew: bool) -> list[Row]:
-    """The rows that a file holds of the same device."""
+    """Return the rows that a file holds for the same device."""
     if not path.exists():
         return []
     try:
@@ -89,7 +89,7 @@ def resumed(path: Path, made: dict[str, Any], anew: bool) -> list[Row]:
 
 
 def measure(options: argparse.Namespace) -> int:
-    """Run the parts that are wanted and not there; 0 if all went well, else 1."""
+    """Run the requested parts that are not stored; return 0 on success, otherwise 1."""
     from upconv.files import atomic_write
 
     results = find_results()
@@ -123,7 +123,7 @@ def measure(options: argparse.Namespace) -> int:
         old = [row for row in rows if row["part"] == name]
         whole = all(row["commit"] == made["commit"] for row in old) and not failed(old)
         if old and whole and made["commit"] != "unknown" and "with changes" not in made["commit"]:
-            print(f"{name}: is there")
+            print(f"{name}: already stored")
             continue
         seconds = 60 * options.minutes * PARTS[name][1]
         new = [row | {"commit": made["commit"]} for row in run_part(name, seconds, options)]
@@ -141,7 +141,7 @@ def measure(options: argparse.Namespace) -> int:
 
 
 def command(options: argparse.Namespace) -> str:
-    """How to do it again, without where things lie on this machine."""
+    """Return the command to repeat this, without this machine's paths."""
     words = ["python", "code/gpu"]
     words += ["--data", "FOLDER"] * bool(options.data)
     words += ["--minutes", f"{options.minutes:g}"] + ["--smallest"] * options.smallest

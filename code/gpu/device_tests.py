@@ -1,4 +1,4 @@
-"""The part that runs the tests of what depends on the device."""
+"""The part that runs the device-dependent tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from task_rows import ROOT, Row, Task
 
 
 class Outcomes:
-    """What pytest is asked to tell: how many tests came out how, and which of them failed."""
+    """Results of a pytest report: numbers of tests by outcome, and names of the failed ones."""
 
     def __init__(self, report: Path) -> None:
         cases = list(ElementTree.parse(report).iter("testcase"))
@@ -28,24 +28,24 @@ def _error(case: ElementTree.Element) -> bool:
 
 
 def tests(task: Task) -> Iterator[Row]:
-    """The tests of what depends on the device."""
+    """Run the device-dependent tests."""
     if importlib.util.find_spec("pytest") is None:
         yield {"name": "tests", "left out": "pytest is not installed here"}
         return
     import pytest
 
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # others' plugins have needs of their own
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other plugins have requirements
     if task.smallest:
-        os.environ.setdefault("UPCONV_TEST_DEVICE", "cpu")  # where there is no GPU
+        os.environ.setdefault("UPCONV_TEST_DEVICE", "cpu")  # without a GPU
     files = ["test_gpu"] if task.smallest else ["test_gpu", "test_device"]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        # The settings shared by all tests want browsers and TensorFlow.
+        # The shared test configuration requires browsers and TensorFlow.
         options = ["--noconftest", "-p", "no:cacheprovider", "-q", f"--junitxml={report}"]
         code = pytest.main([*options, *(str(ROOT / "tests" / f"{name}.py") for name in files)])
         found = Outcomes(report) if report.exists() else None
     if found is None:
-        raise RuntimeError(f"pytest ended with {code} and no report")
+        raise RuntimeError(f"pytest ended with {code} and without a report")
     row = {"name": "tests", "files": files, "passed": found.passed, "skipped": found.skipped}
     if code or found.failed:
         names = ", ".join(found.failed) or "none"

@@ -1,4 +1,4 @@
-"""A part in a process of its own, for its share of the time and no longer."""
+"""Run a part in its own process, for at most its share of the time."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 from all_parts import PARTS
 from task_rows import ROOT, Row, Task, failed, find_results, in_a_line
 
-PROGRAM = Path(__file__).resolve().parent  # what is run again for each part
+PROGRAM = Path(__file__).resolve().parent  # run again for each part
 
 
 def work(name: str, task: Task, path: Path) -> int:
-    """Run a part, here; after each row, all rows are written."""
+    """Run a part in this process; write all rows after each new one."""
     from upconv.files import atomic_write
 
     find_results()
-    # Chapters 3 and 4 train as the stored experiments do.
+    # Chapters 3 and 4 train like the stored experiments.
     sys.path.append(str(ROOT / "code" / "experiments"))
     rows: list[Row] = []
 
@@ -45,13 +45,13 @@ def work(name: str, task: Task, path: Path) -> int:
 
 
 def run_part(name: str, seconds: float, options: argparse.Namespace) -> list[Row]:
-    """The rows of a part that runs in a process of its own, for at most so many seconds."""
+    """Run a part in its own process for at most ``seconds``; return its rows."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path, log = Path(folder) / "rows.json", Path(folder) / "log.txt"
         command = [sys.executable, str(PROGRAM), "--part", name, "--write", path]
         command += ["--seconds", str(seconds)] + ["--smallest"] * options.smallest
-        # Tests compare what processors do to the bit.
+        # Tests compare CPU results bit for bit.
         threads = {"OMP_NUM_THREADS": "1"} if name == "tests" else {}
         with log.open("wb") as file:
             process = subprocess.Popen(

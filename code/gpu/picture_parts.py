@@ -1,4 +1,4 @@
-"""The parts of chapters 6 and 7: images are generated, and painted in a style."""
+"""The parts of chapters 6 and 7: image generation and style transfer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from task_rows import Row, Task, has, thinned
 
 
 def clothes() -> tuple[Any, str]:
-    """Fashion-MNIST, or the next best."""
+    """Return Fashion-MNIST, or the next best available set."""
     from upconv import data
 
     if has("fashion_mnist/train-images-idx3-ubyte.gz", "fashion_mnist-train-images-idx3-ubyte.gz"):
@@ -64,7 +64,7 @@ def dcgan(task: Task) -> Iterator[Row]:
 
 
 def style(task: Task) -> Iterator[Row]:
-    """Chapter 7: a picture in the colours and streaks of stained tissue."""
+    """Chapter 7: a picture in the style of stained tissue."""
     import numpy as np
 
     from upconv import data, zoo

@@ -1,4 +1,4 @@
-"""The section of book/scale.md that shows what is stored."""
+"""The section of book/scale.md that shows the stored results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ against the plain recipes, and writes its results to `results/` and into this se
 
 
 def report(stored: Sequence[dict[str, Any]]) -> str:
-    """Stored results as Markdown: a table for each device."""
+    """Format stored results as Markdown: a table for each device."""
     return "\n\n".join(map(_report, stored)) if stored else NOTHING
 
 
@@ -68,7 +68,7 @@ def stored_results() -> list[dict[str, Any]]:
 
 
 def write_page() -> None:
-    """Put what is stored between the two marks of the page."""
+    """Write the stored results between the two marks of the page."""
     from upconv.files import atomic_write
 
     before, _, after = SCALE_PAGE.read_text(encoding="utf-8").split(MARK)

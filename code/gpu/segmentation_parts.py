@@ -1,4 +1,4 @@
-"""The parts that train the networks of chapters 3 to 5, which segment."""
+"""The parts that train the segmentation networks of chapters 3 to 5."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def segment(
     name: str, task: Task, make: Callable[[], Any], training: Any, test: Any, settings: Any,
     crop: int, share: float = 1.0, steps: int = 0, **said: Any,
 ) -> Row:  # fmt: skip
-    """Train one network to segment, for its share of the time or so many steps; measure it.
+    """Train one network to segment, for its share of the time or a number of steps; evaluate it.
 
     ``crop`` is that of the smallest form.
     """
@@ -46,13 +46,13 @@ def segment(
 
 
 def street(task: Task) -> tuple[Any, Any, Any, str]:
-    """CamVid and how to train on it, or digit scenes of half the size."""
+    """Return CamVid and its training settings, or digit scenes of half the size."""
     import skip_ablation
     from camvid_fcn import SETTINGS, class_weights
 
     from upconv import data
 
-    # VGG16 from the beginning, without ImageNet: slower than SqueezeNet is trained on.
+    # VGG16 from scratch, without ImageNet: slower than fine-tuning SqueezeNet.
     settings = replace(SETTINGS, steps=6000, batch=16, learning_rate=1e-4)
     if has("camvid_240x180.npz"):
         training, test, words = data.camvid("train"), data.camvid("test"), "CamVid, 240 × 180"
@@ -92,12 +92,12 @@ def fcn(task: Task) -> Iterator[Row]:
 
 
 def skips(task: Task) -> Iterator[Row]:
-    """Chapter 4: the same network with its skips and without, for as many steps."""
+    """Chapter 4: the same network with and without skips, for the same number of steps."""
     from skip_ablation import SETTINGS
 
     from upconv import data, zoo
 
-    # A wider network than the stored one: a smaller rate.
+    # The network is wider than the stored one, so the learning rate is smaller.
     settings = replace(SETTINGS, steps=2000, learning_rate=3e-4)
     sizes = zoo.sizes("feature_sum", "gpu")
     counts = (3000, 400)
@@ -113,7 +113,7 @@ def skips(task: Task) -> Iterator[Row]:
         def make(kind: str = kind) -> Any:
             return zoo.build(kind, 11, **sizes)
 
-        # The first one says for how many steps there is time, and the others do as many.
+        # The first one determines the number of steps, and the others run as many.
         share = 0.8 / len(names)
         row = segment(name, task, make, training, test, settings, 32, share, steps, **said)
         steps = row["steps"]
@@ -130,7 +130,7 @@ def unet(task: Task) -> Iterator[Row]:
     if has("isbi2012/membrane", "isbi2012.npz"):
         training, test, words = data.isbi2012(), data.isbi2012("test"), "ISBI 2012, 512 × 512"
     else:
-        size = 128 if task.smallest else 256  # more would take minutes to draw
+        size = 128 if task.smallest else 256  # larger ones would take minutes to generate
         training, test = data.membranes(8, size), data.membranes(2, size, split="test")
         words = f"membranes, {size} × {size}, for there was no ISBI 2012"
     if task.smallest:

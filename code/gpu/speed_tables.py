@@ -1,4 +1,4 @@
-"""The part that measures the speed beside the plain recipes."""
+"""The part that compares the speed with the plain recipes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TINY = {
 
 
 def speed(task: Task) -> Iterator[Row]:
-    """The table of benchmarks/speed.py."""
+    """Measure the table of benchmarks/speed.py."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     import speed as benchmark
 
@@ -39,7 +39,7 @@ def speed(task: Task) -> Iterator[Row]:
                 else:
                     row |= {"batch": benchmark.sizes(work)[0]}
                     row |= {"table": benchmark.measure(work, folder, turns=5)}
-            except Exception as error:  # the others may fit into the memory
+            except Exception as error:  # the others may fit in memory
                 traceback.print_exc()
                 row |= {"error": in_a_line(error)}
             yield row | {"seconds": time.perf_counter() - began}

@@ -1,4 +1,4 @@
-"""How many steps a network trains in its time, and what is stored of its training."""
+"""The number of training steps that fit in a part's time, and the stored results of training."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from task_rows import Row
 
-# Within a part: how much of its time is for training. The rest is for loading and measuring.
+# Share of a part's time for training. The rest is for loading and measuring.
 TRAINING = 0.6
-WARM, PROBE = 10, 30  # steps before the speed is measured, and steps by which it is
+WARM, PROBE = 10, 30  # warm-up steps, and steps that measure the speed
 
 
 def begin() -> None:
-    """From here on, the most memory that a GPU needs is noted."""
+    """Start recording the peak GPU memory."""
     import torch
 
     if torch.cuda.is_available():
@@ -23,7 +23,7 @@ def begin() -> None:
 
 
 def memory() -> dict[str, int]:
-    """The most of a GPU's memory that tensors took since :func:`begin`."""
+    """Return the peak GPU memory of tensors since :func:`begin`."""
     import torch
 
     gpu = torch.cuda.is_available()
@@ -31,7 +31,7 @@ def memory() -> dict[str, int]:
 
 
 def trained(history: Any, settings: Any, steps: int) -> Row:
-    """What is stored of any training, of which there were to be so many steps."""
+    """Return what is stored of a training; ``steps`` is the chapter's number of steps."""
     return {
         "steps": settings.steps,
         "steps of the chapter": steps,
@@ -45,12 +45,12 @@ def trained(history: Any, settings: Any, steps: int) -> Row:
 def steps_for(
     run: Callable[[int], Any], most: int, seconds: float, warm: int = WARM, probe: int = PROBE
 ) -> int:
-    """How many steps there is time for, measured by some of them; ``run`` does so many."""
+    """Estimate how many steps fit in the time, by timing some; ``run`` runs a number of steps."""
     run(warm)
     each = run(probe).seconds / probe
     return max(probe, min(most, int(seconds / each)))
 
 
 def small(settings: Any, **other: Any) -> Any:
-    """Settings of a few steps."""
+    """Reduce settings to a few steps."""
     return replace(settings, steps=4, batch=2, log_every=1, **other)

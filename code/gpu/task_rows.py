@@ -1,4 +1,4 @@
-"""What a part is told, and the rows in which it says what it has found."""
+"""The task given to a part, and helpers for its rows of results."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """How a part is run: in its smallest form or not, and for how many seconds."""
+    """How to run a part: whether in its smallest form, and for how many seconds."""
 
     smallest: bool
     seconds: float
 
 
 def thinned(values: Sequence[float], most: int = 60) -> list[float]:
-    """At most so many of the values, the last one among them."""
+    """Return at most ``most`` of the values, including the last one."""
     every = -(-len(values) // most)
     return [round(value, 4) for value in values[::-1][::every][::-1]]
 
 
 def has(*names: str) -> bool:
-    """Whether one of these files lies in the folder that was given, or in the cache."""
+    """Whether one of these files exists in the given folder or in the cache."""
     from upconv.data.download import find
 
     return any(find(name) for name in names)
@@ -40,12 +40,12 @@ def in_a_line(error: BaseException) -> str:
 
 
 def failed(rows: Sequence[Row]) -> list[str]:
-    """The complaints of those rows that have one."""
+    """Return the errors of all rows that have one."""
     return [f"{row['name']}: {row['error']}" for row in rows if "error" in row]
 
 
 def find_results() -> Any:
-    """The module ``upconv.results`` of this folder: only where upconv is installed is it found."""
+    """Load this folder's ``upconv.results``, which is importable only if upconv is installed."""
     import upconv
 
     spec = importlib.util.spec_from_file_location(

@@ -1,10 +1,10 @@
-"""Write the chapters as a reader on Colab should see them, into _build/colab/.
+"""Write the chapters' Colab editions to _build/colab/.
 
     .venv/bin/python code/scripts/colab.py [FOLDER]
 
-Colab reads Markdown, the chapters are written in MyST. Citations, numbers of equations, links and
-admonitions become Markdown here; code and stored outputs stay as they are. What this program does
-not know is an error: a reader never meets a role or a directive.
+Colab renders Markdown, but the chapters are written in MyST. Citations, equation numbers, links and
+admonitions are converted to Markdown; code and stored outputs stay as they are. Unknown syntax is
+an error, so that readers never see a role or directive.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ ROOT = Path(__file__).parents[2]
 ADMONITIONS = ("attention", "caution", "danger", "error", "hint", "important", "note", "seealso")
 ADMONITIONS += ("tip", "warning")
 GPU = {"accelerator": "GPU", "colab": {"gpuType": "T4", "provenance": []}}
-# What a reader may want to train for longer than the chapter does.
+# Networks that readers may want to train for longer than the chapter does.
 LONGER = {"03_fcn": "fcn8s", "04_skip_ablation": "concat", "05_unet": "unet", "06_dcgan": "dcgan"}
 TRAIN = """\
-#@title Train longer, and go on after a disconnect
+#@title Train longer, and resume after a disconnect
 train_longer = False  #@param {{type: "boolean"}}
-if train_longer:  # what is there is used, and what is made is kept on your Drive
+if train_longer:  # resumes an existing run, and keeps results on your Drive
     from upconv.files import keep
 
     folder = keep("{network}")
     !upconv train {network} --out "{{folder}}" --resume"""
 NOT_MEASURED = ("T4", "A100", "H100")
 
-# What may need a change, and what must be passed over so that nothing in it is taken for such.
+# Syntax that may need conversion, and syntax to skip so that its contents are not converted.
 SYNTAX = re.compile(
     r"""
     ^(?P<fence>`{3,}|:{3,}|~{3,})(?P<directive>\{[^}\n]+\})?(?P<argument>[^\n]*)\n
@@ -70,7 +70,7 @@ ATTRIBUTES = {"href", "title", "src", "alt", "start", "style"}
 
 
 class Book:
-    """What a chapter refers to: its pages, its literature and its equations."""
+    """The targets of references in chapters: pages, literature and equations."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -91,7 +91,7 @@ class Book:
 
     @cached_property
     def equations(self) -> dict[str, tuple[str, str]]:
-        """Chapter and number of each labelled equation, as the site counts them."""
+        """Map each labeled equation to its chapter and its number on the site."""
         found = {}
         for path in self.chapters:
             number = 0
@@ -108,7 +108,7 @@ class Book:
         return self.literature.entries[key]
 
     def cited(self, key: str) -> tuple[str, str]:
-        """Authors and year, as in “Long et al.” and “2015”."""
+        """Return authors and year, as in “Long et al.” and “2015”."""
         entry = self.entry(key)
         names = [
             str(Text.from_latex(" ".join(person.prelast_names + person.last_names)))
@@ -118,7 +118,7 @@ class Book:
         return authors, entry.fields["year"]
 
     def page(self, target: str) -> str:
-        """The address on the website of a page that a chapter names relative to itself."""
+        """Return the website address of a page that a chapter links to relatively."""
         path, _, part = target.partition("#")
         page, kind = posixpath.splitext(posixpath.normpath(f"chapters/{path}"))
         if kind not in {".md", ".ipynb"} or page not in self.pages:
@@ -131,7 +131,7 @@ def markdown_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def syntax(text: str) -> Iterator[re.Match]:
-    """What is of interest in a text, from its beginning to its end, directives gone into."""
+    """Yield the matches in a text in order, including those inside directives."""
     for match in SYNTAX.finditer(text):
         yield match
         if match["directive"]:
@@ -140,12 +140,12 @@ def syntax(text: str) -> Iterator[re.Match]:
 
 
 def keys(content: str) -> list[str]:
-    """The keys of a citation."""
+    """Split the keys of a citation."""
     return [key.strip() for key in content.split(",")]
 
 
 def converted(text: str, book: Book, chapter: str) -> str:
-    """MyST to Markdown."""
+    """Convert MyST to Markdown."""
 
     def change(match: re.Match) -> str:
         if match["directive"]:
@@ -180,9 +180,9 @@ def role(match: re.Match, book: Book, chapter: str) -> str:
 
 
 def citation(match: re.Match, book: Book) -> str:
-    """“(Long et al., 2015)”, with a link to the reference at the end of the notebook."""
+    """Format “(Long et al., 2015)”, with a link to the reference at the end of the notebook."""
     found = [(key, *book.cited(key)) for key in keys(match["content"])]
-    # There, what is cited is the subject of a sentence.
+    # There, citations are the subjects of sentences.
     if match.string.startswith("## Further reading"):
         return ", ".join(f"[{authors} ({year})](#{key})" for key, authors, year in found)
     text = "; ".join(f"[{authors}, {year}](#{key})" for key, authors, year in found)
@@ -199,7 +199,7 @@ def directive(name: str, title: str, body: str, book: Book, chapter: str) -> str
         if option.split() != [":class:", "dropdown"]:
             raise ValueError(f"directive: got {option.strip()!r}, expected :class: dropdown")
         folded = True
-    # Those with a name of their own begin their text beside it.
+    # Named admonitions start their text on the line of the name.
     if name in ADMONITIONS:
         body, title = f"{title}\n{body}", name.replace("seealso", "see also").capitalize()
     title, body = (converted(part.strip(), book, chapter) for part in (title, body))
@@ -216,7 +216,7 @@ def tokens(parsed: list[Token]) -> Iterator[Token]:
 
 
 def require_markdown(text: str, book: Book) -> None:
-    """Raise an error where the site's own parser finds more than Markdown and formulas."""
+    """Raise an error if the site's own parser finds more than Markdown and formulas."""
     for token in tokens(book.parser.parse(text)):
         name = token.type.removesuffix("_open").removesuffix("_close")
         unknown = not MARKDOWN.fullmatch(name) or (name == "fence" and token.info.startswith("{"))
@@ -225,11 +225,11 @@ def require_markdown(text: str, book: Book) -> None:
             raise ValueError(f"syntax: got {' '.join(what.split())!r}, expected Markdown")
         target = str(token.attrs.get("href") or token.attrs.get("src") or "#")
         if not target.startswith("#") and urlsplit(target).scheme not in {"http", "https"}:
-            raise ValueError(f"link: got {target!r}, expected one that leads out of the notebook")
+            raise ValueError(f"link: got {target!r}, expected one to outside the notebook")
 
 
 def shown(cell: NotebookNode) -> Iterator[str]:
-    """The Markdown of a cell, that which its code has put out included."""
+    """Yield the Markdown of a cell, including its code's output."""
     if cell.cell_type == "markdown":
         yield cell.source
     for output in cell.get("outputs", []):
@@ -237,16 +237,16 @@ def shown(cell: NotebookNode) -> Iterator[str]:
 
 
 def trains(notebook: NotebookNode) -> bool:
-    """Whether the chapter trains or draws with the course's loops, which use a GPU if there is one.
+    """Whether the chapter runs the course's training loops, which use a GPU if there is one.
 
-    Chapters that only compute gain nothing by one.
+    Other chapters do not benefit from a GPU.
     """
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     return any(f"from upconv.{room} import" in code for room in ("training", "style"))
 
 
 def budget(book: Book, chapter: str) -> str:
-    """How long the chapter takes where that has been measured."""
+    """Format a table of the chapter's measured running times."""
     made = book.measured["provenance"]
     threads = f"{made['threads']} thread" + "s" * (made["threads"] != 1)
     lines = ["| machine | running this notebook takes |", "|---|---|"]
@@ -261,7 +261,7 @@ def budget(book: Book, chapter: str) -> str:
 
 
 def references(book: Book, chapter: str, keys: list[str]) -> str:
-    """What is cited, in the order of the names; an error if two would be cited alike."""
+    """Format the cited references in alphabetical order; raise an error on ambiguous citations."""
     alike = {book.cited(key): key for key in keys}
     for key in keys:
         if (other := alike[book.cited(key)]) != key:
@@ -277,12 +277,12 @@ def references(book: Book, chapter: str, keys: list[str]) -> str:
 
 
 def edition(path: Path, book: Book) -> NotebookNode:
-    """The Colab edition of a chapter.
+    """Make the Colab edition of a chapter.
 
     Raises
     ------
     ValueError
-        If a cell has something that cannot be turned into Markdown; names chapter and cell.
+        If a cell cannot be converted to Markdown; names chapter and cell.
     """
     chapter = path.stem
     notebook = nbformat.read(path, as_version=4)
@@ -315,7 +315,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "_build" / "colab")
     folder = parser.parse_args().folder
     book = Book(ROOT)
-    # All of them first: a mistake in one leaves no half of a new set.
+    # Convert all before writing: an error must not leave a mixture of old and new editions.
     editions = {path.name: edition(path, book) for path in book.chapters}
     for name, notebook in editions.items():
         text = nbformat.writes(notebook) + "\n"

@@ -3,9 +3,9 @@
     python3.13 code/scripts/colab_freeze.py pip-freeze.gpu.txt --date "June 2026" \\
         --source "googlecolab/backend-info, commit 03a8903" > tests/colab/today.txt
 
-Run it with the Python version that Colab has: requirements depend on it. The file is a copy of
-Colab's, or its address; the list that was today's becomes ``before.txt``. Versions that Colab has
-and the file lacks are told by ``--instead numpy==2.1.3``; the list names them.
+Run it with Colab's Python version: requirements depend on it. The file is a copy of Colab's, or its
+address; the previous list becomes ``before.txt``. Give Colab's versions that differ from the file
+with ``--instead numpy==2.1.3``; the list marks them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 FILE = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.gpu.txt"
-# What the chapters and the module import, and what a notebook runs on.
+# Packages that the chapters and the module import, and those that notebooks run on.
 NEEDED = [
     "anywidget",
     "filelock",
@@ -45,8 +45,8 @@ NEEDED = [
     "traitlets",
     "wheel",
 ]
-# Colab's PyTorch is a build for another CUDA than the one on the package index: what that one
-# loads is not in the file. All else that the file lacks, Colab lacks, required or not.
+# Colab's PyTorch is built for another CUDA than the one on the package index, whose libraries are
+# not in the file. Everything else that is missing in the file is missing on Colab.
 OF_TORCH = re.compile(r"nvidia-|cuda-(toolkit|bindings)$")
 
 
@@ -55,16 +55,16 @@ def canonical(name: str) -> str:
 
 
 def published(text: str) -> dict[str, str]:
-    """Versions by canonical name, without what is installed from an address."""
+    """Parse versions by canonical name, skipping packages installed from an address."""
     pins = re.findall(r"^([\w.-]+)==([^\s;+]+)", text, re.MULTILINE)  # "+cu128" names one build
     return {canonical(name): version for name, version in pins}
 
 
 def resolve(pins: dict[str, str]) -> dict[str, str]:
-    """All that pip would install for the packages needed; nothing is installed."""
+    """Resolve all packages that pip would install for the needed ones, without installing."""
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "constraints.txt")
-        # PyTorch chooses what it loads of CUDA.
+        # PyTorch determines its own CUDA libraries.
         lines = [f"{n}=={v}\n" for n, v in pins.items() if not OF_TORCH.match(n)]
         constraints.write_text("".join(lines))
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--report", "-"]
@@ -81,7 +81,7 @@ def freeze(
     instead: dict[str, str] | None = None,
     resolver: Callable[[dict[str, str]], dict[str, str]] = resolve,
 ) -> str:
-    """The list, from the text of the published file."""
+    """Make the list from the text of the published file."""
     given = published(text)
     absent = sorted(set(NEEDED) - set(given))
     if absent:
@@ -111,8 +111,8 @@ def freeze(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", nargs="?", default=FILE, help="a path or an address")
-    parser.add_argument("--date", required=True, help="of the published file")
-    parser.add_argument("--source", default="googlecolab/backend-info", help="and its commit")
+    parser.add_argument("--date", required=True, help="date of the published file")
+    parser.add_argument("--source", default="googlecolab/backend-info", help="with its commit")
     parser.add_argument("--instead", action="append", default=[], metavar="NAME==VERSION")
     options = parser.parse_args()
     if options.file.startswith("https://"):

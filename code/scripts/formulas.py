@@ -1,9 +1,9 @@
-"""Set the book's formulas: writes book/_ext/formulas.json and book/_static/stix-two-math.woff.
+"""Typeset the book's formulas: write book/_ext/formulas.json and book/_static/stix-two-math.woff.
 
     make formulas
 
-Takes the formulas that the last `make book` has found, has Temml turn their TeX into MathML, and
-cuts STIX Two Math down to the characters they need. Needs Node.js; what it writes is kept in the
+Takes the formulas found by the last `make book`, converts their TeX to MathML with Temml, and
+subsets STIX Two Math to the characters they need. Needs Node.js; its output is kept in the
 repository, so that building the book does not.
 """
 
@@ -37,7 +37,7 @@ console.log(JSON.stringify(set));
 
 
 def as_rows(mathml: str) -> str:
-    """Lines over a term drawn by the style sheet: each browser has its own idea of <menclose>."""
+    """Let the style sheet draw overlines: browsers disagree about <menclose>."""
     return re.sub(
         r'<menclose notation="top" (class="tml-overline")>(.*?)</menclose>',
         r"<mrow \1>\2</mrow>",
@@ -60,7 +60,7 @@ def main() -> None:
     options = subset.Options(flavor="woff", layout_features=["*"])
     font = subset.load_font(str(TOOLS / FONT), options)
     subsetter = subset.Subsetter(options)
-    # A browser slants single letters by itself: x becomes U+1D465. So the italics must be there.
+    # Browsers replace single letters by italics, x by U+1D465: include these.
     italics = [*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C)]
     subsetter.populate(text=characters + "0123456789()[]{}|,.=+−√", unicodes=italics)
     subsetter.subset(font)

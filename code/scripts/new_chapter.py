@@ -1,8 +1,8 @@
-"""Lay out a new chapter: a notebook that runs, its claims, questions and exercise, its place.
+"""Create a new chapter: a runnable notebook, claims, questions, an exercise, a _toc.yml entry.
 
     make new-chapter NAME=diffusion TITLE="Diffusion"
 
-Everything it writes is there to be replaced; `make notebooks` and `make book` work right away.
+All contents are placeholders; `make notebooks` and `make book` work right away.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ What this chapter is about, in three sentences: the idea before any formula.
 
 **After this chapter you can**
 
-- say what …;
+- explain what …;
 - compute …;
-- tell … from ….
+- distinguish … from ….
 
-Reading takes about 60 minutes, running it one. It builds on [chapter 1](01_cnn_fourier.ipynb)."""
+Reading takes about 60 minutes, running 1 minute. It builds on [chapter 1](01_cnn_fourier.ipynb)."""
 
 IMPORTS = """\
 import numpy as np
@@ -45,9 +45,9 @@ camera = photo("camera", 128)
 blurred = ops.apply_transfer(camera, ops.gaussian_transfer(camera.shape, 2.0))
 show(
     image_row([camera, blurred], ["photograph", "blurred"]),
-    alt=f"A photograph and its blurred copy; the spread of the greys falls from "
+    alt=f"A photograph and its blurred copy; the standard deviation of the grays falls from "
         f"{camera.std():.2f} to {blurred.std():.2f}",
-    caption="What one sees here, with a number from the code.",
+    caption="What the figure shows, with a number from the code.",
 )"""
 
 CLAIM = """\
@@ -76,24 +76,24 @@ SOLVED = {
 
 CLAIMS = """\
 ["C{number}.1"]
-source = "where this is said"
-statement = "Blurring makes the greys of a picture more alike."
+source = "where this is stated"
+statement = "Blurring makes the grays of a picture more similar."
 verdict = "holds"
-finding = "The standard deviation of the greys falls; by how much, the cell above says."
+finding = "The standard deviation of the grays falls; the cell above says by how much."
 """
 
 QUESTIONS = """\
 [[questions]]
 ask = "What does the chapter ask the reader?"
 options = [
-  {{ text = "A wrong answer", why = "Why somebody would think so, and what is wrong with it." }},
+  {{ text = "A wrong answer", why = "Why it seems plausible, and why it is wrong." }},
   {{ text = "The right answer", right = true, why = "Why it is right." }},
-  {{ text = "Another wrong answer", why = "What it confuses." }},
+  {{ text = "Another wrong answer", why = "The confusion behind it." }},
 ]
 """
 
 EXERCISE = '''\
-"""Exercises of chapter {number}, with references that do not use what the chapter shows."""
+"""Exercises of chapter {number}, with reference answers that share no code with the chapter."""
 
 from __future__ import annotations
 
@@ -123,13 +123,13 @@ def new_chapter(root: Path, name: str, title: str) -> Path:
     Raises
     ------
     ValueError
-        If the name is none for a file, or a chapter of that name is there. Nothing is written then.
+        If the name is not valid for a file, or already taken. Then nothing is written.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
-        raise ValueError(f"NAME: got {name!r}, expected small letters, digits and _")
+        raise ValueError(f"NAME: got {name!r}, expected lowercase letters, digits and _")
     chapters = sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb"))
     if any(path.stem[3:] == name for path in chapters):
-        raise ValueError(f"NAME: got {name!r}, expected a name that no chapter has")
+        raise ValueError(f"NAME: got {name!r}, expected an unused name")
     number = int(chapters[-1].stem[:2]) + 1
     stem = f"{number:02}_{name}"
     last = json.loads(chapters[-1].read_text(encoding="utf-8"))
@@ -141,12 +141,12 @@ def new_chapter(root: Path, name: str, title: str) -> Path:
         new_markdown_cell("## The idea\n\nIdea, definition, picture, experiment, claim."),
         new_code_cell(FIGURE, metadata={"tags": ["hide-input"]}),
         new_code_cell(CLAIM.format(number=number)),
-        new_markdown_cell("## Questions\n\nPick an answer: it unfolds, and says why."),
+        new_markdown_cell("## Questions\n\nPick an answer to see the explanation."),
         new_code_cell(f"quiz({number})", metadata={"tags": ["hide-input"]}),
         new_markdown_cell(f"## Exercises\n\n### Exercise {number}.1: a mean\n\nReturn the mean."),
         new_code_cell(STUB.format(number=number), metadata={"tags": ["exercise"]}),
         new_code_cell(SOLUTION.format(number=number), metadata=SOLVED),
-        new_markdown_cell("## Further reading\n\nThe primary paper, and why one should read it."),
+        new_markdown_cell("## Further reading\n\nThe primary paper, and why it is worth reading."),
     ]
     for index, cell in enumerate(cells):
         cell["id"] = f"ch{number}-{index:03}"
@@ -161,7 +161,7 @@ def new_chapter(root: Path, name: str, title: str) -> Path:
     before = f"      - file: chapters/{chapters[-1].stem}\n"
     listed = contents.read_text(encoding="utf-8")
     if before not in listed:
-        raise ValueError(f"_toc.yml: got no line {before.strip()!r}, expected one to stand behind")
+        raise ValueError(f"_toc.yml: got no line {before.strip()!r}, expected one to insert after")
     target = root / "chapters" / f"{stem}.ipynb"
     nbformat.write(notebook, target)
     for path, text in files.items():
@@ -174,14 +174,14 @@ def new_chapter(root: Path, name: str, title: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="of the file, such as diffusion")
-    parser.add_argument("title", help="of the page, such as Diffusion")
+    parser.add_argument("name", help="file name, such as diffusion")
+    parser.add_argument("title", help="page title, such as Diffusion")
     arguments = parser.parse_args()
     try:
         path = new_chapter(ROOT, arguments.name, arguments.title)
     except ValueError as error:
         parser.error(str(error))
-    print(f"{path.relative_to(ROOT)} is there. Next: a card and a box in book/intro.md,")
+    print(f"Created {path.relative_to(ROOT)}. Next: add a card and a box to book/intro.md,")
     print("make lab to write it, make notebooks, make book, make test.")
 
 

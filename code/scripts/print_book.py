@@ -1,4 +1,4 @@
-"""Print the whole book, built as one page, to _build/upconv.pdf: links, outline, page numbers.
+"""Print the book, built as one page, to _build/upconv.pdf, with links, outline and page numbers.
 
 `make download` builds that page first.
 """
@@ -19,7 +19,7 @@ NUMBER = (
     '<div style="width: 100%; text-align: center; font: 8pt sans-serif; color: #5a6472">'
     '<span class="pageNumber"></span></div>'
 )
-# Links to pages that are now parts of this one; what is not in the book leads to the website.
+# Redirect links: pages of the book are parts of this one, others are on the website.
 INWARD = """site => document.querySelectorAll("article a[href]").forEach(link => {
     const [path, hash] = link.getAttribute("href").split("#");
     if (/^\\w+:/.test(path)) return;
@@ -33,8 +33,8 @@ INWARD = """site => document.querySelectorAll("article a[href]").forEach(link =>
 def main() -> None:
     built, target = ROOT / "_build/singlehtml/book/intro.html", ROOT / "_build/upconv.pdf"
     if not built.exists():
-        raise SystemExit(f"{built} is not there: run `make download`")
-    # Sphinx writes its addresses as if the page lay at the top.
+        raise SystemExit(f"{built} does not exist: run `make download`")
+    # Sphinx writes its addresses as if the page were at the top level.
     source = ROOT / "_build/singlehtml/upconv.html"
     source.write_bytes(built.read_bytes())
     with sync_playwright() as playwright:

@@ -1,4 +1,4 @@
-"""Write the repository's address, which lives in _config.yml, wherever else it must stand."""
+"""Copy the repository's address from _config.yml to all other files that need it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# In these files, every address of this form belongs to the repository. The first cell of a chapter
+# In these files, every address of this form is the repository's. The first cell of a chapter
 # needs it to install the module, and the README links to the website and to Colab.
 PATTERNS = {
     "chapters/*.ipynb": r'(?<=REPOSITORY = \\")[^"\\]+',
@@ -19,7 +19,7 @@ PATTERNS = {
 
 
 def repository() -> str:
-    """The address in _config.yml."""
+    """Read the address in _config.yml."""
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     return re.search(r"^repository:\n  url: (\S+)$", config, flags=re.MULTILINE)[1].rstrip("/")
 
@@ -40,7 +40,7 @@ def stamped(text: str, pattern: str, address: str) -> str:
 
 
 def files() -> dict[Path, str]:
-    """Every file that carries the address, with its pattern."""
+    """Return every file that contains the address, with its pattern."""
     return {path: pattern for glob, pattern in PATTERNS.items() for path in sorted(ROOT.glob(glob))}
 
 

@@ -1,7 +1,7 @@
-"""Browsers, for the site's tests and for the book on paper: found, or said how to get.
+"""Find or install the browsers for the site's tests and for printing the book.
 
-    python code/support/browser.py            what there is; an error without Chromium or Chrome
-    python code/support/browser.py --install  install what is missing (Debian and Ubuntu, as root)
+    python code/support/browser.py            check; an error without Chromium or Chrome
+    python code/support/browser.py --install  install missing ones (Debian and Ubuntu, as root)
 
 ``make test`` runs the first, ``make browsers`` the second.
 """
@@ -23,27 +23,27 @@ CHROMIUM = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
-# The same browser without windows: it opens the site's pages in three quarters of the time.
+# The same browser without a GUI: it opens the site's pages in three quarters of the time.
 HEADLESS = ("chromium-headless-shell", "chrome-headless-shell")
 FIREFOX = ("firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox")
 WEBKIT = ("WebKitWebDriver",)
 SCREEN = ("Xvfb",)  # WebKit has no headless mode
-# What each needs: one command of each group, and Debian's packages that bring them.
+# Requirements of each engine: one command of each group, and the Debian packages with them.
 ENGINES = {
     "Chromium": ((CHROMIUM,), ("chromium", "fonts-liberation", "fonts-noto-cjk")),
     "Firefox": ((FIREFOX,), ("firefox-esr",)),
     "WebKit": ((WEBKIT, SCREEN), ("webkit2gtk-driver", "xvfb")),
 }
-FASTER = "chromium-headless-shell"  # a package that not every distribution has
+FASTER = "chromium-headless-shell"  # a package that some distributions lack
 
 
 def find(commands: tuple[str, ...]) -> str | None:
-    """Path of the first of these commands that is there, or None."""
+    """Return the path of the first of these commands that is installed, or None."""
     return next((path for path in map(shutil.which, commands) if path), None)
 
 
 def find_browser(*, headless: bool = False) -> str | None:
-    """Path of an installed Chromium or Chrome, or None; headless: of one without windows first."""
+    """Return the path of Chromium or Chrome, or None; ``headless`` prefers one without a GUI."""
     if named := os.environ.get("UPCONV_BROWSER"):
         if not shutil.which(named):
             raise SystemExit(f"UPCONV_BROWSER: got {named!r}, expected the path of a browser")
@@ -58,20 +58,20 @@ def find_browser(*, headless: bool = False) -> str | None:
 
 
 def missing() -> list[str]:
-    """The engines that are not there."""
+    """Return the engines that are not installed."""
     there = {name: all(map(find, groups)) for name, (groups, _) in ENGINES.items()}
     there["Chromium"] = find_browser() is not None
     return [name for name, found in there.items() if not found]
 
 
 def how_to_get(engines: list[str]) -> str:
-    """One line for those that miss them."""
+    """Say in one line how to install missing engines."""
     packages = " ".join(package for name in engines for package in ENGINES[name][1])
     return f"run `make browsers` (Debian: apt-get install {packages})"
 
 
 def require_browser(*, headless: bool = False) -> str:
-    """Path of Chromium or Chrome; without, the run ends with advice."""
+    """Return the path of Chromium or Chrome; exit with instructions if there is none."""
     if path := find_browser(headless=headless):
         return path
     raise SystemExit(
@@ -81,7 +81,7 @@ def require_browser(*, headless: bool = False) -> str:
 
 
 def settle(page) -> None:
-    """Wait until all is laid out, and fonts and every picture, lazy ones too, have been fetched."""
+    """Wait for the layout, the fonts and all images, including lazy ones."""
     page.wait_for_function(
         "() => 'laidOut' in document.documentElement.dataset ||"
         " !document.querySelector('.bd-article')"
@@ -97,19 +97,19 @@ def settle(page) -> None:
 
 
 def offered(package: str) -> bool:
-    """Whether this distribution has the package."""
+    """Whether this distribution offers the package."""
     asked = subprocess.run(["apt-cache", "show", package], capture_output=True)
     return asked.returncode == 0
 
 
 def install(engines: list[str]) -> None:
-    """Install Debian's packages of these engines, and the faster Chromium where Debian has it."""
+    """Install the Debian packages of these engines, and the faster Chromium if available."""
     packages = [package for name in engines for package in ENGINES[name][1]]
     faster = not find(HEADLESS)
     if not packages and not faster:
         return
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise SystemExit(f"make browsers needs Debian or Ubuntu, and root: {' '.join(packages)}")
+        raise SystemExit(f"make browsers needs root on Debian or Ubuntu: {' '.join(packages)}")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     options = ["-y", "-qq", "--no-install-recommends"]
     subprocess.run(["apt-get", "update", "-qq"], env=environment, check=True)
@@ -123,7 +123,7 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--install"]:
         install(missing())
     elif sys.argv[1:]:
-        raise SystemExit(f"got {' '.join(sys.argv[1:])!r}, expected nothing or --install")
+        raise SystemExit(f"arguments: got {' '.join(sys.argv[1:])!r}, expected none or --install")
     print("Chromium:", require_browser(headless=True))
     if lacking := missing():
-        print(f"Not there, so not tested: {', '.join(lacking)}; {how_to_get(lacking)}")
+        print(f"Not installed, so not tested: {', '.join(lacking)}; {how_to_get(lacking)}")

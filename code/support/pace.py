@@ -1,15 +1,15 @@
-"""How fast the machine is now: limits on times are for one, and hold on others in proportion."""
+"""The current speed of the machine: time limits are scaled from a reference machine."""
 
 from __future__ import annotations
 
 import time
 
-# How long a test waits for an event, in seconds: only what never comes is a failure, so this is
-# for machines that have much else to do.
+# Seconds that a test waits for an event: only events that never come are failures, so this allows
+# for busy machines.
 PATIENCE = 180
 
-# What the fixed pieces of work below take, in milliseconds, where the limits were set: a machine
-# for which Lighthouse's index is 2,800.
+# Milliseconds of the fixed work below on the reference machine, for which Lighthouse's index is
+# 2,800.
 IN_PAGE, IN_PYTHON = 6.0, 8.2
 WORK = """() => {
     const times = Array.from({ length: 15 }, () => {
@@ -26,12 +26,12 @@ WORK = """() => {
 
 
 def slowness(page) -> float:
-    """How many times longer than there the scripts of a page take now; at least 1."""
+    """Factor by which page scripts are slower than on the reference machine; at least 1."""
     return max(1.0, page.evaluate(WORK) / IN_PAGE)
 
 
 def python_slowness() -> float:
-    """How many times longer than there Python takes now, in processor time; at least 1."""
+    """Factor by which Python is slower than on the reference machine, in CPU time; at least 1."""
     times = []
     for _ in range(9):
         start = time.process_time()
@@ -41,7 +41,7 @@ def python_slowness() -> float:
 
 
 def wait_until(condition, patience: float = PATIENCE):
-    """What a condition gives once it gives anything; what never comes is a failure."""
+    """Return a condition's value once it is true; fail if it never is."""
     end = time.monotonic() + patience
     while not (found := condition()):
         assert time.monotonic() < end, f"not within {patience} seconds"

@@ -1,6 +1,6 @@
-"""Checks of arguments. Every refusal reads ``name: got X, expected Y``.
+"""Argument checks. Every error reads ``name: got X, expected Y``.
 
-Operators, settings and measures call these first, so that their own lines show only what they do.
+Operators, settings and metrics call these first, which keeps their own code short.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
-if TYPE_CHECKING:  # the command line asks for its first check before NumPy is needed
+if TYPE_CHECKING:  # the command line uses checks before it needs NumPy
     import numpy as np
 
 LARGEST = 2**63 - 1  # of int64
 
 
 def refuse(name: str, got: object, expected: str) -> NoReturn:
-    """Raise the one kind of error this package raises."""
+    """Raise a ``ValueError`` in the package's standard form."""
     raise ValueError(f"{name}: got {got}, expected {expected}")
 
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
-    """Refuse a value that is not one of those known."""
+    """Check that a value is one of the known ones."""
     if value not in known:
         refuse(name, repr(value), f"one of {', '.join(known)}")
 
 
 def is_integer(value: object) -> bool:
-    """Python's and NumPy's integers; ``True`` is a truth value, not the number 1."""
+    """Whether a value is a Python or NumPy integer; ``True`` is not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_integer(name: str, value: Any, minimum: int, maximum: int = LARGEST) -> int:
-    """One integer, at least ``minimum`` and at most ``maximum``."""
+    """Check an integer, at least ``minimum`` and at most ``maximum``."""
     if not is_integer(value) or value < minimum:
         refuse(name, repr(value), f"an integer of at least {minimum}")
     value = _countable(name, value)
@@ -44,14 +44,14 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int = LARGEST) -
 
 
 def is_list(value: object) -> bool:
-    """Whether a value has a length and an order: no word, and no array without axes."""
+    """Whether a value is a sequence or an array with axes; strings do not count."""
     if _is_numpy(value, "ndarray"):
         return value.ndim > 0
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _is_numpy(value: object, kind: str) -> bool:
-    """Whether a value is of a class of NumPy's; where that is not loaded, none is."""
+    """Whether a value is an instance of a NumPy class; False if NumPy is not loaded."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(value, getattr(numpy, kind))
 
@@ -61,14 +61,14 @@ def _is_flag(value: object) -> bool:
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """True or False."""
+    """Check that a value is True or False."""
     if not _is_flag(value):
         refuse(name, repr(value), "True or False")
     return bool(value)
 
 
 def check_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
-    """An integer, meant for both axes, or a pair (height, width) of integers."""
+    """Check an integer, meant for both axes, or a pair (height, width) of integers."""
     both = (value, value) if is_integer(value) else value
     if not is_list(both) or len(both) != 2 or not all(is_integer(v) and v >= minimum for v in both):
         refuse(name, repr(value), f"an integer of at least {minimum} or a pair of them")
@@ -77,12 +77,12 @@ def check_pair(name: str, value: Any, minimum: int) -> tuple[int, int]:
 
 def _countable(name: str, value: Any) -> int:
     if value > LARGEST:
-        refuse(name, value, "a number that int64 can hold")
+        refuse(name, value, "a number that fits in int64")
     return int(value)
 
 
 def check_shape(name: str, value: Any, axes: str) -> tuple[int, ...]:
-    """A sequence of positive integers, one for each of the ``axes``, e.g. ``"N, C, H, W"``."""
+    """Check a sequence of positive integers, one per axis in ``axes``, e.g. ``"N, C, H, W"``."""
     count = axes.count(",") + 1
     if (
         not is_list(value)
@@ -94,7 +94,7 @@ def check_shape(name: str, value: Any, axes: str) -> tuple[int, ...]:
 
 
 def check_real(name: str, value: Any, *, positive: bool = False, most: float = math.inf) -> float:
-    """A finite real number, at least zero, or above zero if ``positive``, and at most ``most``."""
+    """Check a finite real number, at least 0, or above 0 if ``positive``, and at most ``most``."""
     bad = _is_flag(value) or not isinstance(value, Real)
     if bad or not math.isfinite(value) or value < 0 or (positive and value == 0):
         refuse(name, repr(value), f"a finite number {'above' if positive else 'of at least'} 0")
@@ -104,28 +104,28 @@ def check_real(name: str, value: Any, *, positive: bool = False, most: float = m
 
 
 def check_share(name: str, value: Any) -> float:
-    """A real number from 0 to less than 1: what is kept of a running mean."""
+    """Check a real number from 0 to less than 1, such as the momentum of a running mean."""
     if check_real(name, value) >= 1:
         refuse(name, repr(value), "a number from 0 to less than 1")
     return float(value)
 
 
 def check_range(name: str, value: Any, low: float, high: float) -> tuple[float, float]:
-    """A pair of real numbers, the second no smaller than the first, both within bounds."""
+    """Check a pair of real numbers in ascending order, both within bounds."""
     expected = f"two numbers from {low:g} to {high:g}, the smaller one first"
     if not is_list(value) or len(value) != 2:
         refuse(name, repr(value), expected)
     for part in value:
         if _is_flag(part) or not isinstance(part, Real):
             refuse(name, repr(value), expected)
-    if not low <= value[0] <= value[1] <= high:  # NaN is nowhere
+    if not low <= value[0] <= value[1] <= high:  # False for NaN
         refuse(name, repr(value), expected)
     return float(value[0]), float(value[1])
 
 
 def check_weights(name: str, value: Any) -> tuple[float, ...]:
-    """Finite numbers of at least zero, one of them above it."""
-    expected = "finite numbers of at least 0, one above it"
+    """Check finite non-negative numbers, at least one of them positive."""
+    expected = "finite numbers of at least 0, at least one above 0"
     if not is_list(value) or any(_is_flag(part) for part in value):
         refuse(name, repr(value), expected)
     if not all(isinstance(part, Real) and math.isfinite(part) and part >= 0 for part in value):
@@ -136,14 +136,14 @@ def check_weights(name: str, value: Any) -> tuple[float, ...]:
 
 
 def check_words(name: str, value: Any) -> tuple[str, ...]:
-    """A sequence of words; a word alone is none, but a sequence of letters to Python."""
+    """Check a sequence of strings; a single string is rejected."""
     if not is_list(value) or not all(isinstance(part, str) for part in value):
         refuse(name, repr(value), "a sequence of names")
     return tuple(value)
 
 
 def check_seed(name: str, value: Any) -> int:
-    """A seed that NumPy and PyTorch both take: an integer from 0 to 2⁶³ − 1."""
+    """Check a seed that both NumPy and PyTorch accept: an integer from 0 to 2⁶³ − 1."""
     if not is_integer(value) or not 0 <= value <= LARGEST:
         refuse(name, repr(value), "an integer from 0 to 2**63 - 1")
     return int(value)
@@ -152,19 +152,19 @@ def check_seed(name: str, value: Any) -> int:
 def as_array(
     name: str, value: Any, dtype: type | None = None, expected: str = "an array of numbers"
 ) -> np.ndarray:
-    """What NumPy makes of a value. What it refuses, rows of unequal length say, is named."""
+    """Convert a value to an array; failures, such as rows of unequal length, name the argument."""
     import numpy as np
 
     try:
         return np.asarray(value, dtype)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
-        # A tensor that has a gradient, or lies on a GPU, says itself how it becomes an array.
+        # A tensor with a gradient, or on a GPU, explains in its error how to convert it.
         got, reason = type(value).__name__, str(error).rstrip(".")
         raise ValueError(f"{name}: got a {got}, expected {expected} ({reason})") from error
 
 
 def check_array(name: str, value: Any, axes: str | None = None) -> np.ndarray:
-    """A non-empty array of a real floating dtype, with the given ``axes`` if any are named."""
+    """Check a non-empty array of a real floating dtype, with the given ``axes`` if any."""
     array = as_array(name, value)
     if array.dtype.kind != "f":
         refuse(name, f"dtype {array.dtype}", "a real floating dtype such as float32 or float64")
@@ -177,26 +177,26 @@ def check_array(name: str, value: Any, axes: str | None = None) -> np.ndarray:
 
 
 def check_same_dtype(name: str, array: np.ndarray, other_name: str, other: np.ndarray) -> None:
-    """No silent promotion: as in torch, two operands have one dtype."""
+    """Check that two operands have the same dtype: as in PyTorch, nothing is promoted silently."""
     if array.dtype != other.dtype:
         refuse(name, f"dtype {array.dtype}", f"{other.dtype}, the dtype of {other_name}")
 
 
 def check_volume(name: str, got: object, shape: Sequence[int], itemsize: int = 8) -> None:
-    """The bytes of an array of this shape must be countable in 64 bits."""
+    """Check that the size in bytes of an array of this shape fits in int64."""
     if math.prod(shape) * itemsize > LARGEST:
-        refuse(name, got, f"an array whose bytes int64 can count, not one of shape {tuple(shape)}")
+        refuse(name, got, f"an array whose size in bytes fits in int64, not shape {tuple(shape)}")
 
 
 def widen(array: np.ndarray) -> np.ndarray:
-    """float16 as float32, in which its sums are made; any other dtype as it is."""
+    """Convert float16 to float32, for accumulation; keep any other dtype."""
     import numpy as np
 
     return array.astype(np.result_type(array.dtype, np.float32), copy=False)
 
 
 def check_features(name: str, value: Any, what: str = "features") -> np.ndarray:
-    """Finite real numbers (N, D) as float64: a row for each image, at least one row and column."""
+    """Check finite real numbers (N, D), non-empty, one row per image; return them as float64."""
     import numpy as np
 
     array = as_array(name, value)
@@ -208,7 +208,7 @@ def check_features(name: str, value: Any, what: str = "features") -> np.ndarray:
 
 
 def check_finite(name: str, array: np.ndarray, what: str) -> np.ndarray:
-    """An array without NaN or infinity: a measure of these would be any number, the best too."""
+    """Check for NaN and infinity: a metric of these could be any number, even the best."""
     import numpy as np
 
     if broken := np.count_nonzero(~np.isfinite(array)):

@@ -12,7 +12,7 @@ Given = TypeVar("Given", bound=Callable[..., Any])
 
 
 def moved(module: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """A module's ``__getattr__``: of each old name its new one, in full.
+    """Make a module's ``__getattr__`` from a map of old names to full new ones.
 
     >>> __getattr__ = moved("upconv.training", {"predict": "upconv.inference.predict"})
     """

@@ -1,4 +1,4 @@
-"""Where a network is trained or used, and what makes it fast there."""
+"""Choice of device, precision and memory layout for training and inference."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from upconv.checks import check_choice, refuse
 from upconv.torch.modes import evaluating
 from upconv.torch.winograd import Convolutions, dense
 
-# Bytes: blocks of less than a GiB are kept, and of what is unused as much as can be.
+# Bytes: keep blocks of less than a GiB, and as much unused memory as possible.
 KEPT = (2**30, 2**31 - 1)
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device asked for; "auto": a GPU where there is one. On a processor, memory is kept."""
+    """Return a device; "auto" is the GPU if there is one. On a CPU, freed memory is retained."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device: got {name}, but no GPU is to be had; expected cpu")
+        raise ValueError(f"device: got {name}, but no GPU is available; expected cpu")
     if name == "cpu":
         keep_memory()
     return torch.device(name)
@@ -35,18 +35,18 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @cache
 def keep_memory() -> bool:
-    """Let this process keep the memory of freed tensors, if its C library is glibc.
+    """Let this process retain the memory of freed tensors, if its C library is glibc.
 
-    By default glibc hands large blocks back to the system, which fills them with zeros, page by
-    page, when the next layer asks for them again: up to a third of a network's time.
+    By default glibc returns large blocks to the system, which zeroes them page by page when the
+    next layer allocates them again: up to a third of a network's time.
     """
     return limit_kept(*KEPT)
 
 
 def limit_kept(largest: int, unused: int) -> bool:
-    """Set from what size, and beyond how much unused, glibc gives memory back; whether it did.
+    """Set glibc's M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes; return whether it succeeded.
 
-    Both in bytes: its M_MMAP_THRESHOLD and M_TRIM_THRESHOLD.
+    Larger blocks, and unused memory beyond the second limit, are returned to the system.
     """
     if sys.platform != "linux":
         return False
@@ -55,18 +55,18 @@ def limit_kept(largest: int, unused: int) -> bool:
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
-    """ "bf16", "fp16" or "fp32"; for "auto" what the environment variable ``UPCONV_PRECISION``
-    says, or else what is fast on the device.
+    """Return "bf16", "fp16" or "fp32"; "auto" means the environment variable ``UPCONV_PRECISION``
+    or, without it, the fastest precision of the device.
 
-    GPUs have instructions for bf16 from compute capability 8 on (A100), and for fp16 from 7 on
-    (V100, T4). PyTorch counts bf16 as supported on older ones, too: it emulates it there, slower
-    than float32.
+    GPUs have instructions for bf16 from compute capability 8 (A100), and for fp16 from 7 (V100,
+    T4). PyTorch also reports bf16 as supported on older ones, but emulates it, slower than
+    float32.
 
     Raises
     ------
     ValueError
-        If the variable names no precision, or the device has no instructions for it. Processors
-        do bf16 without: then it is slow, but rounds as it does elsewhere.
+        If the name or variable is not a precision, or the device has no instructions for it. CPUs
+        run bf16 without them: slowly, but with the same rounding.
     """
     asked = "precision"
     if name == "auto":
@@ -90,19 +90,19 @@ def resolve_precision(name: str, device: torch.device) -> str:
 
 
 def short_of_multiplications(precision: str, device: torch.device) -> bool:
-    """Whether 3 × 3 convolutions go faster by :mod:`upconv.torch.winograd`, channels first.
+    """Whether 3 × 3 convolutions run faster by :mod:`upconv.torch.winograd`, channels first.
 
-    So it is in float32 on processors with AVX2 alone: there, PyTorch's convolutions run forward at
-    the rate of its matrix products, but backward with channels last at half of it, and they know
-    no way with fewer multiplications.
+    This is the case in float32 on CPUs limited to AVX2: PyTorch's convolutions run forward at the
+    speed of its matrix products, but backward with channels last at half of it, and never use an
+    algorithm with fewer multiplications.
     """
     alone = torch.backends.cpu.get_cpu_capability() == "AVX2"
     return alone and precision == "fp32" and device.type == "cpu"
 
 
 def layout(network: nn.Module, precision: str, device: torch.device) -> torch.memory_format:
-    """How a network's weights lie in memory where it is fastest: channels last, but for such as
-    consist of 3 × 3 convolutions on processors that are :func:`short_of_multiplications`."""
+    """Return a network's fastest memory format: channels last, except for networks with dense
+    3 × 3 convolutions on CPUs that are :func:`short_of_multiplications`."""
     found = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
     if short_of_multiplications(precision, device) and any(
         dense(layer.weight, layer.stride, layer.dilation, layer.groups) for layer in found
@@ -112,13 +112,13 @@ def layout(network: nn.Module, precision: str, device: torch.device) -> torch.me
 
 
 def described(layout: torch.memory_format) -> str:
-    """A layout in words."""
+    """Describe a memory format in words."""
     return "channels last" if layout == torch.channels_last else "channels first"
 
 
 @contextmanager
 def autocast(precision: str, device: torch.device) -> Iterator[None]:
-    """Autocast to bf16, to fp16, or not; convolutions the way that is fastest."""
+    """Autocast to bf16 or fp16, or not at all; use the fastest convolutions."""
     faster = Convolutions() if short_of_multiplications(precision, device) else nullcontext()
     half = HALF.get(precision, torch.bfloat16)
     with torch.autocast(device.type, half, enabled=precision in HALF), faster:
@@ -127,7 +127,7 @@ def autocast(precision: str, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def wide_range(device: torch.device) -> Iterator[None]:
-    """Within fp16, float32: for what overflows, such as sums over all places of an image."""
+    """Disable fp16 autocast: for sums that overflow, such as those over all image positions."""
     kind = device.type
     fp16 = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
     with torch.autocast(kind, enabled=False) if fp16 else nullcontext():
@@ -135,10 +135,10 @@ def wide_range(device: torch.device) -> Iterator[None]:
 
 
 def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
-    """What keeps small gradients from becoming 0 in fp16; in other precisions it does nothing.
+    """Return a gradient scaler against underflow in fp16; disabled in other precisions.
 
-    The loss is multiplied by a scale, the gradients divided by it before the step. Where they
-    overflow, the step is left out and the scale halved.
+    The loss is multiplied by a scale, and the gradients divided by it before the step. If they
+    overflow, the step is skipped and the scale halved.
     """
     return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
@@ -147,11 +147,11 @@ def loss_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
 def inferring(
     network: nn.Module, device: str = "auto", precision: str = "auto"
 ) -> Iterator[torch.device]:
-    """The network ready to predict on a device, without gradients; afterwards in the mode it was.
+    """Prepare a network for inference on a device, without gradients; restore its mode on exit.
 
-    What is made within PyTorch's inference mode can never be trained: so a network moves to its
-    device and layout outside of it, also where the caller is inside. Tensors made in the block are
-    such ones, and must leave it as arrays or as copies.
+    Tensors created in PyTorch's inference mode can never be trained, so the network is moved to
+    its device and layout outside that mode, even if the caller is inside. Tensors created in the
+    block are inference tensors and must leave it as arrays or copies.
     """
     where = pick_device(device)
     resolved = resolve_precision(precision, where)
@@ -164,5 +164,5 @@ def inferring(
 
 @cache
 def announce(what: str) -> None:
-    """Say on standard error how networks are run: once, however often they are."""
+    """Print on standard error how networks run, once per message."""
     print(what, file=sys.stderr)

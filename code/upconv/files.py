@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one, and where they are not lost."""
+"""Atomic file writes, locks, and a folder that survives disconnects."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-DRIVE = Path("/content/drive")  # where Colab's own examples mount it
+DRIVE = Path("/content/drive")  # where Colab's examples mount it
 
 
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file beside ``path``, then put it in place at one stroke.
+    """Let ``write`` create a temporary file next to ``path``, then move it into place atomically.
 
-    Whatever happens on the way, ``path`` holds what it held before or all of what is new.
+    Whatever happens, ``path`` has either its old contents or all of the new ones.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
-    # The extension stays: some writers add their own to names without it.
+    # Keep the extension: some writers append their own to names without it.
     begun = f"{os.getpid()}-{threading.get_ident()}"
     unfinished = path.with_name(f"{_mine(path)}{begun}.part{path.suffix}")
     try:
@@ -36,17 +36,17 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def save_picture(path: str | Path, picture: Any, **options: Any) -> None:
-    """Write a picture of Pillow's as :func:`atomic_write` does; ``options`` are its own."""
+    """Write a Pillow image like :func:`atomic_write`; ``options`` go to its ``save``."""
     atomic_write(path, lambda unfinished: picture.save(unfinished, **options))
 
 
 def check_writable(path: str | Path, name: str = "path", folder: bool = False) -> None:
-    """Refuse a file, or a folder, that cannot be written, before any work is done for it.
+    """Check that a file, or folder, can be written, before any work is done for it.
 
     Raises
     ------
     OSError
-        Naming the argument and what is in the way. Nothing is made.
+        Naming the argument and the obstacle. Nothing is created.
     """
     path = Path(path)
     if path.exists() and path.is_dir() != folder:
@@ -56,27 +56,27 @@ def check_writable(path: str | Path, name: str = "path", folder: bool = False) -
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
-        raise OSError(f"{name}: {path} cannot be made, {there} is no folder")
+        raise OSError(f"{name}: {path} cannot be created, {there} is not a folder")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise OSError(f"{name}: {path} cannot be made, {there} cannot be written to")
+        raise OSError(f"{name}: {path} cannot be created, {there} is not writable")
 
 
 class InUse(OSError):
-    """Another process writes there."""
+    """Another process is writing there."""
 
 
 @contextmanager
 def exclusive(path: str | Path, name: str = "path", folder: bool = False) -> Iterator[None]:
-    """Keep other processes from writing a file, or into a folder, as long as this one does.
+    """Lock a file, or folder, against writing by other processes.
 
-    The lock is the system's: it goes with the process, however that ends. Its file, hidden in the
-    folder or beside the file, means nothing by itself. Where the file system has no locks, there
-    is none.
+    The operating system releases the lock when the process ends, however it ends. A leftover lock
+    file, hidden in the folder or next to the file, has no effect. File systems without locks are
+    not protected.
 
     Raises
     ------
     InUse
-        If another process holds it.
+        If another process holds the lock.
     """
     path = Path(path)
     place = path if folder else path.absolute().parent
@@ -86,17 +86,17 @@ def exclusive(path: str | Path, name: str = "path", folder: bool = False) -> Ite
         if parent.exists():
             break
         made.append(parent)
-    file = _locked(lock, f"{name}: another process writes {path}, expected to be alone")
+    file = _locked(lock, f"{name}: another process is writing {path}")
     try:
         yield
     finally:
-        if os.name == "nt":  # deletes no file that is open, here or elsewhere
+        if os.name == "nt":  # cannot delete open files
             os.close(file)
         with suppress(OSError):
             lock.unlink(missing_ok=True)
-        if os.name != "nt":  # once closed, the name may be another's
+        if os.name != "nt":  # once closed, the name may belong to another process
             os.close(file)
-        for parent in made:  # nothing was written
+        for parent in made:  # if nothing was written
             with suppress(OSError):
                 parent.rmdir()
 
@@ -106,7 +106,7 @@ def _locked(lock: Path, complaint: str) -> int:
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # another has just taken its empty folder away
+        except FileNotFoundError:  # another process has just removed its empty folder
             continue
         try:
             _lock(file)
@@ -114,7 +114,7 @@ def _locked(lock: Path, complaint: str) -> int:
             if error.errno in _HELD:
                 os.close(file)
                 raise InUse(complaint) from error
-        # Whoever held it may have deleted it meanwhile: then it keeps nobody out.
+        # Its holder may have deleted it meanwhile: then it locks nothing.
         try:
             if os.path.samestat(os.fstat(file), os.stat(lock)):
                 return file
@@ -139,10 +139,10 @@ else:
 
 
 def keep(name: str) -> Path:
-    """The folder in which to keep a run, so that it can go on later; made if it is not there.
+    """Return a folder that keeps a run so that it can be resumed; create it if needed.
 
     Colab loses its files when it disconnects. There this asks to mount Google Drive, and the folder
-    is ``MyDrive/upconv/name``. Elsewhere, and if Drive is refused, it is ``runs/name``.
+    is ``MyDrive/upconv/name``. Elsewhere, and if Drive is declined, it is ``runs/name``.
 
     Examples
     --------
@@ -161,20 +161,20 @@ def keep(name: str) -> Path:
             drive.mount(str(DRIVE))
             kept.mkdir(parents=True, exist_ok=True)
             return kept
-        except Exception as error:  # Colab raises what its page sends it: of many kinds
+        except Exception as error:  # Colab raises many types of errors
             why = " ".join(f"{type(error).__name__} {error}".split())
-            print(f"No Drive ({why}): {local} is lost when this machine disconnects.")
+            print(f"No Drive ({why}): {local} will be lost when this machine disconnects.")
     local.mkdir(parents=True, exist_ok=True)
     return local
 
 
 def _mine(path: Path) -> str:
-    """How unfinished files of this machine begin: many machines may share a folder."""
+    """Prefix of this machine's unfinished files: several machines may share a folder."""
     return f".{path.stem}.{socket.gethostname()}."
 
 
 def _sweep(path: Path) -> None:
-    """Remove what writers of this file that were killed have left behind."""
+    """Remove the leftovers of killed writers of this file."""
     begin, end = _mine(path), f".part{path.suffix}"
     for left in path.parent.iterdir():
         begun = left.name.removeprefix(begin).removesuffix(end)
@@ -186,9 +186,9 @@ def _sweep(path: Path) -> None:
 
 
 def _alive(process: int) -> bool:
-    if os.name == "nt":  # a signal there would end it
+    if os.name == "nt":  # a signal would end it
         return True
-    with suppress(PermissionError):  # there, and another's
+    with suppress(PermissionError):  # it exists, under another user
         try:
             os.kill(process, 0)
         except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What must be done before TensorFlow is loaded; of no effect where there is TensorFlow alone."""
+"""Preparation for loading TensorFlow next to PyTorch."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from importlib import import_module
 
 
 def before_tensorflow() -> None:
-    """Load PyTorch, if it is there, and let TensorFlow take a GPU's memory as it needs it.
+    """Load PyTorch first, if installed, and let TensorFlow allocate GPU memory as needed.
 
-    PyTorch, on a GPU, finds its CUDA only if TensorFlow's has not been loaded; and Triton, which
-    PyTorch loads at an optimizer's first step, ends the process if TensorFlow's LLVM is there. By
-    default TensorFlow takes the whole memory of every GPU, and leaves none to PyTorch. Who sets
-    the variable ``TF_FORCE_GPU_ALLOW_GROWTH`` decides otherwise.
+    On a GPU, PyTorch finds its CUDA only if TensorFlow's has not been loaded; and Triton, which
+    PyTorch loads at an optimizer's first step, crashes the process if TensorFlow's LLVM is loaded.
+    By default TensorFlow allocates the whole memory of every GPU and leaves none for PyTorch; an
+    existing value of ``TF_FORCE_GPU_ALLOW_GROWTH`` is respected.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     for name in ("torch", "triton"):
-        # Missing or broken: TensorFlow works without, and who imports PyTorch is told why.
+        # Missing or broken: TensorFlow works without it, and importing PyTorch reports why.
         with suppress(ImportError, OSError):
             import_module(name)

@@ -1,4 +1,4 @@
-"""What a trained network says: of small images at once, of large ones tile by tile."""
+"""Inference with trained networks: small images at once, large ones tile by tile."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ __all__ = [
 def predict(
     network: nn.Module, images: np.ndarray, *, device: str = "auto", precision: str = "auto"
 ) -> np.ndarray:
-    """Class numbers (N, H, W), uint8, of images (N, H, W, 3) or (N, H, W), uint8.
+    """Predict class numbers (N, H, W), uint8, for images (N, H, W, 3) or (N, H, W), uint8.
 
-    Of a network of more than 256 classes they are uint16, of more than 65,536 uint32.
+    The result is uint16 for more than 256 classes and uint32 for more than 65,536.
     A network without padding predicts tile by tile.
 
     Examples
@@ -74,10 +74,10 @@ def probabilities(
     device: str = "auto",
     precision: str = "auto",
 ) -> np.ndarray:
-    """Probabilities (N, classes, H, W), float32: the softmax of the logits.
+    """Predict probabilities (N, classes, H, W), float32: the softmax of the logits.
 
-    With ``tta`` from 2 to 8, the mean over so many rotations and mirrorings of the images. The
-    U-Net paper averages 7 rotated versions.
+    ``tta`` from 2 to 8 average over that number of rotated and mirrored versions of the images
+    (test-time augmentation). The U-Net paper averages 7 rotated versions.
 
     Raises
     ------
@@ -113,10 +113,10 @@ def _softmax(network, images, device, precision) -> np.ndarray:
 
 
 def _labels(logits: torch.Tensor) -> np.ndarray:
-    """The most likely class of each pixel, in the smallest dtype that holds them all."""
+    """Return the most likely class of each pixel, in the smallest dtype that holds all classes."""
     classes = logits.shape[1]
     found = logits.argmax(1)
-    if classes <= 256:  # before it is fetched: an eighth of the bytes
+    if classes <= 256:  # converted before the transfer: an eighth of the bytes
         return found.to(torch.uint8).cpu().numpy()
     return found.cpu().numpy().astype(np.min_scalar_type(classes - 1))
 
@@ -137,31 +137,31 @@ def predict_tiles(
     precision: str = "auto",
     progress: bool = False,
 ) -> np.ndarray:
-    """Overlap-tile: segment an image of any size with bounded memory.
+    """Segment an image of any size with bounded memory, by the overlap-tile strategy.
 
-    Every tile is seen with a margin around it, of the image or, beyond its border, mirrored;
-    only the tile itself is kept (figure 2 of Ronneberger, Fischer & Brox 2015). With a margin
-    as wide as what a unit sees, no seam is left.
+    The network sees every tile with a margin of image around it, mirrored beyond the border;
+    only the tile itself is kept (figure 2 of Ronneberger, Fischer & Brox 2015). A margin that
+    covers the receptive field leaves no seams.
 
     Parameters
     ----------
     image : (H, W) or (H, W, 3), uint8
     tile
-        Side of the tiles, in pixels; rounded up to what the network's poolings divide, and no
-        larger than the image.
+        Side of the tiles, in pixels; at most the image's longer side, then rounded up to a
+        multiple of the network's total pooling stride.
     margin
-        Pixels seen around each tile. By default what the network's convolutions reach; a
-        network without padding has no choice.
+        Pixels of context around each tile. Defaults to the extent of the network's convolutions;
+        a network without padding determines its own.
     batch
-        Tiles at once.
+        Tiles per forward pass.
     softmax
-        Return probabilities (classes, H, W), float32, instead of class numbers (H, W), as of
+        Return probabilities (classes, H, W), float32, instead of class numbers (H, W) as in
         :func:`predict`.
 
     Raises
     ------
     ValueError
-        For a tile below 1, a negative margin, or a margin for a network without padding.
+        If ``tile`` is below 1, ``margin`` is negative, or a network without padding gets a margin.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def predict_tiles(
     True
     """
     height, width = image.shape[:2]
-    if getattr(network, "tile", None) is None:  # a file's may have one size of tile only
+    if getattr(network, "tile", None) is None:  # an exported file may have a fixed tile size
         tile = min(tile, max(height, width))
     tile, margin, seen, cut = _tiling(network, tile, margin)
     corners = _corners(network, (height, width), tile)
@@ -194,16 +194,15 @@ def predict_tiles(
 
 
 def _corners(network: nn.Module, size: tuple[int, int], tile: int) -> list[tuple[int, int]]:
-    """Row and column at which each tile begins."""
-    # Where the network would begin, too, were the image seen as a whole: else the poolings of the
-    # two would be out of step.
+    """Return the row and column at which each tile begins."""
+    # Aligned with a forward pass over the whole image: otherwise the pooling grids would differ.
     step = network.multiple if getattr(network, "centred", False) else 1
     rows, columns = (range(-(-n % step // 2), n, tile) for n in size)
     return [(top, left) for top in rows for left in columns]
 
 
 def _views(image: np.ndarray, corners: list[tuple[int, int]], margin: int, seen: int) -> np.ndarray:
-    """What is seen of the image for each tile, (tiles, seen, seen, …)."""
+    """Extract each tile with its context, (tiles, seen, seen, …)."""
     height, width = image.shape[:2]
     windows = [
         np.ix_(
@@ -216,7 +215,7 @@ def _views(image: np.ndarray, corners: list[tuple[int, int]], margin: int, seen:
 
 
 def _put(result: np.ndarray, values: np.ndarray, top: int, left: int) -> None:
-    """Write a tile where it belongs, but for what of it lies beyond the border."""
+    """Write a tile into the result, cropped at the image's border."""
     height, width = result.shape[-2:]
     values = values[..., max(-top, 0) : height - top, max(-left, 0) : width - left]
     top, left = max(top, 0), max(left, 0)
@@ -224,15 +223,15 @@ def _put(result: np.ndarray, values: np.ndarray, top: int, left: int) -> None:
 
 
 def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int, int, int]:
-    """Side of a tile, pixels seen before it and in all, and where the logits of it begin."""
+    """Return a tile's side, the pixels seen before it and in total, and where its logits begin."""
     if tile < 1:
         refuse("tile", tile, "at least 1")
     if margin is not None and margin < 0:
         refuse("margin", margin, "at least 0")
     if not getattr(network, "padded", True):
         if margin is not None:
-            refuse("margin", margin, "none for a network without padding")
-        # The next tile begins where the poolings are in step again.
+            refuse("margin", margin, "None for a network without padding")
+        # The next tile begins where the pooling grids align again.
         step = network.multiple
         seen, out = unet_size(-(-tile // step) * step, network.depth)
         return out // step * step, (seen - out) // 2, seen, 0
@@ -244,8 +243,8 @@ def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int
 
 
 def mirrored(start: int, stop: int, size: int) -> np.ndarray:
-    """Indices start … stop − 1 of a line of pixels, mirrored at its ends as often as needed:
-    [2, 1, 0, 1, 2, 1, 0] for (−2, 5, 3)."""
+    """Return indices start … stop − 1 into a row of pixels, reflected at its ends as often as
+    needed: [2, 1, 0, 1, 2, 1, 0] for (−2, 5, 3)."""
     places = np.arange(start, stop)
     if size == 1:
         return np.zeros_like(places)
@@ -261,7 +260,7 @@ def evaluate(
     device: str = "auto",
     precision: str = "auto",
 ) -> Scores:
-    """Scores of a network on a set; images of equal size are predicted together.
+    """Compute a network's scores on a set; batches of equally sized images are predicted at once.
 
     Examples
     --------
@@ -270,7 +269,7 @@ def evaluate(
     >>> weight = torch.nn.init.dirac_(network.weight)
     >>> images = np.array([[[[255, 0, 0], [0, 255, 0]]]], np.uint8)
     >>> data = SegmentationSet("pixels", ("red", "green"), images, np.array([[[0, 0]]], np.uint8))
-    >>> evaluate(network, data).pixel_accuracy  # the mask takes the green pixel for red
+    >>> evaluate(network, data).pixel_accuracy  # the mask labels the green pixel as red
     0.5
     """
     scores = SegmentationScores(len(data.classes))
@@ -288,11 +287,11 @@ def evaluate(
 
 @dataclass
 class InstanceScores:
-    """Of one set, pixel by pixel and object by object.
+    """Pixel-level and instance-level scores of one set.
 
-    ``best_pixel_error`` is at the best of many thresholds. ``half`` and ``best``: V_rand and
-    V_info after thinning, at the threshold ½ and at the best one. ``average_precision``: for each
-    threshold of IoU.
+    ``best_pixel_error`` is the error at the best of many thresholds. ``half`` and ``best``: V_rand
+    and V_info at threshold ½ and at the best one; the same unless class 0 is a membrane.
+    ``average_precision``: one value per IoU threshold.
     """
 
     pixels: Scores
@@ -326,15 +325,15 @@ def evaluate_instances(
     device: str = "auto",
     precision: str = "auto",
 ) -> InstanceScores:
-    """Scores of a network of two classes on a set with instances; class 1 is inside of objects.
+    """Compute a two-class network's scores on a set with instances; class 1 is their inside.
 
-    Where class 0 is a membrane, objects are what is left between thinned membranes; else the
-    connected regions of class 1 with at least ``smallest`` pixels.
+    If class 0 is called "membrane", instances are the regions between thinned membranes;
+    otherwise the connected regions of class 1 with at least ``smallest`` pixels.
 
     Raises
     ------
     ValueError
-        If the set has no instances, or not two classes.
+        If the set has no instances, or does not have two classes.
 
     Examples
     --------
@@ -382,18 +381,18 @@ def generate(
     precision: str = "auto",
     batch: int = 256,
 ) -> np.ndarray:
-    """Images (N, H, W) or (N, H, W, 3), uint8, of noise (N, latent).
+    """Generate images (N, H, W) or (N, H, W, 3), uint8, from noise (N, latent).
 
     Raises
     ------
     ValueError
-        If the noise is no such array of numbers.
+        If the noise is not a numeric array of that shape.
 
     Examples
     --------
     >>> from upconv.torch import Generator
     >>> images = generate(Generator(size=32, channels=1, latent=10, width=8), np.zeros((2, 10)))
-    >>> images.shape, np.unique(images).tolist()  # untrained, it draws nothing of nothing: grey
+    >>> images.shape, np.unique(images).tolist()  # untrained, zeros give gray
     ((2, 32, 32), [128])
     """
     expected = f"numbers (N, {generator.latent})"

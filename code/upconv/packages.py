@@ -1,4 +1,4 @@
-"""Frameworks that not everyone has: who lacks one is told in one line what to install."""
+"""Optional frameworks: if one is missing, the error says in one line what to install."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-# What is imported → what people call it, and the group of requirements that brings it.
+# Imported name → common name, and the extra that installs it.
 FRAMEWORKS = {
     "torch": ("PyTorch", "torch"),
     "tensorflow": ("TensorFlow", "tensorflow"),
@@ -15,17 +15,17 @@ FRAMEWORKS = {
 
 
 class MissingFramework(ImportError):
-    """A framework is not installed; the message says how to install it."""
+    """A framework is not installed; the message says what to install."""
 
 
 @contextmanager
 def needed(part: str) -> Iterator[None]:
-    """Import frameworks for a part of the module.
+    """Wrap the framework imports of a part of the module.
 
     Raises
     ------
     MissingFramework
-        If one is not installed. A framework that is there and broken keeps its own error.
+        If one is not installed. An installed but broken framework raises its own error.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Images as a network takes them: tensors with values from 0 to 1."""
+"""Conversion of images to network inputs: tensors with values from 0 to 1."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
 
 
 def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
-    """Images (N, H, W, 3) or (N, H, W), uint8, as (N, channels, H, W), float32 in [0, 1].
+    """Convert images (N, H, W, 3) or (N, H, W), uint8, to (N, channels, H, W), float32 in [0, 1].
 
-    In memory the channels come last. Grey images are copied to three channels; of colours, one
-    channel holds the luminance.
+    The memory format is channels last. Gray images are copied to three channels; color images are
+    reduced to one channel by their luminance.
     """
     pixels = torch.from_numpy(np.ascontiguousarray(images))
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels

@@ -1,4 +1,4 @@
-"""Recipes: which data sets a network learns from, and the numbers it learns with unless told."""
+"""Recipes: the data sets of each network, and its default training settings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 from upconv.zoo import GENERATORS, STYLIZERS, is_unet
 
-# The first of each is the one taken where none is named.
+# The first of each is the default.
 SETS = ("digit_scenes", "camvid", "road", "membranes", "isbi2012", "dsb2018", "folder")
 GENERATOR_SETS = ("digits", "digit_crops", "mnist", "fashion_mnist", "folder")
 STYLIZER_SETS = ("photographs", "camvid", "folder")
 FETCHED = ("camvid", "isbi2012", "dsb2018", "mnist", "fashion_mnist")
-MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # no up and down, and objects to tell apart
+MICROGRAPHS = ("membranes", "isbi2012", "dsb2018")  # without up and down, with instances
 
-# How many images are made of a set that is made on the spot.
+# Number of images of each generated set.
 GENERATED = {
     "digit_scenes": {"train": 2000, "test": 200},
     "membranes": {"train": 30, "test": 10},
@@ -22,7 +22,7 @@ GENERATED = {
 
 
 class Pace(NamedTuple):
-    """Images a step, of all processes, and learning rate."""
+    """Images per step, over all processes, and learning rate."""
 
     batch: int
     learning_rate: float
@@ -32,7 +32,7 @@ FCN, UNET, GENERATOR, STYLIZER = Pace(8, 1e-3), Pace(8, 2e-3), Pace(64, 2e-4), P
 
 
 class Augmentation(NamedTuple):
-    """How crops are changed at random; the units are those of ``upconv.training.Settings``."""
+    """Random augmentation of crops; units as in ``upconv.training.Settings``."""
 
     flip: bool = True
     vertical_flip: bool = False
@@ -42,18 +42,18 @@ class Augmentation(NamedTuple):
 
 
 class Segmented(NamedTuple):
-    """What suits a data set from which one learns to segment."""
+    """Recommended settings for a segmentation data set."""
 
     augmentation: Augmentation = Augmentation()
-    largest_crop: int | None = None  # pixels a side
-    border_weight: float | None = None  # of thin borders between objects; none: all pixels alike
-    balance: bool = True  # border weights make up for rare classes, too
+    largest_crop: int | None = None  # pixels per side
+    border_weight: float | None = None  # for thin borders between instances; None: equal weights
+    balance: bool = True  # border weights also compensate for rare classes
 
 
 PHOTOGRAPH = Segmented()
 SCENE = Segmented(
     Augmentation(flip=False, brightness_contrast_jitter=0.0), largest_crop=64
-)  # a mirrored 2 is no 2
+)  # a mirrored 2 is not a 2
 MICROGRAPH = Segmented(
     Augmentation(
         vertical_flip=True, rotate=180.0, elastic_sigma=10.0, brightness_contrast_jitter=0.1
@@ -62,29 +62,29 @@ MICROGRAPH = Segmented(
 )
 SUITED = dict.fromkeys(MICROGRAPHS, MICROGRAPH) | {
     "digit_scenes": SCENE,
-    # Nuclei are a small share of their images: balanced, they would swell.
+    # Nuclei cover a small share of their images: balanced, they would be predicted too large.
     "dsb2018": MICROGRAPH._replace(balance=False),
 }
 
 
 def sets_of(network: str) -> tuple[str, ...]:
-    """The data sets from which a network of this name learns, the usual one first."""
+    """Return the data sets that a network can be trained on, the default first."""
     if network in GENERATORS:
         return GENERATOR_SETS
     return STYLIZER_SETS if network in STYLIZERS else SETS
 
 
 def suited_to(data: str) -> Segmented:
-    """What suits a data set of ``SETS``."""
+    """Return the recommended settings for a data set of ``SETS``."""
     return SUITED.get(data, PHOTOGRAPH)
 
 
 def settings(network: str, data: str, **given: Any) -> dict[str, Any]:
-    """Arguments of the settings with which a network learns from a data set.
+    """Return the arguments of the settings for training a network on a data set.
 
-    They are of ``Settings``, ``GanSettings`` or ``TransformSettings``, as the network is. What is
-    given and not ``None`` stands in place of the recipe's; a crop is at most as large as suits the
-    data.
+    They are those of ``Settings``, ``GanSettings`` or ``TransformSettings``, depending on the
+    network. Values in ``given`` that are not ``None`` override the recipe; a segmentation crop is
+    limited to the data set's largest.
     """
     given = {name: value for name, value in given.items() if value is not None}
     if network in GENERATORS:

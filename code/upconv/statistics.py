@@ -1,4 +1,4 @@
-"""Means over seeds, with intervals, and paired comparisons."""
+"""Means over seeds with confidence intervals, and paired comparisons."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Comparison(NamedTuple):
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Mean of independent runs with Student's t interval.
+    """Compute the mean of independent runs with Student's t interval.
 
     Raises
     ------
     ValueError
-        For fewer than two values.
+        If there are fewer than two values.
     """
     values = as_array("values", values, float)
     if values.ndim != 1 or len(values) < 2:
@@ -46,15 +46,15 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Comparison:
-    """First minus second, run by run (same seed, same data), by a paired t-test.
+    """Compare first minus second run by run (same seed, same data), by a paired t-test.
 
     Raises
     ------
     ValueError
-        If there are not as many of both, or fewer than two.
+        If the numbers of runs differ, or there are fewer than two.
     """
     if len(first) != len(second):
-        refuse("second", f"{len(second)} runs", f"{len(first)}, one a pair")
+        refuse("second", f"{len(second)} runs", f"{len(first)}, as many as first")
     difference = as_array("first", first, float) - as_array("second", second, float)
     mean, half = interval(difference)
     return Comparison(mean, half, float(stats.ttest_1samp(difference, 0.0).pvalue))

@@ -9,12 +9,12 @@ import sys
 from upconv.cli import data, evaluate, export, predict, sample, stylize, train, versions
 from upconv.cli.options import UsageError
 
-# As help lists them.
+# In the order of the help.
 COMMANDS = (train, evaluate, predict, sample, export, stylize, versions, data)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point: 0 if all went well, 2 for wrong usage or data, 130 if interrupted."""
+    """Run the command line; return 0 on success, 2 for bad usage or data, 130 if interrupted."""
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
             limit_pixels(options.max_pixels)
         options.run(options)
     except KeyboardInterrupt:
-        hint = "; go on with --resume" if hasattr(options, "resume") else ""
+        hint = "; resume with --resume" if hasattr(options, "resume") else ""
         print(f"{_name()}: interrupted{hint}", file=sys.stderr)
         return 130
     except _expected() as error:
@@ -42,13 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _name() -> str:
-    """Who speaks: the first process of a machine is just ``upconv``."""
+    """Prefix of error messages: the first process of a machine is just ``upconv``."""
     number = os.environ.get("LOCAL_RANK", "0")
     return "upconv" if number == "0" else f"upconv, process {number}"
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Whether the machine was too small: Python, NumPy and PyTorch each say it in their own way."""
+    """Whether memory ran out: Python, NumPy and PyTorch each report it in their own way."""
     words = ("out of memory", "can't allocate memory")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(part in str(error) for part in words)
@@ -56,7 +56,7 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """Errors that are the data's or the user's; anything else is ours and keeps its traceback."""
+    """Errors caused by data or usage; anything else is a bug and keeps its traceback."""
     from upconv.data import BadData, DataUnavailable
     from upconv.packages import MissingFramework
 
@@ -70,10 +70,10 @@ def _expected() -> tuple[type[Exception], ...]:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+    """Build the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="upconv",
-        description="Train, measure and use the course's networks.",
+        description="Train, evaluate and use the course's networks.",
         epilog="Example: upconv train fcn8s --data digit_scenes --out runs/fcn8s",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""upconv data: data sets are listed, or one is fetched."""
+"""upconv data: list data sets, or download one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from upconv.recipes import FETCHED
 
 
 def add(commands: Any) -> None:
-    data = add_command(commands, "data", run, "list data sets, or fetch one")
-    data.add_argument("name", nargs="?", choices=FETCHED, help="fetch this one")
+    data = add_command(commands, "data", run, "list data sets, or download one")
+    data.add_argument("name", nargs="?", choices=FETCHED, help="data set to download")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -19,24 +19,24 @@ def run(options: argparse.Namespace) -> None:
     from upconv.data.download import cache_folder, find
 
     if options.name:
-        print(f"{options.name}: {len(getattr(data, options.name)())} images to train")
+        print(f"{options.name}: {len(getattr(data, options.name)())} training images")
         return
-    print("digit_scenes  made on the spot, 11 classes")
-    print("membranes     made on the spot, 2 classes, with instances")
+    print("digit_scenes  generated, 11 classes")
+    print("membranes     generated, 2 classes, with instances")
     for name, files, what in (
         ("camvid, road", ("camvid_240x180.npz",), "11 or 2 classes"),
         ("isbi2012", ("isbi2012/membrane", "isbi2012.npz"), "2 classes, with instances"),
         ("dsb2018", ("dsb2018_256.npz",), "2 classes, with instances"),
     ):
         places = [place for place in map(find, files) if place]
-        fetch = f"not here; fetch with: upconv data {name.split(',')[0]}"
+        fetch = f"not found; download with: upconv data {name.split(',')[0]}"
         print(f"{name:14}{places[0] if places else fetch}, {what}")
-    print("digits        with the module, to draw after")
-    print("digit_crops   made on the spot, to draw after")
+    print("digits        included, for generators")
+    print("digit_crops   generated, for generators")
     for name in ("mnist", "fashion_mnist"):
         files = (f"{name}/t10k-images-idx3-ubyte.gz", f"{name}-train-images-idx3-ubyte.gz")
         places = [place for place in map(find, files) if place]
-        fetch = f"not here; fetch with: upconv data {name}"
-        print(f"{name:14}{places[0] if places else fetch}, to draw after")
+        fetch = f"not found; download with: upconv data {name}"
+        print(f"{name:14}{places[0] if places else fetch}, for generators")
     print("folder        your own: --images DIR --masks DIR --classes N")
     print(f"cache: {cache_folder()}")

@@ -1,4 +1,4 @@
-"""upconv evaluate: a trained network is measured."""
+"""upconv evaluate: compute a trained network's scores."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from upconv.recipes import SETS
 
 
 def add(commands: Any) -> None:
-    evaluate = add_command(commands, "evaluate", run, "measure a trained network")
-    evaluate.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
+    evaluate = add_command(commands, "evaluate", run, "compute a trained network's scores")
+    evaluate.add_argument(
+        "--weights", type=Path, required=True, help="weights file, weights.safetensors"
+    )
     add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_pixels(evaluate)
@@ -35,8 +37,8 @@ def run(options: argparse.Namespace) -> None:
     options.data = options.data or SETS[0]
     found = load_data(options, "test")
     if len(found.classes) != len(classes):
-        got = f"a network of {len(classes)} classes and data of {len(found.classes)}"
-        raise UsageError(f"--data: got {got}, expected as many")
+        got = f"{len(found.classes)} classes"
+        raise UsageError(f"--data: got {got}, expected {len(classes)}, as in {options.weights}")
     scores = scores_of(network, found, options.device)
     if options.json:
         print(json.dumps(scores))
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def scores_of(network: Any, found: Any, device: str) -> dict[str, Any]:
-    """Of the pixels, and of the objects where the set has them."""
+    """Compute pixel scores, and instance scores if the set has instances."""
     from upconv.inference import evaluate, evaluate_instances
 
     scores = evaluate(network, found, device=device).asdict()
@@ -63,4 +65,4 @@ def print_scores(scores: dict[str, Any], classes: tuple[str, ...]) -> None:
     for name, value in zip(classes, scores["class_iou"], strict=True):
         print(f"  IoU of {name:16}{value:7.3f}")
     for threshold, value in scores.get("average_precision", {}).items():
-        print(f"  objects at IoU {threshold:<8}{value:7.3f}")
+        print(f"  precision at IoU {threshold:<6}{value:7.3f}")

@@ -1,4 +1,4 @@
-"""upconv export: a network becomes an ONNX file."""
+"""upconv export: export a network to ONNX."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from upconv.zoo import GENERATORS, STYLIZERS
 
 
 def add(commands: Any) -> None:
-    export = add_command(commands, "export", run, "write a network as ONNX, for other programs")
+    export = add_command(commands, "export", run, "export a network to ONNX, for other programs")
     add_network(export)
     export.add_argument("--weights", type=Path, required=True, help="weights.safetensors")
-    export.add_argument("--out", type=Path, required=True, help="file to write, .onnx")
-    export.add_argument("--half", action="store_true", help="weights as float16: half the size")
+    export.add_argument("--out", type=Path, required=True, help="output file, .onnx")
+    export.add_argument("--half", action="store_true", help="store float16 weights: half the size")
     export.add_argument(
-        "--maps", action="store_true", help="give the map after every ReLU too, as outputs"
+        "--maps", action="store_true", help="also output the feature maps after every ReLU"
     )
 
 
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
     check_out(out, ".onnx")
     name = zoo.name_of(weights)
     if name and name != options.network:
-        raise UsageError(f"--weights: {weights} is of {name}, expected {options.network}")
+        raise UsageError(f"--weights: got weights of {name}, expected {options.network}")
     about: dict[str, Any] = {"network": options.network}
     if options.network in GENERATORS:
         network = zoo.restore_generator(weights)
@@ -38,4 +38,4 @@ def run(options: argparse.Namespace) -> None:
         network, about["classes"], _ = zoo.restore(weights)
     onnx.export(network, out, about=about, half=options.half, maps=options.maps)
     apart = onnx.difference(network, onnx.Network(out))
-    print(f"{out}  ({out.stat().st_size / 1e6:.1f} MB, at most {apart:.1g} from PyTorch)")
+    print(f"{out}  ({out.stat().st_size / 1e6:.1f} MB, within {apart:.1g} of PyTorch)")

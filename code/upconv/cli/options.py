@@ -1,4 +1,4 @@
-"""What the commands share: their arguments, and what is read by these."""
+"""Arguments shared by the commands, and how they are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
 
 
 class UsageError(Exception):
-    """What was asked for cannot be; the message is for the person at the keyboard."""
+    """Invalid usage; the message is meant for the user."""
 
 
 def add_command(
@@ -56,7 +56,7 @@ def add_network(command: argparse.ArgumentParser) -> None:
 def add_weights(command: argparse.ArgumentParser) -> None:
     source = command.add_mutually_exclusive_group(required=True)
     source.add_argument("--weights", type=Path, help="weights.safetensors")
-    source.add_argument("--onnx", type=Path, help="a file of upconv export, instead")
+    source.add_argument("--onnx", type=Path, help="a file from upconv export")
 
 
 def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
@@ -65,8 +65,8 @@ def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
         help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {GENERATOR_SETS[0]}; "
         f"transform: {STYLIZER_SETS[0]}]",
     )  # fmt: skip
-    command.add_argument("--images", type=Path, help="with --data folder: folder of images")
-    command.add_argument("--masks", type=Path, help="with --data folder: folder of masks")
+    command.add_argument("--images", type=Path, help="with --data folder: image folder")
+    command.add_argument("--masks", type=Path, help="with --data folder: mask folder")
     command.add_argument("--classes", type=positive, help="with --data folder: number of classes")
 
 
@@ -76,7 +76,7 @@ def add_device(command: argparse.ArgumentParser) -> None:
 
 def add_pixels(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--max-pixels", type=positive, help="pixels of the largest picture to read [67108864]"
+        "--max-pixels", type=positive, help="maximum pixels of an input image [67108864]"
     )
 
 
@@ -86,7 +86,7 @@ def positive(text: str) -> int:
     except ValueError:
         value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, expected a whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at least 1")
     return value
 
 
@@ -99,11 +99,11 @@ def number(text: str) -> float:
 def seed(text: str) -> int:
     from upconv.checks import check_seed
 
-    return _read(text, int, check_seed, "a whole number")
+    return _read(text, int, check_seed, "an integer")
 
 
 def _read(text: str, convert: Callable, check: Callable, expected: str) -> Any:
-    """What stands there, by the checks of the module; argparse names the option."""
+    """Convert an option's text and check it like the module does; argparse names the option."""
     try:
         value = convert(text)
     except ValueError:
@@ -115,7 +115,7 @@ def _read(text: str, convert: Callable, check: Callable, expected: str) -> Any:
 
 
 def load_data(options: argparse.Namespace, split: str) -> Any:
-    """What --data names, to segment: "train" or "test" of it; a folder has no such parts."""
+    """Load the segmentation set of --data, split "train" or "test"; a folder has no splits."""
     from upconv import data
 
     if options.data == "folder":
@@ -125,7 +125,7 @@ def load_data(options: argparse.Namespace, split: str) -> Any:
         return data.segmentation_folder(options.images, options.masks, options.classes)
     for name in ("images", "masks", "classes"):
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name} is for --data folder, not for --data {options.data}")
+            raise UsageError(f"--{name} requires --data folder, got --data {options.data}")
     load = getattr(data, options.data)
     if options.data in GENERATED:
         return load(GENERATED[options.data][split], split=split)
@@ -133,23 +133,23 @@ def load_data(options: argparse.Namespace, split: str) -> Any:
 
 
 def existing(path: Path, option: str = "--weights") -> Path:
-    """The path itself, refused if no file is there."""
+    """Return the path if it is a file."""
     if not path.is_file():
-        raise UsageError(f"{option}: {path} is no file")
+        raise UsageError(f"{option}: {path} is not a file")
     return path
 
 
 def check_out(out: Path, *endings: str) -> None:
-    """Refuse a name of another kind of file, and one that cannot be written."""
+    """Check that an output file has one of the extensions and can be written."""
     from upconv.files import check_writable
 
     if out.suffix.lower() not in endings:
-        raise UsageError(f"--out: got {out}, expected a name that ends in {', '.join(endings)}")
+        raise UsageError(f"--out: got {out}, expected a name ending in {', '.join(endings)}")
     check_writable(out, "--out")
 
 
 def network_of(path: Path, takes: str) -> Any:
-    """The network of an ONNX file that takes images, or noise."""
+    """Load the network of an ONNX file, which must take images, or noise."""
     from upconv.onnx import Network
 
     network = Network(existing(path, "--onnx"))

@@ -1,4 +1,4 @@
-"""upconv predict: images are segmented, or painted."""
+"""upconv predict: segment or stylize images."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from upconv.cli.options import (
 )
 from upconv.zoo import STYLIZERS
 
-LARGE = 1024**2  # pixels from which an image is predicted tile by tile
+LARGE = 1024**2  # pixels above which an image is predicted tile by tile
 
 
 def add(commands: Any) -> None:
-    predict = add_command(commands, "predict", run, "segment images, or paint them")
+    predict = add_command(commands, "predict", run, "segment or stylize images")
     add_weights(predict)
     predict.add_argument(
-        "--out", type=Path, required=True, help="folder for masks and overlays, or paintings"
+        "--out", type=Path, required=True, help="folder for masks and overlays, or stylized images"
     )
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument(
-        "--tile", type=positive, help="side of tiles [512; small images are seen as a whole]"
+        "--tile", type=positive, help="tile side in pixels [512; small images are not tiled]"
     )
     add_pixels(predict)
     add_device(predict)
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
 
     check_writable(options.out, "--out", folder=True)
     network, classes = _network(options)
-    colors = palette(len(classes or ()) or 256)  # of no names, as many as there may be
+    colors = palette(len(classes or ()) or 256)  # without names, the maximum number
     _check_images(options, ("painted",) if classes is None else ("mask", "overlay"))
     for path in options.images:
         image = read_image(path)
@@ -67,9 +67,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
-    """The network, and its classes' names: an empty tuple if it has none, None if it paints.
+    """Return the network and its class names: () if it has none, None if it stylizes.
 
-    A network that takes images of one size only sets --tile to it.
+    A network with a fixed input size sets --tile to it.
     """
     from upconv import zoo
 
@@ -89,14 +89,14 @@ def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
 
 
 def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
-    """Refuse, before anything is written, what cannot be read, or written under its name."""
+    """Check all inputs and output names before anything is written."""
     from upconv.data import read_image
     from upconv.files import check_writable
 
     names = [path.stem for path in options.images]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise UsageError(f"two images are called {sorted(twice)[0]}: their masks would be one file")
+        raise UsageError(f"two images are called {sorted(twice)[0]}: their outputs would collide")
     for path in options.images:  # one at a time in memory
         read_image(path)
     for name in names:
@@ -105,14 +105,14 @@ def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
 
 
 def _save_mask(mask: Any, image: Any, colors: Any, out: Path, stem: str) -> Path:
-    """Write the mask, and over the image as an overlay; the mask's path."""
+    """Write the mask, and an overlay of it on the image; return the mask's path."""
     from PIL import Image
 
     from upconv.data import colorize
     from upconv.files import save_picture
 
     indexed = Image.fromarray(mask)
-    if mask.dtype == "uint8":  # a palette has 256 colours; more classes are grey values
+    if mask.dtype == "uint8":  # a palette has 256 colors; more classes become gray values
         indexed.putpalette([value for color in colors for value in color])
     target = out / f"{stem}_mask.png"
     save_picture(target, indexed)

@@ -1,4 +1,4 @@
-"""upconv sample: a trained generator draws."""
+"""upconv sample: generate images with a trained generator."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from upconv.cli.options import (
 
 
 def add(commands: Any) -> None:
-    sample = add_command(commands, "sample", run, "let a trained generator draw")
+    sample = add_command(commands, "sample", run, "generate images with a trained generator")
     add_weights(sample)
-    sample.add_argument("--out", type=Path, required=True, help="picture to write, .png")
-    sample.add_argument("--count", type=positive, default=64, help="images in the grid [64]")
-    sample.add_argument("--seed", type=seed, default=0, help="same seed, same images [0]")
+    sample.add_argument("--out", type=Path, required=True, help="output image, .png")
+    sample.add_argument("--count", type=positive, default=64, help="number of images [64]")
+    sample.add_argument("--seed", type=seed, default=0, help="random seed of the noise [0]")
     add_device(sample)
 
 

@@ -1,4 +1,4 @@
-"""upconv stylize: a picture is painted in the style of another."""
+"""upconv stylize: paint a picture in the style of another."""
 
 from __future__ import annotations
 
@@ -23,44 +23,42 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what stylize writes
 
 def add(commands: Any) -> None:
     stylize = add_command(commands, "stylize", run, "paint a picture in the style of another")
-    stylize.add_argument("content", type=Path, metavar="CONTENT", help="what to paint")
-    stylize.add_argument("style", type=Path, metavar="STYLE", help="how to paint it")
-    stylize.add_argument("-o", "--out", type=Path, required=True, help="picture to write")
+    stylize.add_argument("content", type=Path, metavar="CONTENT", help="picture to paint")
+    stylize.add_argument("style", type=Path, metavar="STYLE", help="picture with the style")
+    stylize.add_argument("-o", "--out", type=Path, required=True, help="output picture")
     stylize.add_argument(
-        "--size", type=positive, default=512, help="longer side, pixels; never enlarged [512]"
+        "--size", type=positive, default=512, help="longer side in pixels; never enlarged [512]"
     )
     stylize.add_argument(
-        "--weight", type=number, default=10.0, help="of the style; the content's is 1 [10]"
+        "--weight", type=number, default=10.0, help="weight of the style; the content's is 1 [10]"
     )
     stylize.add_argument(
         "--features", choices=FEATURES, default="vgg19",
-        help="what the style is measured by: vgg19 (548 MB to fetch), squeezenet (5 MB, wider "
-        "swirls, faster) or random (nothing to fetch; colours and grain) [vgg19]",
+        help="network that measures the style: vgg19 (548 MB download), squeezenet (5 MB, faster, "
+        "wider swirls) or random (no download; colors and grain) [vgg19]",
     )  # fmt: skip
     layers = stylize.add_argument(
         "--style-layers", metavar="NAME,...",
-        help=f"layers of the style, by the papers' names [{','.join(FEATURES['vgg19'][1])}; "
+        help=f"style layers, named as in the papers [{','.join(FEATURES['vgg19'][1])}; "
         f"squeezenet {','.join(FEATURES['squeezenet'][1])}]",
     )  # fmt: skip
     rename_option(stylize, "--layers", layers)
     stylize.add_argument(
         "--content-layer", metavar="NAME",
-        help=f"layer of the content [{FEATURES['vgg19'][0]}; "
+        help=f"content layer [{FEATURES['vgg19'][0]}; "
         f"squeezenet {FEATURES['squeezenet'][0]}]",
     )  # fmt: skip
-    stylize.add_argument("--steps", type=positive, default=30, help="steps of L-BFGS [30]")
+    stylize.add_argument("--steps", type=positive, default=30, help="L-BFGS steps [30]")
     smooth = stylize.add_argument(
         "--variation-weight", type=number, default=0.0, help="weight of the total variation [0]"
     )
     rename_option(stylize, "--smooth", smooth)
+    stylize.add_argument("--preserve-color", action="store_true", help="keep the content's colors")
+    stylize.add_argument("--seed", type=seed, default=0, help="random seed [0]")
     stylize.add_argument(
-        "--preserve-color", action="store_true", help="the style's strokes, the content's colours"
+        "--preview", action="store_true", help="write OUT after every step, to watch progress"
     )
-    stylize.add_argument("--seed", type=seed, default=0, help="of random weights [0]")
-    stylize.add_argument(
-        "--preview", action="store_true", help="write OUT after every step, to look at meanwhile"
-    )
-    stylize.add_argument("--resume", action="store_true", help="go on where the run broke off")
+    stylize.add_argument("--resume", action="store_true", help="resume an interrupted run")
     add_pixels(stylize)
     add_device(stylize)
 
@@ -85,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         layers = tuple(name.strip() for name in options.style_layers.split(",") if name.strip())
     network = zoo.features(options.features, (content_layer, *layers), options.seed)
     size = min(options.size, max(content.shape[:2]))
-    # Up to three scales, as long as the coarsest still shows something, to every layer.
+    # Up to three scales, as long as the coarsest is large enough for every layer.
     shortest = min(size * min(image.shape[:2]) / max(image.shape[:2]) for image in (content, style))
     deepest = max(network.stride(name) for name in (content_layer, *layers))
     scales = min(3, (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length())

@@ -1,4 +1,4 @@
-"""upconv train: a network learns to segment, draw or paint."""
+"""upconv train: train a network to segment, generate or stylize images."""
 
 from __future__ import annotations
 
@@ -38,54 +38,56 @@ from upconv.recipes import (
 )
 from upconv.zoo import FEATURES, GENERATOR_SCALES, GENERATORS, SCALES, STYLIZER_SCALES, STYLIZERS
 
-RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # as launchers name them
+RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # set by launchers
 
 
 def add(commands: Any) -> None:
-    train = add_command(commands, "train", run, "train a network to segment, draw or paint")
+    train = add_command(commands, "train", run, "train a network to segment, generate or stylize")
     add_network(train)
     add_data(train, list(dict.fromkeys((*SETS, *GENERATOR_SETS, *STYLIZER_SETS))))
-    train.add_argument("--style", type=Path, help="of transform: the painting to learn from")
-    train.add_argument("--weight", type=number, help="of the style; the content's is 1 [15]")
+    train.add_argument("--style", type=Path, help="transform: the painting to learn from")
+    train.add_argument(
+        "--weight", type=number, help="transform: weight of the style; the content's is 1 [15]"
+    )
     train.add_argument("--out", type=Path, help="folder for weights and checkpoint [runs/NETWORK]")
     train.add_argument(
         "--scale", choices=list(SCALES), default="cpu",
-        help="sizes: cpu (SqueezeNet encoder, U-Net of 16 channels), or gpu, as in the papers "
-        "(VGG16, 64 channels) [cpu]",
+        help="network size: cpu (SqueezeNet encoder, U-Net with 16 channels), or gpu, as in the "
+        "papers (VGG16, 64 channels) [cpu]",
     )  # fmt: skip
     train.add_argument(
         "--width", type=number,
-        help="factor on all numbers of channels; of a U-Net: channels of its first level",
+        help="FCN: factor on all channel numbers; others: base number of channels",
     )  # fmt: skip
     train.add_argument(
-        "--from-scratch", action="store_true", help="do not begin with ImageNet's weights"
+        "--from-scratch", action="store_true", help="do not start from ImageNet weights"
     )
     _add_recipe(train)
     train.add_argument(
         "--features", choices=list(FEATURES), default="vgg19",
-        help="of transform: network to measure the style by [vgg19]",
+        help="transform: network that measures the style [vgg19]",
     )  # fmt: skip
-    train.add_argument("--seed", type=seed, default=0, help="same seed, same weights [0]")
-    train.add_argument("--resume", action="store_true", help="go on where the run broke off")
+    train.add_argument("--seed", type=seed, default=0, help="random seed [0]")
+    train.add_argument("--resume", action="store_true", help="resume an interrupted run")
     train.add_argument(
-        "--devices", type=positive, default=1, help="processes on each machine, one a GPU [1]"
+        "--devices", type=positive, default=1, help="processes per machine, one per GPU [1]"
     )
-    train.add_argument("--nodes", type=positive, default=1, help="machines [1]")
+    train.add_argument("--nodes", type=positive, default=1, help="number of machines [1]")
     train.add_argument(
         "--strategy", choices=("ddp", "fsdp"), default="ddp",
-        help="ddp: each process holds the network; fsdp: each holds a part of it [ddp]",
+        help="ddp: each process holds the network; fsdp: the network is sharded [ddp]",
     )  # fmt: skip
     add_pixels(train)
     add_device(train)
 
 
 def _add_recipe(train: argparse.ArgumentParser) -> None:
-    """What stands in place of the recipe's numbers."""
+    """Add the options that override the recipe's numbers."""
     changes = MICROGRAPH.augmentation
-    train.add_argument("--steps", type=positive, default=1000, help="steps of training [1000]")
+    train.add_argument("--steps", type=positive, default=1000, help="training steps [1000]")
     train.add_argument(
         "--batch", type=positive,
-        help=f"images a step, of all processes [{FCN.batch}; dcgan {GENERATOR.batch}; "
+        help=f"images per step, over all processes [{FCN.batch}; dcgan {GENERATOR.batch}; "
         f"transform {STYLIZER.batch}]",
     )  # fmt: skip
     train.add_argument("--crop", type=positive, default=128, help="side of random crops [128]")
@@ -96,18 +98,18 @@ def _add_recipe(train: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     train.add_argument(
         "--rotate", type=number,
-        help=f"largest random rotation, degrees [micrographs {changes.rotate:g}, else 0]",
+        help=f"maximum random rotation in degrees [micrographs {changes.rotate:g}, others 0]",
     )  # fmt: skip
     rename_option(train, "--rate", rate)
     elastic = train.add_argument(
         "--elastic-sigma", type=number,
         help="elastic deformation: standard deviation in pixels "
-        f"[micrographs {changes.elastic_sigma:g}, else 0]",
+        f"[micrographs {changes.elastic_sigma:g}, others 0]",
     )  # fmt: skip
     rename_option(train, "--elastic", elastic)
     train.add_argument(
         "--border-weight", type=number,
-        help=f"weight of thin borders [micrographs {MICROGRAPH.border_weight:g}, else none]",
+        help=f"weight of thin borders [micrographs {MICROGRAPH.border_weight:g}, others none]",
     )  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def run(options: argparse.Namespace) -> None:
         train = _train_generator
     elif options.network in STYLIZERS:
         train = _train_stylizer
-    # Of processes that train together, only the first writes.
+    # In distributed training, only the first process writes.
     first = all(os.environ.get(name, "0") == "0" for name in RANKS)
     with exclusive(options.out, "--out", folder=True) if first else nullcontext():
         train(options)
@@ -156,7 +158,7 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     settings = _settings(options, network)
     if pretrained and not (options.resume and checkpoint.exists()):
         load_imagenet(network.encoder, sizes["encoder"])
-    start = "ImageNet's weights" if pretrained else "random weights"
+    start = "ImageNet weights" if pretrained else "random weights"
     size = f"{sizes['width']} channels" if unet else sizes["encoder"]
     if distributed.first:
         print(f"{options.network} ({size}, from {start}) on {len(found)} images", file=sys.stderr)
@@ -229,7 +231,7 @@ def _train_stylizer(options: argparse.Namespace) -> None:
     if options.style is None:
         raise UsageError(f"train {options.network} needs --style")
     if options.devices * options.nodes > 1:
-        raise UsageError(f"--devices: got more than one, expected 1 for {options.network}")
+        raise UsageError(f"--devices: got several processes, expected 1 for {options.network}")
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
     style, sizes = data.read_image(options.style), dict(STYLIZER_SCALES[options.scale])
@@ -263,16 +265,16 @@ def _train_stylizer(options: argparse.Namespace) -> None:
 
 
 def _check_data(options: argparse.Namespace) -> None:
-    """The data named, or the network's usual; refused if the network cannot take it."""
+    """Set --data to the network's default if missing; check that the network can use it."""
     known = recipes.sets_of(options.network)
     options.data = options.data or known[0]
     if options.data not in known:
-        expected = ", ".join(known)
-        raise UsageError(f"--data: got {options.data}, expected for {options.network}: {expected}")
+        expected = f"one of {', '.join(known)} for {options.network}"
+        raise UsageError(f"--data: got {options.data}, expected {expected}")
 
 
 def _sizes(options: argparse.Namespace) -> dict[str, Any]:
-    """The network's sizes: of the scale, changed by --width."""
+    """Return the network's sizes: those of the scale, changed by --width."""
     from upconv import zoo
 
     sizes = zoo.sizes(options.network, options.scale)
@@ -281,19 +283,19 @@ def _sizes(options: argparse.Namespace) -> dict[str, Any]:
     if zoo.is_unet(options.network):
         return sizes | {"width": _channels(options.width)}
     if not 0 < options.width <= 4:
-        raise UsageError(f"--width: got {options.width:g}, expected more than 0, at most 4")
+        raise UsageError(f"--width: got {options.width:g}, expected a factor above 0 and at most 4")
     return sizes | {"width": options.width}
 
 
 def _channels(width: float) -> int:
     if width != int(width) or not 1 <= width <= 512:
         got = f"--width: got {width:g}"
-        raise UsageError(f"{got}, expected channels, a whole number from 1 to 512")
+        raise UsageError(f"{got}, expected a number of channels, an integer from 1 to 512")
     return int(width)
 
 
 def _settings(options: argparse.Namespace, network: Any) -> Any:
-    """How a network learns to segment, from crops of a size that it takes."""
+    """Build the segmentation settings, with a crop size that the network accepts."""
     from upconv.ops import unet_size
     from upconv.training import Settings
 
@@ -306,7 +308,7 @@ def _settings(options: argparse.Namespace, network: Any) -> Any:
 
 
 def _numbers(options: argparse.Namespace, **more: Any) -> dict[str, Any]:
-    """The recipe's numbers, or in their place the options'."""
+    """Return the recipe's numbers, overridden by the options."""
     return recipes.settings(
         options.network, options.data, steps=options.steps, batch=options.batch,
         learning_rate=options.learning_rate, seed=options.seed, **more,
@@ -314,13 +316,13 @@ def _numbers(options: argparse.Namespace, **more: Any) -> dict[str, Any]:
 
 
 def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
-    """Folder of a run, its checkpoint, and who trains; a run that is there is not written over."""
+    """Return the run's folder, checkpoint and team; an existing run is not overwritten."""
     from upconv.training import init_distributed
 
     out = options.out
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and not options.resume:
-        raise UsageError(f"{out} holds a run already: go on with --resume, or choose another --out")
+        raise UsageError(f"--out: {out} already holds a run; use --resume or another --out")
     distributed = init_distributed(options.devices, options.nodes, options.strategy, options.device)
     return out, checkpoint, distributed
 
@@ -329,7 +331,7 @@ def keep(
     out: Path, name: str, network: Any, classes: Sequence[str], sizes: dict[str, Any],
     history: Any, verdict: str = "",
 ) -> None:  # fmt: skip
-    """Write what a training has brought, and say where."""
+    """Write the results of a training run, and print where they are."""
     from upconv import zoo
     from upconv.files import atomic_write
 

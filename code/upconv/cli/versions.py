@@ -1,4 +1,4 @@
-"""upconv versions: what is installed."""
+"""upconv versions: print the installed versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from upconv.cli.options import add_command
 
 
 def add(commands: Any) -> None:
-    add_command(commands, "versions", run, "say what is installed, for a report of a fault")
+    add_command(commands, "versions", run, "print versions for a bug report")
 
 
 def run(options: argparse.Namespace) -> None:

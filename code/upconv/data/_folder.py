@@ -1,4 +1,4 @@
-"""Your own images and masks, from two folders."""
+"""Custom images and masks from two folders."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from upconv.data.sets import VOID, SegmentationSet
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 
-# Pixels of the largest picture that is read: 8192 × 8192. A small file may claim many more.
+# Maximum pixels of an image: 8192 × 8192. A small file may claim many more.
 _most_pixels = 2**26
 
 
 def limit_pixels(most: int) -> None:
-    """Read pictures and masks of up to so many pixels, in this process; 2²⁶ if never called.
+    """Set the maximum number of pixels of images and masks, for this process; 2²⁶ by default.
 
     Raises
     ------
     ValueError
-        If it is no integer of at least 1.
+        If it is not an integer of at least 1.
     """
     global _most_pixels
     _most_pixels = check_integer("most", most, 1)
-    # Pillow refuses what is more than twice as large.
+    # Pillow rejects images more than twice as large.
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _most_pixels)
 
 
-# What Pillow raises for files that are torn, none at all, or made to fill the memory.
+# What Pillow raises for files that are truncated, not images, or decompression bombs.
 _UNREADABLE = (
     OSError,
     UnidentifiedImageError,
@@ -46,14 +46,15 @@ class BadData(ValueError):
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """A picture as (H, W, 3), uint8, upright; transparency on white, 16 bits scaled to 8.
+    """Read an image as (H, W, 3), uint8, upright, transparency on white, 16 bits scaled to 8.
 
-    Floats that lie from 0 to 1 are scaled from there, others as integers are.
+    Floats between 0 and 1 are scaled by 255, other floats like integers.
 
     Raises
     ------
     BadData
-        If it cannot be read, has more pixels than :func:`limit_pixels` allows, or holds NaN.
+        If it cannot be read, has more pixels than :func:`limit_pixels` allows, or contains NaN or
+        infinity.
     """
     _check_file(path)
     try:
@@ -74,10 +75,10 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def _scaled(path: str | Path, image: Image.Image) -> Image.Image:
-    """An image of 16 or 32 bits, or of floats, in 8 bits."""
+    """Convert an image of 16 or 32 bits, or of floats, to 8 bits."""
     values = np.asarray(image, dtype=np.float32)
     if not np.isfinite(values).all():
-        raise BadData(f"{path}: got values that are infinite or NaN, expected finite ones")
+        raise BadData(f"{path}: got infinite or NaN values, expected finite ones")
     top = 65535.0 if values.max() > 255 else 255.0
     if image.mode == "F" and values.min() >= 0 and values.max() <= 1:
         top = 1.0
@@ -85,7 +86,7 @@ def _scaled(path: str | Path, image: Image.Image) -> Image.Image:
 
 
 def _check_size(path: str | Path, image: Image.Image) -> None:
-    """Before the pixels are read: the head of the file says how many there are."""
+    """Check the size in the file's header, before the pixels are read."""
     width, height = image.size
     if width * height > _most_pixels:
         got = f"{width} × {height} pixels"
@@ -94,21 +95,20 @@ def _check_size(path: str | Path, image: Image.Image) -> None:
 
 
 def _check_file(path: str | Path) -> None:
-    # Pipes and devices can be opened, and never end.
+    # Pipes and devices can be opened but may never end.
     if Path(path).exists() and not Path(path).is_file():
         raise BadData(f"{path}: not a file, expected an image")
 
 
 def read_mask(path: str | Path, classes: int) -> np.ndarray:
-    """A mask as (H, W), uint8: palette index or grey value is the class, 255 is void.
+    """Read a mask as (H, W), uint8: the palette index or gray value is the class, 255 is void.
 
-    A two-class mask may also be black and white (0 and 255), when it holds nothing else: then
-    255 is class 1.
+    A two-class gray mask that contains only 0 and 255 is read as black and white: 255 is class 1.
 
     Raises
     ------
     BadData
-        If it cannot be read, has colours, or a value is no class.
+        If it cannot be read, has colors, or a value is not a class.
     """
     _check_file(path)
     try:
@@ -117,7 +117,7 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
             if image.mode == "1":
                 image = image.convert("L")
             if image.mode not in ("L", "P", "I", "I;16"):
-                expected = "grey values or a palette, one number a pixel"
+                expected = "gray values or a palette, one number per pixel"
                 raise BadData(f"{path}: got a mask in mode {image.mode}, expected {expected}")
             values = np.asarray(image)
             grey = image.mode != "P"
@@ -131,12 +131,12 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
     wrong = present[(present >= classes) & (present != VOID)]
     if len(wrong):
         expected = f"0 to {classes - 1}, or {VOID} for void"
-        raise BadData(f"{path}: got the label {wrong[0]}, expected {expected}")
+        raise BadData(f"{path}: got label {wrong[0]}, expected {expected}")
     return values.astype(np.uint8)
 
 
 class Files(Sequence):
-    """Reads each file when it is asked for."""
+    """Sequence that reads each file on access."""
 
     def __init__(self, paths: list[Path], read) -> None:
         self.paths, self.read = paths, read
@@ -151,22 +151,24 @@ class Files(Sequence):
 def segmentation_folder(
     images: str | Path, masks: str | Path, classes: int | Sequence[str], check: bool = True
 ) -> SegmentationSet:
-    """Images and masks of the same names (extensions may differ), of any sizes.
+    """Load images and masks of any sizes with matching names (extensions may differ).
 
     Parameters
     ----------
     images, masks
         Folders.
     classes
-        How many, or their names.
+        Number of classes, or their names.
     check
-        Read every file once, now, so that nothing goes wrong later.
+        Read every file once now, so that errors appear early.
 
     Raises
     ------
     BadData
-        If a folder is missing or empty, an image lacks its mask or a mask its image, sizes of a
-        pair differ, a file cannot be read, or a label is out of range.
+        If a folder is missing or empty, an image lacks its mask or a mask its image, the sizes of
+        a pair differ, a file cannot be read, or a label is out of range.
+    ValueError
+        If the number of classes is below 2 or above 255.
     """
     names = tuple(classes) if not isinstance(classes, int) else ()
     if isinstance(classes, int):
@@ -180,18 +182,16 @@ def segmentation_folder(
             raise BadData(f"{place}: not a folder, expected {kind}")
         files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in EXTENSIONS]
         if not files:
-            raise BadData(f"{place}: holds no {kind} ({', '.join(sorted(EXTENSIONS))})")
+            raise BadData(f"{place}: contains no {kind} ({', '.join(sorted(EXTENSIONS))})")
         found[kind] = {path.stem: path for path in files}
         if len(found[kind]) < len(files):
             twice = next(f for f in files if found[kind][f.stem] != f)
-            raise BadData(
-                f"{twice}: another file of the same name, with another extension, is there"
-            )
+            raise BadData(f"{twice}: another file has the same name with another extension")
     for kind, other in (("images", "masks"), ("masks", "images")):
         lonely = sorted(found[kind].keys() - found[other].keys())
         if lonely:
             missing = f"{lonely[0]}.* in {Path(masks if other == 'masks' else images)}"
-            raise BadData(f"{found[kind][lonely[0]]}: expected {missing}, which is not there")
+            raise BadData(f"{found[kind][lonely[0]]}: expected {missing}, not found")
     stems = sorted(found["images"])
     data = SegmentationSet(
         "folder",

@@ -1,4 +1,4 @@
-"""Sets of images to be drawn after: handwritten digits, clothes, and your own pictures."""
+"""Image sets for generators: handwritten digits and custom pictures."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from upconv.data.sets import DIGITS, ImageSet
 
 
 def digits(size: int = 32) -> ImageSet:
-    """1,797 handwritten digits of 8 × 8 pixels that come with scikit-learn, enlarged smoothly.
+    """1,797 handwritten digits of 8 × 8 pixels, upsampled smoothly; no download.
 
-    Alpaydin & Kaynak, "Optical recognition of handwritten digits" (1998). Nothing to download.
+    Alpaydin & Kaynak, "Optical recognition of handwritten digits" (1998), from scikit-learn.
 
     Parameters
     ----------
     size
-        Side of the images. A sixteenth on each side is left black.
+        Side of the images in pixels. A sixteenth on each side stays black.
 
     Raises
     ------
@@ -45,12 +45,12 @@ def digits(size: int = 32) -> ImageSet:
 
 
 def square_images(folder: str | Path, size: int = 64) -> ImageSet:
-    """All pictures of a folder and those below it, their middle square scaled to ``size``.
+    """Load all images in a folder and its subfolders, center-cropped to squares of side ``size``.
 
     Raises
     ------
     BadData
-        If it is no folder, holds no picture, or one cannot be read; the message names it.
+        If it is not a folder, contains no images, or one cannot be read; the message names it.
     """
     folder, paths = Path(folder), _pictures_in(folder)
     images = np.empty((len(paths), size, size, 3), np.uint8)
@@ -64,12 +64,12 @@ def square_images(folder: str | Path, size: int = 64) -> ImageSet:
 
 
 def image_files(folder: str | Path) -> Sequence[np.ndarray]:
-    """All pictures of a folder and those below it, (H, W, 3), uint8, read when asked for.
+    """List all images in a folder and its subfolders, (H, W, 3), uint8, read on access.
 
     Raises
     ------
     BadData
-        If it is no folder or holds no picture; on reading, if a file cannot be read.
+        If it is not a folder or contains no images; on access, if a file cannot be read.
     """
     return Files(_pictures_in(folder), read_image)
 
@@ -80,5 +80,5 @@ def _pictures_in(folder: str | Path) -> list[Path]:
         raise BadData(f"{folder}: not a folder")
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
     if not paths:
-        raise BadData(f"{folder}: holds no images")
+        raise BadData(f"{folder}: contains no images")
     return paths

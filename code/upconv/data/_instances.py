@@ -1,4 +1,4 @@
-"""From numbered objects to what a network is trained on: masks and weights."""
+"""Training targets from numbered instances: masks and weights."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from upconv.data.sets import SegmentationSet
 
 
 def split_touching_instances(instances: np.ndarray) -> np.ndarray:
-    """A mask (H, W), uint8: 1 inside of objects, with a line of 0 between those that touch."""
+    """Make a mask (H, W), uint8: 1 inside instances, with a line of 0 between touching ones."""
     inside = instances > 0
     touches = np.zeros(instances.shape, bool)
     for axis in (0, 1):
-        # Views along the axis, so that one loop does rows and columns.
+        # Views along the axis, so that one loop handles rows and columns.
         numbers, found = instances.swapaxes(0, axis), touches.swapaxes(0, axis)
         meet = (numbers[1:] != numbers[:-1]) & (numbers[1:] > 0) & (numbers[:-1] > 0)
         found[1:] |= meet
@@ -27,31 +27,31 @@ def split_touching_instances(instances: np.ndarray) -> np.ndarray:
 def border_weights(
     instances: np.ndarray, w0: float = 10.0, sigma: float = 5.0, balance: bool = True
 ) -> np.ndarray:
-    """The weight map of U-Net, w(x) = w_c(x) + w₀ exp(−(d₁ + d₂)² / 2σ²), (H, W), float32.
+    """Compute the U-Net weight map w(x) = w_c(x) + w₀ exp(−(d₁ + d₂)² / 2σ²), (H, W), float32.
 
-    Equation 2 of Ronneberger, Fischer & Brox (2015): d₁ and d₂ are the distances, in pixels, of
-    a background pixel to the nearest and the second nearest object, and w_c balances the two
-    classes. So thin gaps between objects count most. In objects, and farther than 6σ from two
-    of them, it is w_c.
+    Equation 2 of Ronneberger, Fischer & Brox (2015): d₁ and d₂ are a background pixel's distances
+    in pixels to the nearest and second nearest instance, and w_c balances the two classes. Thin
+    gaps between instances thus count most. Inside instances, and beyond 6σ from the second
+    nearest, the weight is w_c.
 
     Parameters
     ----------
     instances : (H, W) of int
-        Objects numbered from 1; 0 is background.
+        Instances numbered from 1; 0 is background.
     w0, sigma : float
-        Height, and width in pixels.
+        Height of the weights, and width in pixels.
     balance : bool
-        Whether w_c gives both classes the same total; else it is 1.
+        If true, w_c gives both classes the same total; otherwise it is 1.
 
     Raises
     ------
     ValueError
-        If ``instances`` has not two axes, w0 is negative or sigma not positive.
+        If ``instances`` does not have two axes, w0 is negative or sigma is not positive.
     """
     if np.ndim(instances) != 2:
         refuse("instances", f"{np.ndim(instances)} axes", "(H, W)")
     if w0 < 0 or sigma <= 0:
-        refuse("w0, sigma", f"{w0}, {sigma}", "at least 0, and more than 0")
+        refuse("w0, sigma", f"{w0}, {sigma}", "w0 at least 0 and sigma above 0")
     reach = int(np.ceil(6 * sigma))
     near = np.full((2, *instances.shape), np.inf)
     for number, box in enumerate(find_objects(instances), 1):
@@ -76,7 +76,7 @@ def border_weights(
 def with_border_weights(
     data: SegmentationSet, w0: float = 10.0, sigma: float = 5.0, balance: bool = True
 ) -> SegmentationSet:
-    """The same set, with the border weights of its instances.
+    """Return the same set with border weights of its instances.
 
     Raises
     ------
@@ -84,6 +84,6 @@ def with_border_weights(
         If the set has no instances.
     """
     if data.instances is None:
-        refuse("data", f"{data.name} without instances", "a set that has them")
+        refuse("data", f"{data.name} without instances", "a set with instances")
     weights = [border_weights(found, w0, sigma, balance) for found in data.instances]
     return replace(data, weights=weights)

@@ -1,4 +1,4 @@
-"""ISBI 2012: membranes in the nerve cord of a fly larva, by electron microscope.
+"""ISBI 2012: electron micrographs of membranes in the nerve cord of a fly larva.
 
 Serial sections of the Drosophila first instar larva ventral nerve cord: Cardona et al. (2010);
 the challenge: Arganda-Carreras et al. (2015). 30 slices of 512 × 512 pixels of 4 × 4 nm, 50 nm
@@ -33,26 +33,26 @@ _SHA256 = {
 
 
 def isbi2012(split: str = "train") -> SegmentationSet:
-    """Electron micrographs with membranes: 25 slices to train, the last 5 to test.
+    """Electron micrographs with membranes: 25 training slices and the last 5 as test slices.
 
     The challenge's own test labels are not public, so slices of the training stack are held
-    out. They are the last ones, not random ones: a slice is nearly its neighbour again, and a
-    network that has learned slice 17 has seen most of slice 18.
+    out. They are the last ones, not random ones: neighboring slices are nearly identical, and a
+    network trained on slice 17 has seen most of slice 18.
 
-    From the mirror or the cache, or downloaded (about 40 MB).
+    Read from the mirror or cache, or downloaded (about 40 MB).
 
     Returns
     -------
     SegmentationSet
-        Grey, 512 × 512; classes membrane and cell; instances are the connected components of
-        the cells (4 neighbours) of each slice.
+        Gray, 512 × 512; classes membrane and cell; instances are the 4-connected components of
+        the cells in each slice.
 
     Raises
     ------
     ValueError
-        For an unknown split.
+        If the split is unknown.
     DataUnavailable
-        If it is not here and cannot be fetched, or is not what it should be.
+        If the data are not found and cannot be downloaded, or fail a check.
     """
     check_choice("split", split, ("train", "test"))
     mirrored = find(_FOLDER)
@@ -64,7 +64,7 @@ def isbi2012(split: str = "train") -> SegmentationSet:
 
 
 def read_raw(folder: Path) -> dict[str, np.ndarray]:
-    """Slices and masks of the source's own layout, ``train/image/N.png``, ``train/label/N.png``.
+    """Read slices and masks from the source's layout, ``train/image/N.png``, ``train/label/N.png``.
 
     Raises
     ------
@@ -76,13 +76,13 @@ def read_raw(folder: Path) -> dict[str, np.ndarray]:
         for number in range(SLICES):
             path = folder / "train" / kind / f"{number}.png"
             if not path.exists():
-                raise DataUnavailable(f"{path}: not there, expected slice {number} of ISBI 2012")
+                raise DataUnavailable(f"{path}: not found, expected slice {number} of ISBI 2012")
             with Image.open(path) as picture:
                 values = np.asarray(picture.convert("L"))
             if values.shape != (512, 512):
                 raise DataUnavailable(f"{path}: got {values.shape}, expected 512 × 512 pixels")
             slices.append(values)
-    # White is the inside of cells, black their membranes.
+    # White is the inside of cells, black are their membranes.
     masks = (np.stack(found["label"]) > 127).astype(np.uint8)
     return {"images": np.stack(found["image"]), "masks": masks}
 

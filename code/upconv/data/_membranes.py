@@ -1,4 +1,4 @@
-"""Cells with dark walls, as under an electron microscope: a set that is made, not downloaded."""
+"""Cells with dark membranes, as in electron micrographs: a generated segmentation set."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ def membranes(
     fading: float = 0.5,
     noise: float = 0.08,
 ) -> SegmentationSet:
-    """Grey images of cells that fill the plane, with exact masks of their membranes.
+    """Generate gray images of cells that fill the plane, with exact masks of their membranes.
 
-    Cells are those points nearest to one of many random seeds (Voronoi), seen through a warp
-    that bends their walls. Cytoplasm is textured and holds organelles as dark as membranes; the
-    membranes' contrast fades in places, so that a pixel's grey value does not tell its class.
+    Cells are Voronoi cells of random seeds, seen through a warp that bends their walls. Cytoplasm
+    is textured and contains organelles as dark as membranes; the membranes' contrast fades in
+    places, so a pixel's gray value does not determine its class.
 
     Parameters
     ----------
     count
         Number of images.
     size
-        Side of an image, in pixels.
+        Side of an image in pixels.
     seed
         The same seed gives the same images.
     split
-        "train" or "test": other random numbers.
+        "train" or "test": different random numbers.
     spacing
-        Mean distance of neighbouring cells, in pixels.
+        Typical distance between neighboring cells in pixels.
     fading
-        How far membranes fade, from 0 (nowhere) to 1 (to nothing in places).
+        Fading of the membranes, from 0 (none) to 1 (they vanish in places).
     noise
-        Standard deviation of the noise; images lie in [0, 1].
+        Standard deviation of the noise, for images in [0, 1].
 
     Returns
     -------
     SegmentationSet
-        Grey, (count, size, size); classes membrane and cell, with instances.
+        Gray, (count, size, size); classes membrane and cell, with instances.
 
     Raises
     ------
     ValueError
-        For an unknown split, a count, size or spacing below 1, or fading outside of [0, 1].
+        If the split is unknown, a count, size or spacing is below 1, or fading is outside [0, 1].
     """
     check_choice("split", split, ("train", "test"))
     for name, value in (("count", count), ("size", size), ("spacing", spacing)):
@@ -75,7 +75,7 @@ def _draw(
     rng: np.random.Generator, size: int, spacing: float, fading: float, noise: float
 ) -> tuple[np.ndarray, np.ndarray]:
     def smooth(sigma: float) -> np.ndarray:
-        """Noise of standard deviation 1 that changes over ``sigma`` pixels."""
+        """Sample noise of standard deviation 1, smooth over ``sigma`` pixels."""
         field = gaussian_filter(rng.standard_normal((size, size)), sigma, mode="wrap")
         return field / (field.std() + 1e-9)
 
@@ -86,7 +86,7 @@ def _draw(
     bend = 0.16 * spacing
     points = np.stack([rows + bend * smooth(spacing / 3), columns + bend * smooth(spacing / 3)], -1)
     distance, nearest = cKDTree(seeds).query(points, k=2)
-    # Pixels to the wall, which halves the line between the two nearest seeds.
+    # Distance to the wall, which bisects the line between the two nearest seeds.
     between = np.linalg.norm(seeds[nearest[..., 0]] - seeds[nearest[..., 1]], axis=-1)
     wall = (distance[..., 1] ** 2 - distance[..., 0] ** 2) / (2 * between)
     half = np.maximum(1.0, 1.7 + 0.4 * smooth(spacing))
@@ -109,7 +109,7 @@ def _organelles(
     points: np.ndarray,
     wall: np.ndarray,
 ) -> np.ndarray:
-    """Darkness of rings and blobs within some cells."""
+    """Compute the darkness of organelles, rings with a body, inside some cells."""
     dark = np.zeros((size, size))
     sway = np.abs(points - np.stack(np.mgrid[:size, :size], -1)).max()
     inside = np.flatnonzero(((seeds > 0) & (seeds < size)).all(1))
@@ -117,7 +117,7 @@ def _organelles(
         middle = seeds[cell] + rng.normal(0, 0.12 * spacing, 2)
         radius = rng.uniform(0.1, 0.2) * spacing
         angle, stretch = rng.uniform(0, np.pi), rng.uniform(1, 1.8)
-        # Further out, exp(-40) and less: what is subtracted from a grey value then changes no bit.
+        # Farther out it is exp(-40) or less: subtracting it from a gray value changes no bit.
         far = stretch * (radius + 20) + sway
         near = tuple(slice(max(0, int(at - far)), max(0, int(at + far) + 2)) for at in middle)
         offset = points[near] - middle

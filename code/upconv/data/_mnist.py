@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, and the format of their files."""
+"""MNIST and Fashion-MNIST, and their file format."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLOTHES = (
     "boot",
 )
 
-_IDX = {"train": "train", "test": "t10k"}  # split → as the files are called
+_IDX = {"train": "train", "test": "t10k"}  # split → prefix of the files
 _MNIST = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 _FASHION = "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"
 _SHA256 = {
@@ -47,44 +47,44 @@ _SHA256 = {
 
 
 def mnist(split: str = "test", size: int = 32) -> ImageSet:
-    """MNIST, handwritten digits (LeCun et al. 1998): 60,000 to train, 10,000 to test.
+    """MNIST, handwritten digits (LeCun et al. 1998): 60,000 training and 10,000 test images.
 
     Parameters
     ----------
     split
         "train" or "test".
     size
-        28 as they are, or more: black around them.
+        Side of the images in pixels: 28, or more with a black border.
 
     Raises
     ------
     ValueError
-        For an unknown split or a size below 28.
+        If the split is unknown or the size is below 28.
     DataUnavailable
-        If it is not here and cannot be fetched, or is broken.
+        If the data are not found and cannot be downloaded, or are corrupt.
     """
     return _idx_set("mnist", _MNIST, split, size, DIGITS)
 
 
 def fashion_mnist(split: str = "train", size: int = 32) -> ImageSet:
-    """Fashion-MNIST, ten kinds of clothes (Xiao et al. 2017), laid out as MNIST."""
+    """Fashion-MNIST, ten kinds of clothes (Xiao et al. 2017), laid out like MNIST."""
     return _idx_set("fashion_mnist", _FASHION, split, size, CLOTHES)
 
 
 def read_idx(path: str | Path) -> np.ndarray:
-    """The array of an IDX file, gzipped or not: the format of MNIST.
+    """Read the array of an IDX file, gzipped or not: the format of MNIST.
 
     Raises
     ------
     DataUnavailable
-        If it is none, or cut short.
+        If it is not an IDX file of bytes, or truncated.
     """
     raw = Path(path).read_bytes()
     try:
         raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         zero, kind, axes = struct.unpack(">HBB", raw[:4])
         if zero or kind != 8:
-            raise ValueError("no bytes")
+            raise ValueError("wrong header")
         shape = struct.unpack(f">{axes}I", raw[4 : 4 + 4 * axes])
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
     except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
@@ -99,12 +99,12 @@ def _idx_set(name: str, url: str, split: str, size: int, classes: tuple[str, ...
     for part, kind in (("images", "idx3"), ("labels", "idx1")):
         key = f"{_IDX[split]}-{part}"
         file = f"{key}-{kind}-ubyte.gz"
-        path = find(f"{name}/{file}")  # in a mirror; downloads are called otherwise
+        path = find(f"{name}/{file}")  # name in a mirror; downloads are named differently
         arrays.append(_idx(str(path or download(url + file, f"{name}-{file}", _SHA256[name][key]))))
     images, labels = arrays
     if images.ndim != 3 or labels.shape != images.shape[:1]:
         got = f"{images.shape} images and {labels.shape} labels"
-        raise DataUnavailable(f"{name}: got {got}, expected one label an image")
+        raise DataUnavailable(f"{name}: got {got}, expected one label per image")
     rim = ((size - 28) // 2, size - 28 - (size - 28) // 2)
     return ImageSet(name, np.pad(images, ((0, 0), rim, rim)), labels.astype(np.int64), classes)
 

@@ -1,4 +1,4 @@
-"""Where data come from: a mirror, the cache, or a download that is checked."""
+"""Sources of data: a mirror, the cache, or verified downloads."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ TIMEOUT = 30  # seconds without a byte from a server
 
 
 class DataUnavailable(RuntimeError):
-    """Data are neither here nor to be had; the message says which file goes where."""
+    """Data are not found and cannot be downloaded; the message says which file goes where."""
 
 
 def mirror() -> Path | None:
-    """The folder that the environment variable ``UPCONV_DATA`` names, if it does.
+    """Return the folder named by the environment variable ``UPCONV_DATA``, if it is set.
 
     Raises
     ------
     DataUnavailable
-        If it names something that is no folder.
+        If it is not an existing folder.
     """
     named = os.environ.get("UPCONV_DATA")
     if not named:
@@ -42,16 +42,16 @@ def mirror() -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: ``UPCONV_CACHE``, or the system's folder for caches."""
+    """Return the folder for downloads: ``UPCONV_CACHE``, or the system's cache folder."""
     if named := os.environ.get("UPCONV_CACHE"):
         return Path(named)
-    import pooch  # only where it is needed: data that are here are found without
+    import pooch  # imported late: data that are present are found without it
 
     return Path(pooch.os_cache("upconv"))
 
 
 def find(name: str) -> Path | None:
-    """A file in the mirror or in the cache, or None."""
+    """Find a file in the mirror or the cache; return None if it is in neither."""
     for folder in (mirror(), cache_folder()):
         if folder is not None and (folder / name).exists():
             return folder / name
@@ -59,7 +59,7 @@ def find(name: str) -> Path | None:
 
 
 def download(url: str, name: str, sha256: str | None, progress: bool = True) -> Path:
-    """Fetch a file into the cache; nothing half-written is ever left under its name.
+    """Download a file into the cache atomically.
 
     Parameters
     ----------
@@ -68,15 +68,15 @@ def download(url: str, name: str, sha256: str | None, progress: bool = True) -> 
     name
         Its name in the cache.
     sha256
-        What its bytes must hash to; None only where the content is checked otherwise.
+        Expected hash of its bytes; None only if the content is verified otherwise.
     progress
-        Show a bar, on a terminal.
+        Show a progress bar on a terminal.
 
     Raises
     ------
     DataUnavailable
-        If it cannot be fetched or is not what it should be. The message says where a file that
-        was fetched by other means is to be put.
+        If it cannot be downloaded or has another hash. The message says where to put a file
+        obtained by other means.
     """
     import pooch
 
@@ -84,7 +84,7 @@ def download(url: str, name: str, sha256: str | None, progress: bool = True) -> 
     target = folder / name
     known = f"sha256:{sha256}" if sha256 else None
     if target.is_file() and pooch.hashes.hash_matches(target, known):
-        return target  # nothing is written: the cache may be read-only
+        return target  # without writing: the cache may be read-only
     downloader = pooch.HTTPDownloader(progressbar=progress and os.isatty(2), timeout=TIMEOUT)
 
     def retrieve() -> Path:
@@ -93,26 +93,26 @@ def download(url: str, name: str, sha256: str | None, progress: bool = True) -> 
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Whoever comes second waits, and finds the file there.
+        # A second process waits, and then finds the file.
         with FileLock(folder / f".{name.replace('/', '-')}.lock"):
             try:
                 return retrieve()
-            except ValueError:  # a wrong checksum, as of a line that breaks: once more
+            except ValueError:  # wrong checksum, for example after a lost connection: retry once
                 return retrieve()
     except ValueError as error:
         raise DataUnavailable(
-            f"{name}: what {url} sends is not the file expected ({error})"
+            f"{name}: {url} did not return the expected file ({error})"
         ) from error
     except OSError as error:  # requests' errors are among these
         reason = (str(error).splitlines() or [repr(error)])[0][:200]
         if not os.access(folder, os.W_OK):
             raise DataUnavailable(
-                f"{name}: cannot be kept in {folder} ({reason}). Set UPCONV_CACHE to a folder that "
-                "can be written, or UPCONV_DATA to one that holds the file."
+                f"{name}: cannot be stored in {folder} ({reason}). Set UPCONV_CACHE to a writable "
+                "folder, or UPCONV_DATA to one that contains the file."
             ) from error
         raise DataUnavailable(
-            f"{name}: cannot be fetched from {url} ({reason}). Fetch it elsewhere and save it as "
-            f"{folder / name}, or set UPCONV_DATA to a folder that holds it."
+            f"{name}: cannot be downloaded from {url} ({reason}). Obtain it elsewhere and save it "
+            f"as {folder / name}, or set UPCONV_DATA to a folder that contains it."
         ) from error
 
 
@@ -123,49 +123,49 @@ def prepare(
     read: Callable[[Path], dict[str, np.ndarray]],
     sha256: dict[str, str],
 ) -> Path:
-    """Download an archive, make arrays of it, check them, keep them in the cache as ``file``.
+    """Download an archive, convert it to arrays, verify them and cache them as ``file``.
 
-    Nothing else is kept. Of several processes one does it, and the others wait.
+    Nothing else is kept. One of several processes does the work while the others wait.
 
-    What is checked are the arrays, which depend on every byte that was used: servers do not
-    promise to keep the bytes of an archive.
+    The hashes are those of the arrays, which cover all used data: servers may change the bytes
+    of an archive.
 
     Parameters
     ----------
     file
         Name in the cache, ending in .npz.
     url
-        Of a zip archive.
+        Address of a zip archive.
     wanted
-        Says which of its members to extract, by name.
+        Selects the members to extract, by name.
     read
-        Makes the arrays from the folder they were extracted to.
+        Makes the arrays from the folder with the extracted members.
     sha256
-        Of each array's bytes.
+        Expected hash of each array's bytes.
 
     Raises
     ------
     DataUnavailable
-        If the archive cannot be fetched, is broken, or holds something else.
+        If the archive cannot be downloaded, is corrupt, or has other contents.
     """
     folder, target = cache_folder(), cache_folder() / file
     unpacked = folder / f".{Path(file).stem}.unpacked"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f".{file}.lock")
-        lock.acquire()  # whoever comes second waits, and finds the file there
+        lock.acquire()  # a second process waits, and then finds the file
     except OSError as error:
         raise _not_kept(file, folder, error) from error
     try:
         if target.exists():
             return target
         archive = download(url, f"{Path(file).stem}.zip", None)
-        shutil.rmtree(unpacked, ignore_errors=True)  # of one that was killed
+        shutil.rmtree(unpacked, ignore_errors=True)  # left by a killed process
         try:
             arrays = _unpack(archive, unpacked, wanted, read)
             _check_bytes(url, arrays, sha256)
         except DataUnavailable:
-            archive.unlink(missing_ok=True)  # the next try fetches another
+            archive.unlink(missing_ok=True)  # the next attempt downloads it again
             raise
         atomic_write(target, lambda unfinished: np.savez_compressed(unfinished, **arrays))
         archive.unlink(missing_ok=True)
@@ -189,13 +189,13 @@ def _unpack(
             folder.mkdir()
             zipped.extractall(folder, members)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise DataUnavailable(f"{archive.name}: broken, and deleted; try again") from error
+        raise DataUnavailable(f"{archive.name}: corrupt, now deleted; try again") from error
     try:
         return read(folder)
-    except (*_BROKEN, UnidentifiedImageError) as error:  # another archive than it was
+    except (*_BROKEN, UnidentifiedImageError) as error:  # the archive has changed
         reason = " ".join(str(error).split())
         raise DataUnavailable(
-            f"{archive.name}: holds something else, and deleted ({reason})"
+            f"{archive.name}: unexpected contents, now deleted ({reason})"
         ) from error
 
 
@@ -207,11 +207,11 @@ def _check_bytes(url: str, arrays: dict[str, np.ndarray], sha256: dict[str, str]
 
 
 def _not_kept(name: str, folder: Path, error: OSError) -> DataUnavailable:
-    return DataUnavailable(f"{name}: cannot be kept in {folder} ({error}). Set UPCONV_CACHE to "
+    return DataUnavailable(f"{name}: cannot be stored in {folder} ({error}). Set UPCONV_CACHE to "
                            "another folder.")  # fmt: skip
 
 
-# What NumPy, zipfile and Pillow raise of files that are torn, or others than expected.
+# What NumPy, zipfile and Pillow raise for files that are truncated or not as expected.
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, LookupError, ValueError, SyntaxError, TypeError,
 )  # fmt: skip
@@ -219,29 +219,29 @@ _BROKEN = (
 
 @contextmanager
 def reading(path: str | Path) -> Iterator[None]:
-    """Read a file of the cache or a mirror.
+    """Wrap the reading of a file from the cache or a mirror.
 
     Raises
     ------
     DataUnavailable
-        If it is broken; the message names it.
+        If it is corrupt; the message names it.
     """
     try:
         yield
     except (*_BROKEN, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataUnavailable(
-            f"{path}: broken ({reason}). Delete it, and it is fetched again."
+            f"{path}: corrupt ({reason}). Delete it to download it again."
         ) from error
 
 
 def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Arrays of a .npz file by their names.
+    """Read arrays from a .npz file by name.
 
     Raises
     ------
     DataUnavailable
-        If it is broken, or one is missing.
+        If it is corrupt, or an array is missing.
     """
     with reading(path), np.load(path) as file:
         return {name: file[name] for name in names}
@@ -250,16 +250,16 @@ def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
 def check_pair(
     path: str | Path, images: np.ndarray, masks: np.ndarray, axes: int, most: int | None = None
 ) -> None:
-    """Refuse arrays that are no images (N, H, W, …), uint8, of so many axes, and their masks.
+    """Check that arrays are images (N, H, W, …), uint8, with ``axes`` axes, and their masks.
 
     Raises
     ------
     DataUnavailable
-        If shapes or kinds are others, or a label of a mask is above ``most``.
+        If shapes or dtypes differ from that, or a label exceeds ``most``.
     """
     got = f"images {images.shape} of {images.dtype}, masks {masks.shape} of {masks.dtype}"
     fit = images.ndim == axes and masks.shape == images.shape[:3] and len(images)
     if not (fit and images.dtype == np.uint8 and masks.dtype.kind == "u"):
-        raise DataUnavailable(f"{path}: got {got}, expected as many of one size")
+        raise DataUnavailable(f"{path}: got {got}, expected matching images and masks")
     if most is not None and masks.max() > most:
         raise DataUnavailable(f"{path}: got label {masks.max()}, expected 0 to {most}")

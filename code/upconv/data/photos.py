@@ -1,4 +1,4 @@
-"""Real photographs that ship inside scikit-image and scikit-learn: nothing is downloaded."""
+"""Photographs included in scikit-image and scikit-learn, available without download."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from upconv.checks import check_choice, refuse
 
-# Name → where it comes from. All are in the wheels themselves, at full size.
+# Name → source. All are included in the wheels, at full size.
 PHOTOS = {
     "astronaut": "skimage",
     "brick": "skimage",
@@ -25,17 +25,17 @@ PHOTOS = {
 
 
 def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
-    """A photograph as floats between 0 and 1.
+    """Load a photograph as floats between 0 and 1.
 
     Parameters
     ----------
     name
         One of ``PHOTOS``.
     size
-        If given, the largest centred square is cut out and resized (with a low-pass
-        filter, so without aliasing) to ``size`` × ``size`` pixels.
+        If given, crop the largest centered square and resize it (with a low-pass filter against
+        aliasing) to ``size`` × ``size`` pixels.
     gray
-        If true, the luminance, shape (H, W); else RGB, shape (H, W, 3).
+        If true, return the luminance, shape (H, W); otherwise RGB, shape (H, W, 3).
 
     Returns
     -------
@@ -45,7 +45,7 @@ def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
     Raises
     ------
     ValueError
-        For an unknown name or a size below 1.
+        If the name is unknown or the size is below 1.
     """
     check_choice("name", name, PHOTOS)
     if size is not None and size < 1:
@@ -66,7 +66,7 @@ def photo(name: str, size: int | None = None, gray: bool = True) -> np.ndarray:
     return np.clip(image, 0.0, 1.0)
 
 
-# No photograph of the one split is in the other.
+# The splits share no photographs.
 _SPLITS = {
     "train": ("astronaut", "cat", "coffee", "flower", "tissue"),
     "test": ("rocket", "temple"),
@@ -74,12 +74,12 @@ _SPLITS = {
 
 
 def photographs(split: str = "train") -> list[np.ndarray]:
-    """The photographs in colour, whole, each (H, W, 3), uint8; five to train, two to test.
+    """Load the uncropped color photographs, each (H, W, 3), uint8: five for training, two for test.
 
     Raises
     ------
     ValueError
-        For an unknown split.
+        If the split is unknown.
     """
     check_choice("split", split, _SPLITS)
     return [np.round(255 * _read(name)).astype(np.uint8) for name in _SPLITS[split]]

@@ -1,4 +1,4 @@
-"""What a set of data is: images, alone or with masks, and the names of the classes."""
+"""Data set types: images, alone or with masks, and class names."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from upconv.checks import refuse
 from upconv.deprecated import renamed
 
-VOID = 255  # in masks: not labelled, counted nowhere
+VOID = 255  # in masks: unlabeled, ignored everywhere
 DIGITS = tuple(str(digit) for digit in range(10))
 
 
 @dataclass
 class ImageSet:
-    """Images (N, H, W) if grey or (N, H, W, 3), uint8, of one size; maybe with classes.
+    """Gray images (N, H, W) or color images (N, H, W, 3), uint8, of one size.
 
     ``labels`` are class numbers (N,), or None.
     """
@@ -32,7 +32,7 @@ class ImageSet:
             refuse("images", got, "(N, H, W) or (N, H, W, 3), uint8")
         if self.labels is not None and len(self.labels) != len(self.images):
             got = f"{len(self.images)} images and {len(self.labels)} labels"
-            refuse("labels", got, "as many")
+            refuse("labels", got, "one label per image")
         if self.labels is not None and self.classes and len(self.labels):
             low, high, most = min(self.labels), max(self.labels), len(self.classes) - 1
             if not 0 <= low <= high <= most:
@@ -44,20 +44,20 @@ class ImageSet:
 
     @property
     def channels(self) -> int:
-        """1 for grey images, 3 for colour."""
+        """1 for gray images, 3 for color."""
         return 1 if self.images.ndim == 3 else self.images.shape[3]
 
 
 @renamed(colours="colors")
 @dataclass
 class SegmentationSet:
-    """Images (H, W, 3), or (H, W) if grey, and masks (H, W), both uint8.
+    """Images (H, W, 3), or (H, W) if gray, and masks (H, W), both uint8.
 
-    A mask holds class numbers, or ``VOID``. All are arrays with one more axis, or sequences if
-    sizes differ.
+    A mask contains class numbers, or ``VOID``. Fields are arrays with one more axis, or sequences
+    if sizes differ.
 
-    Some sets also have ``instances``, (H, W) integers that number the objects (0: none), and
-    ``weights``, (H, W) floats, by which the loss of each pixel counts.
+    Some sets also have ``instances``, (H, W) integers that number the instances (0: background),
+    and ``weights``, (H, W) floats that weight each pixel's loss.
     """
 
     name: str
@@ -73,7 +73,7 @@ class SegmentationSet:
             given = getattr(self, name)
             if given is not None and len(given) != len(self.images):
                 got = f"{len(self.images)} images and {len(given)} {name}"
-                refuse(name, got, "as many")
+                refuse(name, got, "one per image")
         if isinstance(self.masks, np.ndarray) and self.masks.size:
             wrong = (self.masks < 0) | (self.masks >= len(self.classes))
             wrong &= self.masks != VOID
@@ -81,7 +81,7 @@ class SegmentationSet:
                 expected = f"0 to {len(self.classes) - 1}, or {VOID} for void"
                 refuse("masks", f"label {self.masks[wrong][0]}", expected)
         if len(self.classes) > VOID:
-            got, expected = len(self.classes), f"at most {VOID}: {VOID} in a mask is no class"
+            got, expected = len(self.classes), f"at most {VOID}: {VOID} in a mask is not a class"
             refuse("classes", got, expected)
         if not self.colors:
             self.colors = palette(len(self.classes))
@@ -93,7 +93,7 @@ class SegmentationSet:
         return self.images[index], self.masks[index]
 
     def subset(self, indices: Sequence[int] | slice) -> SegmentationSet:
-        """The same set with some of its images only."""
+        """Return the same set with only some of its images."""
         chosen = range(len(self))[indices] if isinstance(indices, slice) else indices
 
         def some(part: Sequence[np.ndarray] | np.ndarray | None):
@@ -108,7 +108,7 @@ class SegmentationSet:
 _PER_IMAGE = ("images", "masks", "instances", "weights")
 
 
-# Okabe & Ito's eight colours that colour-blind readers tell apart, then their mixtures.
+# A dark color, seven of Okabe & Ito's that color-blind readers can distinguish, and four more.
 _BASE = (
     (40, 44, 52),
     (230, 159, 0),
@@ -126,21 +126,21 @@ _BASE = (
 
 
 def palette(count: int) -> tuple[tuple[int, int, int], ...]:
-    """A colour for each class, (red, green, blue) from 0 to 255, dark for the first."""
+    """Return a color for each class, (red, green, blue) from 0 to 255, dark for the first."""
     rng = np.random.default_rng(7)
     more = [tuple(int(x) for x in rng.integers(40, 255, 3)) for _ in range(count)]
     return (*_BASE, *more)[:count]
 
 
 def colorize(mask: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """A mask (H, W) as a picture (H, W, 3), uint8; what is not labelled is black."""
+    """Color a mask (H, W) as a picture (H, W, 3), uint8; unlabeled pixels are black."""
     table = np.zeros((max(256, len(colors)), 3), np.uint8)
     table[: len(colors)] = colors
     return table[mask]
 
 
 def colorize_instances(instances: np.ndarray) -> np.ndarray:
-    """Numbered objects (H, W) as a picture (H, W, 3), uint8: a colour each, black for none."""
+    """Color numbered instances (H, W) as a picture (H, W, 3), uint8; background is black."""
     rng = np.random.default_rng(0)
     colors = np.array(palette(49)[1:], np.uint8)
     colors = colors[rng.permutation(len(colors))]
@@ -150,7 +150,10 @@ def colorize_instances(instances: np.ndarray) -> np.ndarray:
 
 
 def montage(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Images (N, H, W) or (N, H, W, 3) as one picture, row by row, nearly square; rest black."""
+    """Arrange images (N, H, W) or (N, H, W, 3) row by row in one picture, by default nearly square.
+
+    Unused cells are black.
+    """
     columns = columns or int(np.ceil(np.sqrt(len(images))))
     rows = -(-len(images) // columns)
     missing = np.zeros((rows * columns - len(images), *images.shape[1:]), images.dtype)

@@ -1,7 +1,7 @@
-"""Every kind of picture the chapters draw. Knows arrays, not networks.
+"""Figures of the chapters, drawn from arrays, independent of networks.
 
-``style`` holds the look, :func:`show` and the parts every picture is made of; the other files
-hold the pictures themselves, one file per subject.
+``theme`` has the style, :func:`show` and common building blocks; the other modules have the
+figures themselves, one module per subject.
 """
 
 from upconv.deprecated import moved

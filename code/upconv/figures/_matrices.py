@@ -1,4 +1,4 @@
-"""Pictures of a convolution as a matrix, and of its transpose as a convolution."""
+"""Figures of a convolution as a matrix, and of its transpose as a convolution."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from matplotlib.figure import Figure
 
 from upconv.figures.theme import COLORS, EMPTY, INK, number_grid
 
-# One colour for each of a kernel's nine weights, light to dark in reading order.
+# One color for each of a kernel's nine weights, light to dark in reading order.
 _WEIGHTS = mpl.colormaps["viridis"]
 
 
 def convolution_as_matrix(matrix: np.ndarray, kernel: np.ndarray, side: int) -> Figure:
-    """The matrix of a convolution, its transpose, and each of its rows folded into a picture.
+    """Show a convolution's matrix, its transpose, and each of its rows reshaped to the input.
 
     Parameters
     ----------
     matrix
-        Shape (number of outputs, side²): row r holds the kernel where it lies for output r.
+        Shape (number of outputs, side²): row r holds the kernel at its position for output r.
     kernel
         Shape (K, K), its weights numbered 1, 2, … in reading order.
     side
@@ -51,7 +51,7 @@ def convolution_as_matrix(matrix: np.ndarray, kernel: np.ndarray, side: int) -> 
         ax.text(
             right - 0.7, c, f"$x_{{{c // side}{c % side}}}$", ha="right", va="center", fontsize=8.5
         )
-    # Rows folded to side × side: the kernel in each of its places.
+    # Rows reshaped to side × side: the kernel at each of its positions.
     ax.text(columns / 2 - 0.5, rows + 1.55, "each row of C, folded to the input's 4 × 4:",
             ha="center", fontsize=10.5, fontweight="bold")  # fmt: skip
     scale = 0.86
@@ -76,7 +76,7 @@ def convolution_as_matrix(matrix: np.ndarray, kernel: np.ndarray, side: int) -> 
 def _cells(
     ax: Axes, values: np.ndarray, left: float, top: float, weights: int, scale=1.0, fontsize=8.5
 ) -> None:
-    """A block of cells coloured by weight number; 0 is an empty cell."""
+    """Draw a block of cells colored by weight number; 0 is an empty cell."""
     for (row, column), value in np.ndenumerate(values):
         face = EMPTY if value == 0 else _WEIGHTS(0.06 + 0.9 * (value - 1) / (weights - 1))
         ax.add_patch(
@@ -96,7 +96,7 @@ def _cells(
 def pad_and_convolve(
     small: np.ndarray, padded: np.ndarray, kernel: np.ndarray, result: np.ndarray
 ) -> Figure:
-    """A small map, padded; the turned kernel lying on its first and another place; the result."""
+    """Show a padded map, the flipped kernel at its first and another position, and the result."""
     figure, axes = plt.subplots(
         1, 4, figsize=(7.6, 2.75), width_ratios=[2, 6, 3, 4], gridspec_kw={"wspace": 0.08}
     )
@@ -123,12 +123,12 @@ def pad_and_convolve(
 def two_operators(
     full: np.ndarray, fractional: np.ndarray, input_side: int, kernel_size: int
 ) -> Figure:
-    """Two ways from 3 × 3 to 5 × 5: what is convolved, and the matrices of both.
+    """Compare two ways from 3 × 3 to 5 × 5: the padded inputs, and the matrices of both.
 
     Parameters
     ----------
     full, fractional
-        Matrices of shape (25, 9), entries numbered by weight (0 is no weight).
+        Matrices of shape (25, 9), entries numbered by weight (0: no weight).
     """
     figure, axes = plt.subplots(
         2, 2, figsize=(7.6, 8.3), height_ratios=[1, 1.9], gridspec_kw={"hspace": 0.06}

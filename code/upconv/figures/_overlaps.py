@@ -1,4 +1,4 @@
-"""Pictures of stamps that overlap unevenly, and of the checkerboard that they leave."""
+"""Figures of unevenly overlapping stamps, and of the resulting checkerboard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from upconv.figures.theme import COLORS, INK, show_image
 
 
 def overlap_bars(panels: Sequence[tuple[str, int, int, int]]) -> Figure:
-    """Stamps on a line, and how many lie on each output.
+    """Show stamps on a line, and the number that overlap at each output.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def overlap_bars(panels: Sequence[tuple[str, int, int, int]]) -> Figure:
 
 
 def phases(kernels: Sequence[np.ndarray], titles: Sequence[str], stride: int) -> Figure:
-    """Kernels whose weights are coloured by the output phase they serve, and the phases apart.
+    """Show kernels with weights colored by output phase, and the phases separately.
 
     Parameters
     ----------
@@ -103,12 +103,12 @@ def _frame(ax: Axes, low: float, high: float, title: str) -> None:
 
 
 def overlap_maps(rows: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> Figure:
-    """Response to a constant image after one, two, three layers; one row per operator.
+    """Show the response to a constant image after one, two, three layers, one row per operator.
 
     Parameters
     ----------
     rows
-        For each operator its maps, layer after layer, each scaled to mean 1.
+        For each operator its feature maps, layer by layer, each scaled to mean 1.
     """
     depth = len(rows[0])
     figure, axes = plt.subplots(len(rows), depth, figsize=(7.6, 2.2 * len(rows) + 0.3))
@@ -130,14 +130,14 @@ def overlap_maps(rows: Sequence[Sequence[np.ndarray]], names: Sequence[str]) -> 
 def checkerboard_spectra(
     pictures: Sequence[np.ndarray], spectra: Sequence[np.ndarray], names: Sequence[str], zoom: slice
 ) -> Figure:
-    """Pictures, a magnified part of each, and their spectra with the stride's frequencies marked.
+    """Show images, magnified details, and spectra with the stride's frequencies marked.
 
     Parameters
     ----------
     pictures, spectra
-        Shape (N, N) each; spectra are centred and logarithmic.
+        Shape (N, N) each; spectra are centered and logarithmic.
     zoom
-        Rows and columns of the magnified part.
+        Rows and columns of the magnified detail.
     """
     figure, axes = plt.subplots(3, len(pictures), figsize=(7.6, 7.7))
     low = min(np.quantile(s, 0.02) for s in spectra)

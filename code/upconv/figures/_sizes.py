@@ -1,4 +1,4 @@
-"""Pictures of the sizes that come back after a stride, and of those that do not."""
+"""Figures of the sizes that are restored after a stride, and of those that are not."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from upconv.figures.theme import COLORS, EMPTY, INK
 def size_staircase(
     sizes: np.ndarray, pooled: np.ndarray, stride: int, example: int, canonical: int
 ) -> Figure:
-    """Input sizes against output sizes of a strided convolution, and the way back.
+    """Plot input against output sizes of a strided convolution, and the way back.
 
     Parameters
     ----------
     sizes, pooled
         Input sizes and the convolution's output sizes, both (M,).
     example
-        The input size to point at; ``canonical`` is what the transposed one makes of it.
+        The input size to annotate; ``canonical`` is what the transposed convolution restores.
     """
     figure, ax = plt.subplots(figsize=(7.6, 3.5))
     palette = [COLORS.blue, COLORS.orange, COLORS.green]
@@ -53,7 +53,7 @@ def size_staircase(
 
 
 def surviving_sizes(survives: np.ndarray) -> Figure:
-    """Which sizes come back after p poolings and p doublings.
+    """Show which sizes are restored after p poolings and p doublings.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def surviving_sizes(survives: np.ndarray) -> Figure:
 def size_cures(
     position: np.ndarray, curves: Sequence[tuple[str, np.ndarray]], ylabel: str
 ) -> Figure:
-    """One curve of misplacement per way of getting an odd size back."""
+    """Plot the misplacement of pixels, one curve per way of restoring an odd size."""
     figure, ax = plt.subplots(figsize=(7.6, 2.9))
     styles = [(COLORS.blue, "-"), (COLORS.green, "-"), (COLORS.orange, "-"), (COLORS.red, "-")]
     for (name, values), (color, dash) in zip(curves, styles, strict=False):

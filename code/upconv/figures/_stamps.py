@@ -1,4 +1,4 @@
-"""Pictures of a transposed convolution that stamps its kernel onto the output."""
+"""Figures of a transposed convolution that stamps its kernel onto the output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GRID = "#c9d1db"
 
 
 def stamps(inputs: np.ndarray, kernel: np.ndarray, contributions: Sequence[np.ndarray]) -> Figure:
-    """One stamp of the kernel per input pixel, and their sum.
+    """Show one stamp of the kernel per input pixel, and their sum.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def stamps(inputs: np.ndarray, kernel: np.ndarray, contributions: Sequence[np.nd
 
 
 class _Sheet:
-    """A figure whose grids have cells of one size: five grids of so many cells in a row."""
+    """A figure with a row of five grids whose cells all have the same size."""
 
     bottom = 0.08  # of that row
 
@@ -60,7 +60,7 @@ class _Sheet:
         return self.figure.add_axes((left, bottom, side, side * self.aspect))
 
     def head(self, left: float, words: str, **style) -> None:
-        """Words above a grid of the row."""
+        """Draw text above a grid of the row."""
         self.figure.text(
             left + self.side / 2, self.bottom + self.side * self.aspect + 0.075, words,
             ha="center", va="center", fontsize=11, fontweight="bold", **style,
@@ -71,7 +71,7 @@ def _stamp(
     sheet: _Sheet, left: float, contribution: np.ndarray, color: str, high: float, words: str,
     sign: str,
 ) -> None:  # fmt: skip
-    """One input's stamp, framed, and the sign behind it."""
+    """Draw one input's stamp, framed, and the sign after it."""
     ax = sheet.place(left, sheet.bottom, sheet.cells)
     fade = mpl.colors.LinearSegmentedColormap.from_list("", ["white", color])
     number_grid(ax, contribution, cmap=fade, fontsize=13, vmin=-high * 0.25, vmax=high * 1.5)
@@ -91,7 +91,7 @@ def _stamp(
 
 
 def _sum(sheet: _Sheet, left: float, total: np.ndarray, covered: np.ndarray, high: float) -> None:
-    """The stamps' sum; how many stamps meet is written where there are several."""
+    """Draw the stamps' sum; write the number of overlapping stamps where there are several."""
     ax = sheet.place(left, sheet.bottom, sheet.cells)
     number_grid(ax, total, cmap="Greys", fontsize=13, vmin=-high * 0.2, vmax=high * 1.6)
     for row, column in np.argwhere(covered > 1):
@@ -105,7 +105,7 @@ def _sum(sheet: _Sheet, left: float, total: np.ndarray, covered: np.ndarray, hig
 def _operands(
     sheet: _Sheet, inputs: np.ndarray, kernel: np.ndarray, palette: Sequence[str], high: float
 ) -> None:
-    """The two inputs of the operation, above."""
+    """Draw the two inputs of the operation, above the row."""
     top, scale, middle = 0.6, 1.05, 0.5
     side = sheet.cell * 2 * scale
     ax = sheet.place(middle - side - 0.07, top, inputs.shape[0], scale)
@@ -127,7 +127,7 @@ def _operands(
 
 
 def stretch_input_or_kernel(factors: Sequence[int] = (1, 2, 3)) -> Figure:
-    """Stride spreads the input, dilation spreads the kernel; who owns which output then."""
+    """Show how stride spreads the input and dilation the kernel, with outputs by input pixel."""
     inputs = kernel = 3
     figure, axes = plt.subplots(
         2, len(factors) + 1, figsize=(7.6, 4.35), width_ratios=[1] * len(factors) + [1.35]
@@ -173,7 +173,7 @@ def stretch_input_or_kernel(factors: Sequence[int] = (1, 2, 3)) -> Figure:
 
 
 def _lattice(ax: Axes, size: int) -> None:
-    """An empty grid of cells, the outputs."""
+    """Draw an empty grid of output cells."""
     for k in range(size + 1):
         ax.plot([-0.5, size - 0.5], [k - 0.5] * 2, color=_GRID, lw=0.7)
         ax.plot([k - 0.5] * 2, [-0.5, size - 0.5], color=_GRID, lw=0.7)

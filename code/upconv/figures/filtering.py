@@ -1,4 +1,4 @@
-"""Pictures of filtering in space: worked sums, learned kernels, pooling, aliasing."""
+"""Figures of filtering in space: worked sums, learned kernels, pooling, aliasing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from upconv.figures.theme import COLORS, INK, number_grid, show_image
 
 
 def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Figure:
-    """One position of a sliding window, written out: patch, kernel, products, output.
+    """Write out one position of a sliding window: patch, kernel, products, output.
 
     Parameters
     ----------
     patch : (5, 5)
-        The window is its centre.
+        The window is its center.
     kernel : (3, 3)
     output : (3, 3)
         All positions of the window.
@@ -43,9 +43,9 @@ def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Fig
 def signed_row(
     images: Sequence[np.ndarray], titles: Sequence[str], limit: float, width: float = 7.6
 ) -> Figure:
-    """Images side by side; those with negative values in a diverging colour map.
+    """Show images side by side, those with negative values in a diverging color map.
 
-    ``limit`` is the value of the strongest colour.
+    ``limit`` is the value of the most saturated color.
     """
     ratio = images[0].shape[1] / images[0].shape[0]
     lines = 1 + max(title.count("\n") for title in titles)
@@ -60,14 +60,14 @@ def signed_row(
 
 
 def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float]) -> Figure:
-    """A kernel at several steps of its training, and the loss on the way.
+    """Show a kernel at several training steps, and the loss curve.
 
     Parameters
     ----------
     snapshots
         Step → kernel, shape (3, 3).
     losses
-        One value a step.
+        One value per step.
     """
     figure = plt.figure(figsize=(7.6, 3.9))
     rows = figure.add_gridspec(2, len(snapshots), height_ratios=[1.05, 1])
@@ -87,7 +87,7 @@ def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float])
 
 
 def pooling_example(values: np.ndarray, maxima: np.ndarray, means: np.ndarray) -> Figure:
-    """A 4 × 4 map in four coloured blocks, its maxima and its means."""
+    """Show a 4 × 4 map in four colored blocks, with their maxima and means."""
     figure, axes = plt.subplots(1, 3, figsize=(6.6, 2.5), width_ratios=[4, 2.2, 2.2])
     block_colors = (COLORS.sky, COLORS.orange, COLORS.green, COLORS.purple)
     for ax, grid, title in zip(
@@ -113,7 +113,7 @@ def pooling_example(values: np.ndarray, maxima: np.ndarray, means: np.ndarray) -
 
 
 def aliasing(columns: Sequence[Sequence[np.ndarray]], titles: Sequence[str]) -> Figure:
-    """One column per way of sampling, one row per picture; all drawn at the same size."""
+    """Show one column per sampling method and one row per image, all at the same size."""
     rows = len(columns[0])
     figure, axes = plt.subplots(rows, len(columns), figsize=(7.6, 2.5 * rows + 0.35))
     for column, (pictures, title) in enumerate(zip(columns, titles, strict=True)):
@@ -123,7 +123,7 @@ def aliasing(columns: Sequence[Sequence[np.ndarray]], titles: Sequence[str]) -> 
 
 
 def shift_curves(curves: Mapping[str, np.ndarray], period: int) -> Figure:
-    """Change of an output against the shift of its input, one curve per way of pooling."""
+    """Plot an output's change against the shift of its input, one curve per pooling method."""
     figure, ax = plt.subplots(figsize=(7.6, 3.0))
     for (label, values), marker in zip(curves.items(), "osD^", strict=False):
         ax.plot(values, marker=marker, ms=6, label=label)
@@ -140,15 +140,15 @@ def shift_curves(curves: Mapping[str, np.ndarray], period: int) -> Figure:
 def receptive_fields(
     photograph: np.ndarray, square: int, maps: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """The theoretical receptive field over a photograph, and effective ones as heat maps.
+    """Show the theoretical receptive field over a photograph, and effective ones as heat maps.
 
     Parameters
     ----------
     photograph : (H, W)
     square : int
-        Side of the theoretical receptive field, in pixels, centred.
+        Side of the theoretical receptive field, in pixels, centered.
     maps
-        Each (H, W), non-negative, largest value 1.
+        Each (H, W), non-negative, with maximum 1.
     """
     figure, axes = plt.subplots(1, len(maps) + 1, figsize=(7.6, 7.6 / (len(maps) + 1) + 0.45))
     height, width = photograph.shape
@@ -167,7 +167,7 @@ def receptive_fields(
 def operation_counts(
     kernel_sizes: np.ndarray, direct: np.ndarray, fourier: np.ndarray, size: int
 ) -> Figure:
-    """Operations per image against kernel size, with the crossover marked."""
+    """Plot operations per image against kernel size, with the crossover marked."""
     figure, ax = plt.subplots(figsize=(7.6, 3.2))
     ax.loglog(kernel_sizes, direct, label=r"direct: $N^2K^2$ products", color=COLORS.red)
     ax.loglog(

@@ -1,4 +1,4 @@
-"""Pictures of networks that draw: the two at play, what they draw, and their latent space."""
+"""Figures of generative networks: adversarial training, generated images, latent space."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.patches import FancyArrowPatch, Polygon
 from upconv.data import montage
 from upconv.figures.theme import COLORS, INK, show_image
 
-_SLANT = np.array([0.42, 0.3])  # how far a box goes back, across and up
+_SLANT = np.array([0.42, 0.3])  # depth of a box, across and up
 
 
 def hourglass(
@@ -22,12 +22,12 @@ def hourglass(
     noise: np.ndarray,
     image: np.ndarray,
 ) -> Figure:
-    """Generator and discriminator as boxes, one a map, mirrored about the image.
+    """Draw generator and discriminator as boxes, one per feature map, mirrored about the image.
 
     Parameters
     ----------
     generator, discriminator
-        Channels and side of each map but the image, in order.
+        Channels and side of each feature map except the image, in order.
     noise : (latent,)
     image : (H, W) or (H, W, 3), 0 to 1
     """
@@ -63,7 +63,7 @@ def hourglass(
 
 
 def _box(ax, x: float, channels: int, side: int, color: str) -> float:
-    """A box from x on, as thick as its channels and as large as its side; where it ends."""
+    """Draw a box at x, scaled by its channels and side; return where it ends."""
     thick, tall = 0.12 * np.log2(channels) - 0.35, 0.28 + 0.24 * np.log2(side / 4)
     back = _SLANT * tall * 1.25
     low = np.array([x, -tall / 2 - back[1] / 2])
@@ -87,7 +87,7 @@ def _rgb(color: str) -> tuple[float, float, float]:
 
 
 def losses(logits: np.ndarray, curves: Mapping[str, np.ndarray], slopes: Mapping) -> Figure:
-    """Losses of the generator over the discriminator's logit, and how steep they are."""
+    """Plot generator losses over the discriminator's logit, and the size of their gradients."""
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharex=True)
     for ax, lines, title in zip(
         axes, (curves, slopes), ("loss of the generator", "size of its gradient"), strict=True
@@ -104,7 +104,7 @@ def losses(logits: np.ndarray, curves: Mapping[str, np.ndarray], slopes: Mapping
 
 
 class Scene(NamedTuple):
-    """A game on a line: what is drawn, and what the discriminator says at each place."""
+    """A state of a one-dimensional GAN: generated numbers and the discriminator's output."""
 
     title: str
     drawn: np.ndarray
@@ -112,15 +112,15 @@ class Scene(NamedTuple):
 
 
 def line_game(places: np.ndarray, real: np.ndarray, scenes: Sequence[Scene]) -> Figure:
-    """Densities of real and drawn numbers with the discriminator's and the best answer.
+    """Plot densities of real and generated numbers with the discriminator's and the best answer.
 
     Parameters
     ----------
     places : (N,)
     real
-        Density of the real numbers at the places.
+        Density of the real numbers at the ``places``.
     scenes
-        ``drawn`` are numbers, ``said`` is (N,).
+        ``drawn`` are generated numbers, ``said`` is (N,).
     """
     figure, axes = plt.subplots(
         2, len(scenes), figsize=(7.6, 3.7), sharex=True, sharey="row", height_ratios=(3, 2)
@@ -152,7 +152,7 @@ def game(
     fake: Sequence[float],
     spread: Sequence[float],
 ) -> Figure:
-    """What the discriminator thinks of real and drawn images, and how much these differ."""
+    """Plot the discriminator's output for real and generated images, and the spread of these."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 2.7), width_ratios=(3, 2))
     left.plot(steps, real, label="of real images", color=COLORS.blue, lw=1.4)
     left.plot(steps, fake, label="of drawn images", color=COLORS.green, lw=1.4)
@@ -173,12 +173,12 @@ def game(
 
 
 def strips(rows: Mapping[str, np.ndarray], words: Mapping[str, str] | None = None) -> Figure:
-    """Rows of small images of one size, with a name before each and words behind.
+    """Show rows of small images of one size, with a name before each row and text after it.
 
     Parameters
     ----------
     rows
-        Name → (N, H, W) or (N, H, W, 3), uint8, as many in each.
+        Name → (N, H, W) or (N, H, W, 3), uint8, with the same N in each.
     """
     first = next(iter(rows.values()))
     margins = 1.15 + (1.35 if words else 0)
@@ -202,16 +202,16 @@ def guidelines(
     fallen: Mapping[str, Sequence[bool]],
     label: str,
 ) -> Figure:
-    """One row a variant: what it draws, and its runs on a logarithmic axis.
+    """Show one row per variant: its generated images, and its runs on a logarithmic axis.
 
     Parameters
     ----------
     pictures
-        Name → a strip of drawn images, 0 to 1.
+        Name → a strip of generated images, 0 to 1.
     runs
-        Name → a value of each seed.
+        Name → one value per seed.
     fallen
-        Name → whether that run collapsed: drawn as a cross.
+        Name → whether each run collapsed, shown as a cross.
     """
     figure, axes = plt.subplots(
         len(runs), 2, figsize=(7.6, 0.46 * len(runs) + 0.5), width_ratios=(3, 2)
@@ -244,7 +244,7 @@ def guidelines(
 
 
 def recovery(steps: Sequence[int], shares: Mapping[str, Sequence[float]], after: int) -> Figure:
-    """Share of silent units over the steps, with a blow at one of them."""
+    """Plot the share of silent units over the steps, with a disturbance at one of them."""
     figure, ax = plt.subplots(figsize=(7.6, 2.7))
     for (name, values), color in zip(shares.items(), (COLORS.red, COLORS.blue), strict=True):
         ax.plot(steps, values, "o-", ms=4, color=color, label=name)
@@ -259,16 +259,16 @@ def recovery(steps: Sequence[int], shares: Mapping[str, Sequence[float]], after:
 
 
 def boards(columns: Mapping[str, tuple[np.ndarray, np.ndarray, str]]) -> Figure:
-    """Images above their mean energy over frequency, the checkerboard's own framed.
+    """Show images above their mean energy over frequency, with checkerboard frequencies framed.
 
     Parameters
     ----------
     columns
-        Name → an image; energy (H, W) in the layout of ``numpy.fft.fft2``; words.
+        Name → an image; energy (H, W) in the layout of ``numpy.fft.fft2``; text.
     """
     figure, axes = plt.subplots(2, len(columns), figsize=(7.6, 7.0 / len(columns) * 2 + 0.4))
     for (upper, lower), (name, (image, power, words)) in zip(axes.T, columns.items(), strict=True):
-        # Single pixels apart would make all others grey.
+        # Isolated bright pixels would make all others gray.
         show_image(upper, (image - image.mean()) / (5 * image.std()) + 0.5, name)
         shown = np.log10(np.fft.fftshift(power) + 1e-6 * power.max())
         show_image(
@@ -284,7 +284,7 @@ def boards(columns: Mapping[str, tuple[np.ndarray, np.ndarray, str]]) -> Figure:
 
 
 def weaning(curves: Mapping[str, Mapping[int, float]], real: float) -> Figure:
-    """Share of the checkerboard's energy over the steps, on logarithmic axes, and real images'."""
+    """Plot the energy share of checkerboard frequencies over the steps, and that of real images."""
     figure, ax = plt.subplots(figsize=(7.6, 2.9))
     for (name, values), color in zip(
         curves.items(), (COLORS.red, COLORS.blue, COLORS.green), strict=False
@@ -308,16 +308,16 @@ def weaning(curves: Mapping[str, Mapping[int, float]], real: float) -> Figure:
 
 
 def paths(ways: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray], usual) -> Figure:
-    """Images along ways through a latent space, and how far from its middle they lead.
+    """Show images along paths through a latent space, and the paths' distance from its origin.
 
     Parameters
     ----------
     ways
-        Name → a picture of them, uint8.
+        Name → the path's images as one picture, uint8.
     lengths
-        Name → (N,), lengths of the noise.
+        Name → (N,), norms of the noise.
     usual
-        Least and greatest length of usual noise.
+        Smallest and largest norm of typical noise.
     """
     figure = plt.figure(figsize=(7.6, 4.0))
     left, right = figure.subfigures(1, 2, width_ratios=(2, 1))

@@ -1,4 +1,4 @@
-"""Pictures of resampling: which input a new pixel comes from, and how values are mixed."""
+"""Figures of resampling: the source of each new pixel, and how values are mixed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SMALL = 8.5
 def coordinate_conventions(
     panels: Sequence[tuple[str, int, float, np.ndarray]], columns: int = 2
 ) -> Figure:
-    """Input and output pixels above each other, each output pointing at where it reads.
+    """Show input and output pixels, with each output pointing at the position it reads.
 
     Parameters
     ----------
     panels
         One (title, number of inputs, width of an output pixel, source coordinates of the
-        outputs) per panel, row by row. Coordinates are in input pixels, whose centres are
-        0, 1, …; an output is coloured like the input nearest to it, or half and half in a tie.
+        outputs) per panel, row by row. Coordinates are in input pixels, whose centers are
+        0, 1, …; an output has the color of its nearest input, or both colors in a tie.
     columns
         Panels per row.
     """
@@ -64,7 +64,7 @@ def coordinate_conventions(
 def _pixel(
     ax: Axes, centre: float, y: float, width: float, colors: Sequence[str], text: str, bold=False
 ) -> None:
-    """A pixel as a box; two colours share it, left and right."""
+    """Draw a pixel as a box; two colors split it left and right."""
     height, gap = 0.72, 0.03
     part = (width - 2 * gap) / len(colors)
     for j, color in enumerate(colors):
@@ -80,12 +80,12 @@ def _pixel(
 def forward_against_inverse(
     forward: Sequence[np.ndarray], inverse: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Pushed pixels with holes (NaN) above, pulled pixels below.
+    """Show pushed pixels with holes (NaN) above pulled pixels.
 
     Parameters
     ----------
     forward, inverse
-        RGB images, (H, W, 3); NaN in ``forward`` is a pixel that nothing was written to.
+        RGB images, (H, W, 3); NaN in ``forward`` marks pixels that were never written.
     titles
         One per column.
     """
@@ -101,14 +101,14 @@ def forward_against_inverse(
 
 
 def sum_of_tents(values: np.ndarray, factor: int) -> Figure:
-    """Linear interpolation as a sum of tents, and what one output pixel is made of.
+    """Show linear interpolation as a sum of tents, and the contributions to one output pixel.
 
     Parameters
     ----------
     values
         Samples, shape (N,), at 0, 1, …, N − 1.
     factor
-        New samples per old one, at half-pixel centres.
+        New samples per original sample, at half-pixel centers.
     """
     count = len(values)
     figure, ax = plt.subplots(figsize=(7.6, 3.1))
@@ -158,16 +158,16 @@ def sum_of_tents(values: np.ndarray, factor: int) -> Figure:
 def tent_kernel_and_rim(
     kernel: np.ndarray, upsampled: np.ndarray, difference: np.ndarray, weight_sum: np.ndarray
 ) -> Figure:
-    """FCN's kernel, what it does to a photograph, and where it differs from interpolation.
+    """Show FCN's kernel, its effect on a photograph, and its difference from interpolation.
 
     Parameters
     ----------
     kernel
         Shape (K, K).
     upsampled, difference
-        Shape (H, W): the transposed convolution's picture, and it minus the interpolation's.
+        Shape (H, W): the transposed convolution's result, and that minus the interpolation.
     weight_sum
-        Shape (H,): what the weights that reach an output add up to, along one axis.
+        Shape (H,): sum of the weights that contribute to each output, along one axis.
     """
     figure = plt.figure(figsize=(7.6, 4.9))
     grid = figure.add_gridspec(2, 3, height_ratios=[1.75, 1], width_ratios=[1, 1.15, 1.15])

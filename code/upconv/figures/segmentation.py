@@ -1,4 +1,4 @@
-"""Pictures of segmentations, of feature maps, and of runs with their intervals."""
+"""Figures of segmentations, of feature maps, and of runs with their intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def gallery(
     colors: Sequence[tuple[int, int, int]],
     titles: Sequence[str] = (),
 ) -> Figure:
-    """Images in the first row, and below them rows of masks by name, painted.
+    """Show images in the first row, and below them named rows of colored masks.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def gallery(
 
 
 def feature_maps(layers: Mapping[str, np.ndarray], count: int = 8) -> Figure:
-    """One row a layer: its ``count`` liveliest maps, each from its least to its greatest value.
+    """Show one row per layer: its ``count`` most varied feature maps, each scaled to its range.
 
     Parameters
     ----------
@@ -76,14 +76,14 @@ def seeds(
     label: str,
     groups: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Every run a dot, every mean a line with its 95 % interval; best read from above.
+    """Plot every run as a dot, and every mean as a line with its 95 % interval.
 
     Parameters
     ----------
     runs
         Name → one value per seed.
     groups
-        Name → colour, where the default blue would hide what belongs together.
+        Name → color that groups runs, instead of the default blue.
     """
     groups = groups or {}
     figure, ax = plt.subplots(figsize=(7.6, 0.42 * len(runs) + 0.8))
@@ -105,7 +105,7 @@ def seeds(
 
 
 def costs(rows: Mapping[str, tuple[float, float]], labels: tuple[str, str]) -> Figure:
-    """Two bar charts side by side on logarithmic axes, one bar a network."""
+    """Plot two bar charts side by side on logarithmic axes, one bar per network."""
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 0.36 * len(rows) + 0.8), sharey=True)
     colors = [COLORS.red if "full" in name else COLORS.blue for name in rows]
     for ax, values, label in zip(axes, zip(*rows.values(), strict=True), labels, strict=True):
@@ -123,7 +123,7 @@ def costs(rows: Mapping[str, tuple[float, float]], labels: tuple[str, str]) -> F
 
 
 def probes(curves: Mapping[str, Sequence[float]], ticks: Sequence[str], label: str) -> Figure:
-    """Curves over the layers of a network."""
+    """Plot curves over the layers of a network."""
     figure, ax = plt.subplots(figsize=(7.6, 2.9))
     for name, values in curves.items():
         ax.plot(range(len(values)), values, "o-", label=name)

@@ -1,4 +1,4 @@
-"""Pictures of signals and images in the frequency domain."""
+"""Figures of signals and images in the frequency domain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def chord(
     level: np.ndarray,
     notes: Mapping[str, float],
 ) -> Figure:
-    """A sound over time, and its spectrum as the bars of an equaliser, notes named."""
+    """Plot a sound over time, and its spectrum as the bars of an equalizer, with note names."""
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(7.6, 4.4), height_ratios=[1, 1.3])
     top.plot(1000 * seconds, wave, color=COLORS.red, lw=1.4)
     top.set_xlabel("time in milliseconds")
@@ -46,7 +46,7 @@ def chord(
 def photographs_and_spectra(
     images: Sequence[np.ndarray], spectra: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Photographs above, centred log-magnitude spectra below."""
+    """Show photographs above their centered log-magnitude spectra."""
     figure, axes = plt.subplots(2, len(images), figsize=(7.6, 4.9))
     for column, (image, spectrum, title) in enumerate(zip(images, spectra, titles, strict=True)):
         show_image(axes[0, column], image, title)
@@ -63,7 +63,7 @@ def photographs_and_spectra(
 def filters(
     transfers: Sequence[np.ndarray], results: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Masks in the frequency plane above (centred), what they leave of a photograph below."""
+    """Show centered masks in the frequency plane above the filtered photographs."""
     figure, axes = plt.subplots(2, len(transfers), figsize=(7.6, 7.6 / len(transfers) * 2 + 0.35))
     for column, (transfer, result, title) in enumerate(
         zip(transfers, results, titles, strict=True)
@@ -79,7 +79,7 @@ def ringing(
     edge: np.ndarray,
     responses: Mapping[str, np.ndarray],
 ) -> Figure:
-    """Kernel profiles of two low-pass filters, and what each does to an edge."""
+    """Plot the kernel profiles of two low-pass filters, and their responses to an edge."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0))
     for (label, kernel), color in zip(kernels.items(), (COLORS.red, COLORS.blue), strict=True):
         left.plot(offsets, kernel, color=color, label=label)
@@ -98,7 +98,7 @@ def ringing(
 
 
 def swap(images: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
-    """Four pictures in a square: two originals, two with exchanged phases."""
+    """Show four images in a square: two originals, and two with swapped phases."""
     figure, axes = plt.subplots(2, 2, figsize=(5.6, 5.9))
     for ax, image, title in zip(axes.flat, images, titles, strict=True):
         low, high = np.percentile(image, [0.5, 99.5])
@@ -113,7 +113,7 @@ def gaussian_pair(
     predicted: Mapping[float, np.ndarray],
     measured: Mapping[float, np.ndarray],
 ) -> Figure:
-    """Gaussians in space and what their transforms do to frequencies, by standard deviation."""
+    """Plot Gaussians in space and their transforms, by standard deviation."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.0))
     colors = (COLORS.blue, COLORS.red, COLORS.green)
     for (sigma, kernel), color in zip(kernels.items(), colors, strict=True):
@@ -134,7 +134,7 @@ def spectral_interpolation(
     length: int,
     padded_length: int,
 ) -> Figure:
-    """The DFT of a few samples, and of the same samples followed by zeros."""
+    """Plot the DFT of a few samples, and of the same samples followed by zeros."""
     figure, ax = plt.subplots(figsize=(7.6, 2.9))
     ax.plot(
         *fine, color=COLORS.blue, label=f"the same followed by zeros, to length {padded_length}"
@@ -148,7 +148,7 @@ def spectral_interpolation(
 
 
 def derivative_errors(counts: np.ndarray, errors: Mapping[str, np.ndarray]) -> Figure:
-    """Error of a derivative against the number of samples, one curve per method."""
+    """Plot a derivative's error against the number of samples, one curve per method."""
     figure, ax = plt.subplots(figsize=(7.6, 3.2))
     for (label, values), marker in zip(errors.items(), "osD", strict=False):
         ax.loglog(counts, values, marker=marker, ms=5, label=label)
@@ -172,7 +172,7 @@ def diffusion(
     profile: np.ndarray,
     gaussian: np.ndarray,
 ) -> Figure:
-    """A photograph diffusing; the variance of the repeated kernel; its shape at the end."""
+    """Show a diffusing photograph, the variance of the repeated kernel and its final shape."""
     figure = plt.figure(figsize=(7.6, 5.0))
     grid = figure.add_gridspec(2, 1, height_ratios=[1, 1.1])
     top = grid[0].subgridspec(1, len(pictures))
@@ -201,12 +201,12 @@ def counterparts(
     samples: tuple[np.ndarray, np.ndarray],
     padded: np.ndarray,
 ) -> Figure:
-    """What stride 2, dilation 2 and zero padding do to a spectrum, one panel each.
+    """Show the effects of stride 2, dilation 2 and zero padding on a spectrum, one panel each.
 
     Parameters
     ----------
     frequencies : (N,)
-        Cycles per pixel of all curves but ``samples``.
+        Cycles per pixel of all curves except ``samples``.
     pieces
         The two parts of the spectrum, on the axis after the stride.
     dilation

@@ -1,4 +1,4 @@
-"""Pictures of style transfer: where a network is read, what its layers keep, what is drawn."""
+"""Figures of style transfer: the layers that are read, what they retain, and the results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _BLOCKS = (COLORS.blue, COLORS.sky, COLORS.green, COLORS.orange, COLORS.red)
 def network(
     layers: Mapping[str, tuple[int, int]], reads: Mapping[str, tuple[Sequence[str], str]]
 ) -> Figure:
-    """A network as a row of slabs, and under it who reads which of them.
+    """Draw a network as a row of slabs, and below it which of them are read by what.
 
     Parameters
     ----------
     layers
-        Name, like "conv3_1" → channels and stride, in order.
+        Name, such as "conv3_1" → channels and stride, in order.
     reads
-        Words for the margin → the layers read, and a colour.
+        Label in the margin → the layers read, and a color.
     """
     figure, ax = plt.subplots(figsize=(7.6, 1.9 + 0.34 * len(reads)))
     x, middles, small = 0.0, {}, {"va": "center", "fontsize": 8.5, "color": INK}
@@ -72,14 +72,14 @@ def sheet(
     columns: Sequence[str] = (),
     words: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
-    """Pictures of one size in rows, each row with a name, each column with a title.
+    """Show equally sized images in rows, with a name for each row and a title for each column.
 
     Parameters
     ----------
     rows
-        Name → pictures (H, W, 3), uint8; a row may have fewer than another.
+        Name → images (H, W, 3), uint8; rows may have different lengths.
     words
-        Name → a line under each picture.
+        Name → a line below each image.
     """
     count = max(map(len, rows.values()))
     first = next(iter(rows.values()))[0]
@@ -110,7 +110,7 @@ def matrices(
     panels: Mapping[str, tuple[np.ndarray, Sequence[str], Sequence[str]]],
     labels: tuple[str, str] = ("drawn from", "judged at"),
 ) -> Figure:
-    """Tables of numbers as heat maps: title → values, names of rows, names of columns."""
+    """Show tables as heat maps: title → values, row names, column names."""
     sizes = [values.shape for values, _, _ in panels.values()]
     figure, axes = plt.subplots(
         1, len(panels), figsize=(7.6, 0.95 + 0.42 * max(rows for rows, _ in sizes)), squeeze=False,
@@ -131,7 +131,7 @@ def matrices(
 
 
 def same_gram(pictures: Mapping[str, np.ndarray], grams: Mapping[str, np.ndarray]) -> Figure:
-    """Pictures above the Gram matrices of their maps, (K, K), on one scale."""
+    """Show images above the Gram matrices (K, K) of their feature maps, on one scale."""
     figure, axes = plt.subplots(2, len(pictures), figsize=(7.6, 7.6 / len(pictures) * 1.75))
     top = max(np.abs(gram).max() for gram in grams.values())
     for (above, below), (name, picture) in zip(axes.T, pictures.items(), strict=True):
@@ -146,7 +146,7 @@ def same_gram(pictures: Mapping[str, np.ndarray], grams: Mapping[str, np.ndarray
 
 
 def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
-    """Content and style energy over the gradients taken, one line an optimiser: name → both."""
+    """Plot content and style loss over gradient evaluations, by optimizer: name → both."""
     figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.7), sharex=True)
     for place, (name, (content, style)) in enumerate(curves.items()):
         color = (COLORS.blue, COLORS.red, COLORS.green)[place]
@@ -168,7 +168,7 @@ def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> F
 
 
 def sizes(sides: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure:
-    """Style energies of crops over the side of the crop, relative to that of the smallest."""
+    """Plot style losses of crops over the side of the crop, relative to the smallest crop."""
     figure, ax = plt.subplots(figsize=(5.2, 2.9))
     colors = (COLORS.red, COLORS.blue, COLORS.green)
     for (name, values), color in zip(curves.items(), colors, strict=False):
@@ -184,7 +184,7 @@ def sizes(sides: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure
 
 
 def balance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
-    """What each layer has of the whole style energy: one bar a formula, one part a layer."""
+    """Show each layer's share of the total style loss: one bar per formula, one part per layer."""
     figure, ax = plt.subplots(figsize=(7.6, 0.75 + 0.42 * len(shares)))
     for row, parts in enumerate(shares.values()):
         left = 0.0

@@ -1,4 +1,4 @@
-"""One look for all pictures, and how a picture gets onto the page."""
+"""Common style of all figures, and how a figure gets onto the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-# Okabe & Ito's palette: told apart by readers with any common colour-vision deficiency.
+# Okabe & Ito's palette: distinguishable with any common color-vision deficiency.
 COLORS = SimpleNamespace(
     blue="#0072b2",
     orange="#e69f00",
@@ -27,21 +27,21 @@ COLORS = SimpleNamespace(
     gray="#8a94a3",
 )
 INK = "#1f2a3a"
-EMPTY = "#f4f6f9"  # a cell that holds nothing
+EMPTY = "#f4f6f9"  # an empty cell
 _FAINT = "#d9dee6"
 
-# Pictures are drawn for a text column of this many CSS pixels, and so much finer than that.
+# Width of the text column in CSS pixels, and resolution of figures relative to it.
 _COLUMN_PX = 760
 _DPI = 100
 _SHARPNESS = 1.8
-# Bytes from which a JPEG gives up some quality: a sheet full of brushwork.
+# Bytes above which a JPEG is stored at lower quality: a sheet full of brushwork.
 _LARGEST = 290_000
 # Root mean square error, in levels of 255, up to which a palette counts as faithful.
 _PALETTE_ERROR = 2.0
 
 
 def use_style() -> None:
-    """Set the look of all pictures that follow. Call it once, in a chapter's second cell."""
+    """Set the style of all figures that follow. Call it once, in a chapter's second cell."""
     mpl.rcParams.update(
         {
             "figure.dpi": _DPI,
@@ -76,20 +76,20 @@ def use_style() -> None:
 
 
 def show(figure: Figure, alt: str, caption: str = "") -> None:
-    """Put a figure on the page, with a text alternative and a caption, and close it.
+    """Put a figure on the page, with alternative text and a caption, and close it.
 
-    The picture is stored as PNG or JPEG, whichever is right for what it holds (see
-    ``encode``). The alternative text is its plain-text form, so a change of the numbers
-    in it is noticed by nbval, which does not compare pictures.
+    The figure is stored as PNG or JPEG, depending on its contents (see ``encode``). The
+    alternative text is its plain-text form, so that nbval, which does not compare pictures,
+    detects changed numbers in it.
 
     Parameters
     ----------
     figure
-        The figure; at most 7.6 inches wide fills the text column.
+        The figure; a width of 7.6 inches fills the text column.
     alt
-        What the picture shows, for a reader who cannot see it.
+        Description of the figure, for readers who cannot see it.
     caption
-        Markdown, shown under the picture. Put measured numbers in from variables.
+        Markdown, shown below the figure. Insert measured numbers from variables.
 
     Raises
     ------
@@ -111,10 +111,10 @@ def show(figure: Figure, alt: str, caption: str = "") -> None:
 
 
 def encode(figure: Figure) -> tuple[str, bytes]:
-    """The figure's MIME type and bytes, sharp on dense screens.
+    """Return the figure's MIME type and bytes, sharp on high-density screens.
 
-    A PNG with a palette of 256 colours where that is smaller and faithful, or much smaller, as
-    for line drawings and magnified pixels; else a JPEG, as for photographs in colour.
+    A PNG with a palette of 256 colors if it is smaller and faithful, or much smaller, as for
+    line drawings and magnified pixels; otherwise a JPEG, as for color photographs.
     """
     raw = io.BytesIO()
     figure.savefig(raw, format="png", dpi=_SHARPNESS * _DPI, metadata={"Software": None})
@@ -135,7 +135,7 @@ def encode(figure: Figure) -> tuple[str, bytes]:
 
 
 def show_image(ax: Axes, image: np.ndarray, title: str = "", **imshow) -> Axes:
-    """Draw an image without ticks; grey images between 0 and 1 unless told otherwise."""
+    """Draw an image without ticks; gray images are scaled from 0 to 1 by default."""
     if image.ndim == 2 and "norm" not in imshow:
         imshow.setdefault("vmin", 0.0)
         imshow.setdefault("vmax", 1.0)
@@ -155,7 +155,7 @@ def _bare(ax: Axes, title: str) -> Axes:
 def image_row(
     images: Sequence[np.ndarray], titles: Sequence[str], width: float = 7.6, **imshow
 ) -> Figure:
-    """Images side by side, scaled to one height. Extra arguments go to ``imshow``."""
+    """Show images side by side at equal height. Extra arguments go to ``imshow``."""
     ratios = [image.shape[1] / image.shape[0] for image in images]
     height = width / sum(ratios) + 0.35 * (1 + max(title.count("\n") for title in titles))
     figure, axes = plt.subplots(
@@ -178,14 +178,14 @@ def number_grid(
     vmin: float | None = None,
     vmax: float | None = None,
 ) -> Axes:
-    """A small matrix as coloured cells with its numbers written in.
+    """Draw a small matrix as colored cells with their numbers.
 
     Parameters
     ----------
     values
         Shape (rows, columns). NaN leaves a cell empty.
     cmap
-        Colour map of the cells, or None for white cells.
+        Color map of the cells, or None for white cells.
     highlight
         (row, column) of cells to frame.
     """
@@ -197,7 +197,7 @@ def number_grid(
     norm = mpl.colors.Normalize(low, high if high > low else low + 1.0)
     colors = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
     for (row, column), value in np.ndenumerate(values):
-        # The lightest and darkest ends of a colour map drown the numbers: use its middle.
+        # The ends of a color map make numbers illegible: use its middle.
         face = "white" if cmap is None else colors(0.08 + 0.72 * norm(value))
         _number(ax, row, column, value, face, fmt, fontsize)
     for row, column in highlight:
@@ -216,7 +216,7 @@ def number_grid(
 def _number(
     ax: Axes, row: int, column: int, value: float, face: Any, fmt: str, fontsize: float
 ) -> None:
-    """A cell with its number; one of NaN is empty."""
+    """Draw a cell with its number; NaN leaves it empty."""
     if not np.isfinite(value):
         face = EMPTY
     ax.add_patch(

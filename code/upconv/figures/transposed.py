@@ -1,4 +1,4 @@
-"""Pictures of transposed convolution: stamps, matrices, sizes, overlaps."""
+"""Figures of transposed convolution: stamps, matrices, sizes, overlaps."""
 
 from upconv.figures._matrices import convolution_as_matrix, pad_and_convolve, two_operators
 from upconv.figures._overlaps import checkerboard_spectra, overlap_bars, overlap_maps, phases

@@ -1,4 +1,4 @@
-"""Pictures of U-Net: its shape, and what is done to its images."""
+"""Figures of U-Net: its architecture, and the processing of its images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from upconv.figures.theme import COLORS, INK, show_image
 
 
 class Map(NamedTuple):
-    """A feature map on the way: by what it came to be, at which level, how large."""
+    """A feature map: the operation that produced it, its level and its size."""
 
     kind: str  # "input", "conv", "pool", "up" or "score"
     level: int  # 0 is the top
@@ -33,12 +33,12 @@ _KINDS = {
 
 
 def u_shape(maps: Sequence[Map]) -> Figure:
-    """The U: one box a map, as high as its size says and as wide as its channels.
+    """Draw the U: one box per feature map, with its size as height and its channels as width.
 
     Parameters
     ----------
     maps
-        In the order of the network. After an "up", the map handed over is drawn in front.
+        In network order. After an "up", the skip connection's map is drawn before it.
     """
     top = max(one.size for one in maps)
     floors = _floors(maps, top)
@@ -77,7 +77,7 @@ def u_shape(maps: Sequence[Map]) -> Figure:
         x += width
     for kind, (words, color) in _KINDS.items():
         ax.plot([], [], color=color, lw=2.4, ls="--" if kind == "copy" else "-", label=words)
-    # In the hollow of the U nothing is drawn but the dashed arrows.
+    # Inside the U there are only the dashed arrows.
     ax.legend(loc="lower right", fontsize=8, bbox_to_anchor=(1.0, -0.02))
     ax.set_xlim(-0.15, x + 0.15)
     ax.set_ylim(min(floors.values()) - 0.35, -0.3)
@@ -86,7 +86,7 @@ def u_shape(maps: Sequence[Map]) -> Figure:
 
 
 def _floors(maps: Sequence[Map], top: int) -> dict[int, float]:
-    """Level → where its boxes stand."""
+    """Return each level's baseline of boxes."""
     depth = max(one.level for one in maps)
     heights = {level: 0.0 for level in range(depth + 1)}
     for one in maps:
@@ -99,7 +99,7 @@ def _floors(maps: Sequence[Map], top: int) -> dict[int, float]:
 
 
 def _label(ax, one: Map, middle: float, floor: float, height: float, doubled: bool) -> None:
-    """Channels above a box, and the size below; doubled by the map handed over."""
+    """Write the channels above a box, doubled by a skip connection, and the size below."""
     channels = f"{2 * one.channels}" if doubled else f"{one.channels}"
     ax.text(middle, floor + height + 0.06, channels, ha="center", fontsize=7)
     ax.text(
@@ -135,7 +135,7 @@ def _connect(ax, kind: str, before, box, skip: float) -> None:
 def deformed(
     image: np.ndarray, wheres: Mapping[str, np.ndarray], crops: Sequence[np.ndarray]
 ) -> Figure:
-    """An image with the places that crops are taken from, and the crops below.
+    """Show an image with the sampling positions of crops, and the crops below.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def deformed(
 
 
 def weighted(image: np.ndarray, instances: np.ndarray, weights: Mapping[str, np.ndarray]) -> Figure:
-    """Image, its objects, and weight maps on one scale."""
+    """Show an image, its instances, and weight maps on one scale."""
     count = 2 + len(weights)
     figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.25))
     show_image(axes[0], image / 255, "image")
@@ -183,7 +183,7 @@ def tiled(
     corner: tuple[int, int],
     panels: Mapping[str, np.ndarray],
 ) -> Figure:
-    """An image with its mirrored rim and one tile on it, beside further pictures of it.
+    """Show an image with its mirrored margin and one tile, next to further panels.
 
     Parameters
     ----------
@@ -215,12 +215,12 @@ def tiled(
 
 
 def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]]) -> Figure:
-    """Segmentations with what scores say of them, objects coloured.
+    """Show segmentations with colored instances, and their scores.
 
     Parameters
     ----------
     cases
-        Name → (numbered objects, text below).
+        Name → (numbered instances, text below).
     """
     count = len(cases)
     figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.85))
@@ -231,7 +231,7 @@ def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]]) -> Figure:
 
 
 def batch(images: np.ndarray, masks: np.ndarray, weights: np.ndarray) -> Figure:
-    """What a step of training sees: crops, masks and weights, one below the other.
+    """Show the batch of a training step: crops, masks and weights, one below the other.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def batch(images: np.ndarray, masks: np.ndarray, weights: np.ndarray) -> Figure:
 def signal_and_memory(
     signals: Mapping[str, Sequence[float]], memories: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """How large the signal is along the layers, and how long gradients are remembered."""
+    """Plot the signal's standard deviation over the layers, and the memory of past gradients."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 2.9))
     for name, values in signals.items():
         left.plot(range(1, len(values) + 1), values, "o-", ms=4, label=name)

@@ -1,4 +1,4 @@
-"""Pictures of unpooling."""
+"""Figures of unpooling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from upconv.figures.theme import COLORS, show_image
 
 
 def compared(original: np.ndarray, results: Mapping[str, np.ndarray], zoom: slice) -> Figure:
-    """A photograph and several unpooled versions of it, with a magnified part below each.
+    """Show a photograph and several unpooled versions, with a magnified detail below each.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def compared(original: np.ndarray, results: Mapping[str, np.ndarray], zoom: slic
     results
         Name → image of the same shape.
     zoom
-        Rows and columns of the magnified part.
+        Rows and columns of the magnified detail.
     """
     columns = {"photograph": original, **results}
     count = len(columns)

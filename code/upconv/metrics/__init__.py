@@ -1,4 +1,4 @@
-"""How good results are: of segmentations, of single objects, of generated images."""
+"""Metrics for segmentations, for single instances and for generated images."""
 
 from upconv.deprecated import moved
 from upconv.metrics.generative import (

@@ -1,8 +1,8 @@
-"""How good drawn images are: Fréchet distance, density, coverage, and what modes they show.
+"""Metrics for generated images: Fréchet distance, density, coverage and mode coverage.
 
-All compare features of drawn images with features of real ones. Whose features these are decides
-what the numbers mean: here those of a small classifier trained in this repository, so no number is
-comparable with an FID, which takes Inception's.
+All compare features of generated images with features of real ones. The numbers depend on the
+feature extractor: here it is a small classifier trained in this repository, so they are not
+comparable with an FID, which uses Inception's features.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AT_ONCE = 2**23  # distances held in memory, 64 MiB
 
 
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
-    """Distance of two Gaussians with the means and covariances of two sets of features.
+    """Distance between the Gaussians that have the means and covariances of two feature sets.
 
     ``|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½)``: Fréchet (1957), for images Heusel et al. (2017).
 
@@ -37,12 +37,12 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     Raises
     ------
     ValueError
-        If there are fewer than two of either, D differs, or a feature is infinite or NaN.
+        If either has fewer than two rows, D differs, or a feature is infinite or NaN.
 
     Examples
     --------
     >>> real = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> round(frechet_distance(real, real + [3, 4]), 6)  # only moved: the squared distance
+    >>> round(frechet_distance(real, real + [3, 4]), 6)  # only shifted: the squared distance
     25.0
     """
     real, drawn = _pair(real, drawn)
@@ -51,18 +51,18 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float:
     means = [features.mean(0) for features in (real, drawn)]
     covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (real, drawn)]
     # The trace of a root is the sum of the roots of the eigenvalues. Those of a product of two
-    # covariances are real and not negative, but for rounding.
+    # covariances are real and non-negative, up to rounding.
     root = np.sqrt(eigvals(covariances[0] @ covariances[1]).astype(complex)).real.sum()
     apart = ((means[0] - means[1]) ** 2).sum()
-    # Of equal sets it is zero up to rounding, and may come out below.
+    # For equal sets it is zero up to rounding, and may come out negative.
     return max(0.0, float(apart + sum(map(np.trace, covariances)) - 2 * root))
 
 
 class DensityAndCoverage(NamedTuple):
-    """Of two sets of features, by balls around the real ones that reach their k-th neighbour.
+    """Density and coverage, from balls around real features that reach their k-th neighbor.
 
-    ``density``: in how many balls a drawn image lies on average, over k; 1 where they are alike.
-    ``coverage``: share of the balls that hold a drawn image. Naeem et al. (2020).
+    ``density``: mean number of balls that contain a generated image, divided by k; 1 for equal
+    distributions. ``coverage``: share of balls that contain a generated image. Naeem et al. (2020).
     """
 
     density: float
@@ -70,32 +70,32 @@ class DensityAndCoverage(NamedTuple):
 
 
 def density_and_coverage(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> DensityAndCoverage:
-    """Density (fidelity) and coverage (variety) of drawn images.
+    """Compute density (fidelity) and coverage (variety) of generated images.
 
     Parameters
     ----------
     real, drawn : (N, D), (M, D)
-        Features; distances are taken in float64, whatever their dtype.
+        Features; distances are computed in float64, whatever their dtype.
     k
-        Which neighbour a ball reaches.
+        Each ball reaches its center's k-th nearest neighbor.
 
     Raises
     ------
     ValueError
-        If there are not more than k real ones, or none drawn, D differs, or a feature is
-        infinite or NaN.
+        If ``real`` has at most k rows, ``drawn`` is empty, D differs, or a feature is infinite or
+        NaN.
 
     Examples
     --------
     >>> real = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
-    >>> density_and_coverage(real, real[[0, 0, 0]], k=1)  # well drawn, and always the same
+    >>> density_and_coverage(real, real[[0, 0, 0]], k=1)  # realistic, but always the same
     DensityAndCoverage(density=1.0, coverage=0.25)
     """
     real, drawn = _pair(real, drawn)
     check_integer("k", k, 1)
     if len(real) <= k:
         refuse("real", f"{len(real)} rows", f"more than {k}")
-    # Its own distance, 0, is the first.
+    # The first is the distance to itself, 0.
     radii = np.concatenate([np.partition(block, k)[:, k] for block in _distances(real, real)])
     balls = np.zeros(len(real), bool)
     hits = 0
@@ -107,15 +107,15 @@ def density_and_coverage(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> Den
 
 
 class ClassEntropy(NamedTuple):
-    """What a classifier reads: ``entropy`` of the classes drawn, in nats (ln 10 = 2.303 for ten
-    equally often), and the share of images it is ``confident`` about."""
+    """A classifier's view of generated images: ``entropy`` of the predicted classes, in nats
+    (ln 10 = 2.303 for ten equally frequent ones), and the share it is ``confident`` about."""
 
     entropy: float
     confident: float
 
 
 def class_entropy(probabilities: np.ndarray, sure: float = 0.9) -> ClassEntropy:
-    """Entropy of the most likely classes, and the share with a probability of at least ``sure``.
+    """Compute the entropy of the predicted classes and the share with probability >= ``sure``.
 
     Parameters
     ----------
@@ -124,12 +124,12 @@ def class_entropy(probabilities: np.ndarray, sure: float = 0.9) -> ClassEntropy:
     Raises
     ------
     ValueError
-        If there are none, or one is infinite or NaN.
+        If the array is empty, or a probability is infinite or NaN.
 
     Examples
     --------
     >>> found = class_entropy(np.array([[0.95, 0.05], [0.4, 0.6]]))
-    >>> round(found.entropy, 3), found.confident  # ln 2: both classes are drawn
+    >>> round(found.entropy, 3), found.confident  # ln 2: both classes occur
     (0.693, 0.5)
     """
     probabilities = check_features("probabilities", probabilities, "probabilities")
@@ -140,12 +140,12 @@ def class_entropy(probabilities: np.ndarray, sure: float = 0.9) -> ClassEntropy:
 
 
 def nearest(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each drawn image the nearest real one, by features: distances (M,) and places (M,).
+    """Find each generated image's nearest real one: distances (M,) and indices (M,).
 
     Raises
     ------
     ValueError
-        If there are none, their features differ in number, or one is infinite or NaN.
+        If an array is empty, D differs, or a feature is infinite or NaN.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def nearest(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _pair(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two sets of features that can be compared, in float64."""
+    """Check that two sets of features can be compared; return them in float64."""
     real, drawn = check_features("real", real), check_features("drawn", drawn)
     if real.shape[1] != drawn.shape[1]:
         refuse("drawn", f"{drawn.shape[1]} features", f"{real.shape[1]}, as many as real has")
@@ -168,9 +168,9 @@ def _pair(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distances(rows: np.ndarray, columns: np.ndarray) -> Iterator[np.ndarray]:
-    """Euclidean distances of each row to all columns, some rows at a time.
+    """Yield Euclidean distances of each row to all columns, some rows at a time.
 
-    From differences: |a|² + |b|² − 2ab is faster, and far from 0 it leaves only rounding.
+    Computed from differences: |a|² + |b|² − 2ab is faster, but far from 0 only rounding is left.
     """
     some = max(1, _AT_ONCE // len(columns))
     for start in range(0, len(rows), some):
@@ -178,10 +178,10 @@ def _distances(rows: np.ndarray, columns: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def checkerboard_energy(images: np.ndarray) -> float:
-    """Share of the energy at the frequencies of a checkerboard: ½ across, down, or both.
+    """Share of the energy at checkerboard frequencies: ½ horizontally, vertically, or both.
 
-    These are where upsampling by stride 2 leaves its pattern. Each is taken with its neighbours
-    within 1 / 16 cycles a pixel, relative to the energy of all but the mean.
+    Upsampling with stride 2 leaves its pattern there. Each includes its neighbors within
+    1 / 16 cycles per pixel, relative to the energy without the mean.
 
     Parameters
     ----------
@@ -190,12 +190,12 @@ def checkerboard_energy(images: np.ndarray) -> float:
     Returns
     -------
     float
-        From 0 to 1; 0 if no image has any contrast.
+        From 0 to 1; 0 if all images are constant.
 
     Raises
     ------
     ValueError
-        If there are none, they have other axes, or a value is infinite or NaN.
+        If the array is empty or has other axes, or a value is infinite or NaN.
 
     Examples
     --------
@@ -209,7 +209,7 @@ def checkerboard_energy(images: np.ndarray) -> float:
     if images.ndim != 3 or images.size == 0:
         refuse("images", f"shape {images.shape}", "(N, H, W), at least one image")
     scaled = check_finite("images", images / np.float64(255), "values")
-    # Less one of its pixels an image without contrast is zero exactly; less its mean, rounding.
+    # Minus one of its pixels, a constant image is exactly zero; minus its mean, it is rounding.
     power = (np.abs(np.fft.fft2(scaled - scaled[:, :1, :1])) ** 2).mean(0)
     power[0, 0] = 0
     if not power.any():

@@ -1,4 +1,4 @@
-"""How good a segmentation is object by object: V_rand, V_info, and average precision."""
+"""Instance-level metrics for segmentations: V_rand, V_info and average precision."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from upconv.checks import refuse
 
 
 def components(mask: np.ndarray, smallest: int = 1) -> np.ndarray:
-    """Connected regions of a mask (H, W), 4 neighbours, numbered from 1.
+    """Label the 4-connected regions of a mask (H, W), numbered from 1.
 
-    Regions of fewer than ``smallest`` pixels are left out.
+    Regions with fewer than ``smallest`` pixels are removed.
 
     Examples
     --------
@@ -36,9 +36,9 @@ def components(mask: np.ndarray, smallest: int = 1) -> np.ndarray:
 
 
 def skeletonized(cells: np.ndarray) -> np.ndarray:
-    """Cells (H, W), bool, numbered after their borders have been thinned to lines one pixel wide.
+    """Label cells (H, W), bool, after thinning their borders to lines one pixel wide.
 
-    How thick a border is drawn says nothing about which cells it separates.
+    The thickness of a border is irrelevant to which cells it separates.
 
     Examples
     --------
@@ -47,39 +47,39 @@ def skeletonized(cells: np.ndarray) -> np.ndarray:
     >>> skeletonized(cells)[2].tolist()
     [1, 1, 1, 1, 0, 2, 2, 2, 2]
     """
-    # A frame of border, or lines would draw back from the image's edge and join what they part.
+    # A frame of border: otherwise lines would recede from the image's edge and merge cells.
     border = np.pad(~np.asarray(cells, bool), 1, constant_values=True)
     return components(~skeletonize(border)[1:-1, 1:-1])
 
 
 class RandAndInfo(NamedTuple):
-    """F-scores of two segmentations, 0 to 1: by pairs of pixels, and by information."""
+    """F-scores of two segmentations, 0 to 1: over pairs of pixels, and over information."""
 
     v_rand: float
     v_info: float
 
 
 def rand_and_info_scores(truth: np.ndarray, found: np.ndarray) -> RandAndInfo:
-    """Foreground-restricted V_rand and V_info of the ISBI 2012 challenge.
+    """Compute the foreground-restricted V_rand and V_info of the ISBI 2012 challenge.
 
-    With p_ij the share of the pixels that are in object i of what was found and j of the truth,
+    With p_ij the share of pixels in instance i of the prediction and instance j of the truth,
     s_i = Σ_j p_ij and t_j = Σ_i p_ij,
 
         V_rand = Σ p_ij² / (½ Σ s_i² + ½ Σ t_j²),
         V_info = I(S; T) / (½ H(S) + ½ H(T)).
 
-    Only pixels of the truth's objects count. Those in none of the objects found count as an
-    object each. Arganda-Carreras et al. (2015), equations 1 to 6, with α = ½.
+    Only pixels in the truth's instances count. Each of them outside every predicted instance
+    counts as its own instance. Arganda-Carreras et al. (2015), equations 1 to 6, with α = ½.
 
     Parameters
     ----------
     truth, found : (H, W) of int
-        Objects numbered from 1; 0 is border.
+        Instances numbered from 1; 0 is border.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or the truth has no object.
+        If the shapes differ, or the truth has no instances.
 
     Examples
     --------
@@ -91,10 +91,10 @@ def rand_and_info_scores(truth: np.ndarray, found: np.ndarray) -> RandAndInfo:
     (0.667, 0.0)
     """
     if truth.shape != found.shape:
-        refuse("found", f"shape {found.shape}", f"that of the truth {truth.shape}")
+        refuse("found", f"shape {found.shape}", f"the truth's shape {truth.shape}")
     inside = truth > 0
     if not inside.any():
-        refuse("truth", "no object", "at least one")
+        refuse("truth", "no instances", "at least one")
     true, said = truth[inside].astype(np.int64), found[inside].astype(np.int64)
     lost = np.flatnonzero(said == 0)
     said[lost] = said.max() + 1 + np.arange(len(lost))
@@ -104,7 +104,7 @@ def rand_and_info_scores(truth: np.ndarray, found: np.ndarray) -> RandAndInfo:
     s, t = sizes_said / len(true), sizes_true / len(true)
     rand = (joint**2).sum() / (0.5 * (s**2).sum() + 0.5 * (t**2).sum())
     h_joint, h_s, h_t = (float(-(p * np.log(p)).sum()) for p in (joint, s, t))
-    # One object in both: nothing to say, and nothing wrong.
+    # One instance in both: no information, and nothing wrong.
     info = (h_s + h_t - h_joint) / (0.5 * (h_s + h_t)) if h_s + h_t > 0 else 1.0
     return RandAndInfo(float(rand), float(info))
 
@@ -114,17 +114,17 @@ def best_rand_and_info_scores(
     probabilities: Sequence[np.ndarray],
     thresholds: Sequence[float] = tuple(np.arange(0.1, 0.95, 0.1).round(1)),
 ) -> tuple[RandAndInfo, RandAndInfo]:
-    """Mean agreement of several images after thinning: at the threshold ½, and at the best.
+    """Average the agreement over images after thinning: at threshold ½, and at the best one.
 
-    The challenge takes the best threshold on the test images themselves, for either score of its
-    own; the value at ½ does without that look.
+    The challenge selects the best threshold on the test images themselves, separately for each
+    score; the value at ½ involves no such selection.
 
     Parameters
     ----------
     truths
-        Numbered objects (H, W) of each image.
+        Numbered instances (H, W) of each image.
     probabilities
-        Of being inside of a cell, (H, W).
+        Probability (H, W) of being inside a cell.
 
     Examples
     --------
@@ -157,16 +157,16 @@ def average_precision(
     founds: Sequence[np.ndarray],
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[float, float]:
-    """TP / (TP + FP + FN) of the objects at every threshold of IoU, as in the Data Science Bowl.
+    """Compute TP / (TP + FP + FN) of instances at each IoU threshold, as in the Data Science Bowl.
 
-    An object found is true if its IoU with an object of the truth is more than the threshold (at
-    ½ or more, one of them only can be). Counted in each image, then averaged over the images; an
-    image with no object in either is left out.
+    A predicted instance is a true positive if its IoU with a true instance exceeds the threshold
+    (at ½ or more, at most one can match). Counted per image, then averaged over the images;
+    images without instances in both are skipped.
 
     Parameters
     ----------
     truths, founds
-        Numbered objects (H, W) of each image; 0 is background.
+        Numbered instances (H, W) of each image; 0 is background.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def average_precision(
 
 
 def _overlaps(first: np.ndarray, second: np.ndarray) -> sparse.coo_matrix:
-    """Pixels common to object i of the first and j of the second, as a sparse matrix."""
+    """Count pixels shared by instance i of the first and j of the second, as a sparse matrix."""
     ones = np.ones(first.size)
     shape = tuple(int(numbers.max(initial=0)) + 1 for numbers in (first, second))
     table = sparse.coo_matrix((ones, (first.ravel(), second.ravel())), shape)

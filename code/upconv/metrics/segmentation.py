@@ -1,4 +1,4 @@
-"""How good a segmentation is: the FCN paper's four measures, and boundary IoU."""
+"""Metrics for segmentations: the four of the FCN paper, and boundary IoU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from upconv.data.sets import VOID
 
 @dataclass
 class Scores:
-    """All between 0 and 1; ``class_iou`` has NaN for a class that neither is nor is predicted."""
+    """Scores from 0 to 1; ``class_iou`` is NaN for a class neither present nor predicted."""
 
     pixel_accuracy: float
     mean_accuracy: float
@@ -25,12 +25,12 @@ class Scores:
 
     @property
     def pixel_error(self) -> float:
-        """Share of the pixels that are wrong."""
+        """Share of misclassified pixels."""
         return 1 - self.pixel_accuracy
 
     @property
     def class_dice(self) -> list[float]:
-        """Dice of each class, ``2 |A ∩ B| / (|A| + |B|)``, that is 2 IoU / (1 + IoU)."""
+        """Dice score of each class: ``2 |A ∩ B| / (|A| + |B|)`` = 2 IoU / (1 + IoU)."""
         return [2 * iou / (1 + iou) for iou in self.class_iou]
 
     def asdict(self) -> dict[str, float | list[float]]:
@@ -38,44 +38,44 @@ class Scores:
 
 
 class SegmentationScores:
-    """Collects predictions and says how good they are.
+    """Accumulate predictions and compute their scores.
 
-    With n_ij the pixels of class i taken for class j, and t_i = Σ_j n_ij (Long et al. 2015):
+    With n_ij the pixels of class i predicted as class j, and t_i = Σ_j n_ij (Long et al. 2015):
 
     - pixel accuracy Σ n_ii / Σ t_i,
     - mean accuracy: mean over the classes of n_ii / t_i,
     - mean IoU: mean over the classes of n_ii / (t_i + Σ_j n_ji − n_ii),
-    - frequency weighted IoU: the same, weighted with t_i.
+    - frequency weighted IoU: the same, weighted by t_i.
 
-    Boundary IoU (Cheng et al. 2021) is the mean over the classes of the IoU of what lies within
-    ``boundary`` times the image's diagonal of the class's own edge, on the inside. All are over
-    the pixels of the whole set; classes that never occur are left out of means.
+    Boundary IoU (Cheng et al. 2021) is the mean over the classes of the IoU of the pixels inside
+    the class and within ``boundary`` times the image's diagonal of its edge. All scores are
+    computed over the pixels of the whole set; means skip classes that never occur.
 
     Examples
     --------
     >>> measure = SegmentationScores(classes=2)
     >>> measure.add(prediction=np.array([[0, 1, 1, 1]]), mask=np.array([[0, 0, 1, 255]]))
     >>> scores = measure.scores()
-    >>> scores.class_iou, round(scores.pixel_accuracy, 3)  # 255 counts nowhere
+    >>> scores.class_iou, round(scores.pixel_accuracy, 3)  # 255 is ignored
     ([0.5, 0.5], 0.667)
     """
 
     def __init__(self, classes: int, boundary: float = 0.02) -> None:
         if classes > VOID:
-            expected = f"at most {VOID}: {VOID} in a mask is no class"
+            expected = f"at most {VOID}: {VOID} in a mask is not a class"
             refuse("classes", classes, expected)
         self.classes, self.boundary = classes, boundary
-        self.matrix = np.zeros((classes, classes), np.int64)  # true class, class taken for it
+        self.matrix = np.zeros((classes, classes), np.int64)  # true class, predicted class
         self.common = np.zeros(classes)
         self.either = np.zeros(classes)
 
     def add(self, prediction: np.ndarray, mask: np.ndarray) -> None:
-        """One image: class numbers (H, W); what is ``VOID`` in the mask is left out.
+        """Add one image's class numbers (H, W); pixels that are ``VOID`` in the mask are ignored.
 
         Raises
         ------
         ValueError
-            If the two differ in shape, or name a class that is not there.
+            If the shapes differ, or a class number is out of range.
         """
         if prediction.shape != mask.shape:
             refuse("prediction", prediction.shape, mask.shape)
@@ -94,7 +94,7 @@ class SegmentationScores:
             self.either[number] += (said | true).sum()
 
     def scores(self) -> Scores:
-        """Of all images added so far."""
+        """Return the scores of all images added so far."""
         matrix = self.matrix.astype(float)
         hits, true, said = np.diag(matrix), matrix.sum(1), matrix.sum(0)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -112,9 +112,9 @@ class SegmentationScores:
 
 
 def _rim(region: np.ndarray, distance: int) -> np.ndarray:
-    """What of a region lies within a distance of its edge; the image's border is an edge, too.
+    """Part of a region within a distance of its edge; the image's border is also an edge.
 
-    A square eroded ``distance`` times, as in the code of the paper's authors.
+    Erodes ``distance`` times with a 3 × 3 square, like the paper authors' code.
     """
     if not region.any():
         return region

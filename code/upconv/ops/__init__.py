@@ -1,9 +1,9 @@
-"""The operators of the course, from their definitions, in NumPy.
+"""The course's operators, implemented in NumPy from their definitions.
 
-Arrays are laid out (N, C, H, W) and keep their floating dtype; names and parameters are those
-of ``torch.nn.functional``. Bad arguments raise ``ValueError("name: got X, expected Y")``.
+Arrays are laid out (N, C, H, W) and keep their floating dtype; names and parameters follow
+``torch.nn.functional``. Invalid arguments raise ``ValueError("name: got X, expected Y")``.
 
-The examples come after ``import numpy as np`` and ``from upconv.ops import *``.
+The examples assume ``import numpy as np`` and ``from upconv.ops import *``.
 """
 
 from upconv.deprecated import moved

@@ -1,4 +1,4 @@
-"""How the input, the weight and the parameters of a convolution fit together, checked."""
+"""Check that the input, weight and parameters of a convolution fit together."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Pair = tuple[int, int]
 
 
 class Plan(NamedTuple):
-    """The checked geometry of a convolution, every size a pair (height, width)."""
+    """Validated geometry of a convolution; every size is a pair (height, width)."""
 
     kernel_size: Pair
-    reach: Pair  # pixels from the kernel's first to its last: D(K − 1) + 1
+    reach: Pair  # extent of the dilated kernel in pixels: D(K − 1) + 1
     stride: Pair
     dilation: Pair
     padding: tuple[Pair, Pair]  # ((top, bottom), (left, right))
@@ -35,12 +35,12 @@ class Plan(NamedTuple):
 
 
 class TransposedPlan(NamedTuple):
-    """The checked geometry of a transposed convolution, every size a pair (height, width)."""
+    """Validated geometry of a transposed convolution; every size is a pair (height, width)."""
 
     stride: Pair
     dilation: Pair
     padding: Pair
-    canvas_size: Pair  # of the output with the rim that the padding cuts off
+    canvas_size: Pair  # output size including the border that the padding crops
     output_size: Pair
     groups: int
 
@@ -54,7 +54,7 @@ def check_conv2d(
     dilation: Size,
     groups: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, Plan]:
-    """The arguments of a convolution, checked: its arrays and its geometry."""
+    """Validate the arguments of a convolution; return its arrays and geometry."""
     input = check_array("input", input, "N, C_in, H, W")
     weight = check_array("weight", weight, "C_out, C_in / groups, K_h, K_w")
     check_same_dtype("weight", weight, "input", input)
@@ -72,7 +72,7 @@ def check_conv_transpose2d(
     dilation: Size,
     groups: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, TransposedPlan]:
-    """The arguments of a transposed convolution, checked: its arrays and its geometry."""
+    """Validate the arguments of a transposed convolution; return its arrays and geometry."""
     input = check_array("input", input, "N, C_in, H, W")
     weight = check_array("weight", weight, "C_in, C_out / groups, K_h, K_w")
     check_same_dtype("weight", weight, "input", input)
@@ -103,7 +103,7 @@ def plan_convolution(
 ) -> Plan:
     """Check a convolution of shapes (N, C_in, H, W) and (C_out, C_in / groups, K_h, K_w).
 
-    ``names`` are the arguments to blame if the two shapes do not match.
+    ``names`` are the argument names to report if the two shapes do not match.
     """
     input_name, weight_name = names
     out_channels, channels, *kernel = weight_shape
@@ -116,7 +116,7 @@ def plan_convolution(
     pads = _check_padding(padding, stride, reach)
     padded = tuple(n + sum(pad) for n, pad in zip(input_shape[2:], pads, strict=True))
     if reach[0] > padded[0] or reach[1] > padded[1]:
-        got = f"a kernel reaching over {reach[0]} × {reach[1]} pixels (dilation {dilation})"
+        got = f"a kernel extent of {reach[0]} × {reach[1]} pixels (dilation {dilation})"
         refuse(weight_name, got, f"at most the padded input's {padded[0]} × {padded[1]}")
     output = tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
     check_volume("padding", padding, (*input_shape[:2], *padded))
@@ -126,7 +126,7 @@ def plan_convolution(
 
 
 def _check_padding(padding: Size | str, stride: Pair, reach: Sequence[int]) -> tuple[Pair, Pair]:
-    """Zeros to add: ((top, bottom), (left, right))."""
+    """Return the zeros to add: ((top, bottom), (left, right))."""
     if not isinstance(padding, str):
         return tuple((p, p) for p in check_pair("padding", padding, 0))
     if padding not in ("same", "valid"):
@@ -139,7 +139,7 @@ def _check_padding(padding: Size | str, stride: Pair, reach: Sequence[int]) -> t
 
 
 def _check_groups(groups: int, weight_name: str, channels: int) -> int:
-    """``groups`` divides the first axis of the weight."""
+    """Check that ``groups`` divides the first axis of the weight."""
     groups = check_integer("groups", groups, 1)
     if channels % groups:
         refuse("groups", groups, f"a divisor of the first axis of {weight_name}, {channels}")
@@ -147,7 +147,7 @@ def _check_groups(groups: int, weight_name: str, channels: int) -> int:
 
 
 def _check_bias(bias: np.ndarray | None, input: np.ndarray, channels: int) -> np.ndarray | None:
-    """No bias, or one value per output channel."""
+    """Check that the bias is None or has one value per output channel."""
     if bias is None:
         return None
     bias = check_array("bias", bias, "C_out")
@@ -158,5 +158,5 @@ def _check_bias(bias: np.ndarray | None, input: np.ndarray, channels: int) -> np
 
 
 def every(step: int, start: int, count: int) -> slice:
-    """The positions start, start + step, start + 2 step, …: ``count`` of them."""
+    """Slice of ``count`` positions: start, start + step, start + 2 step, …"""
     return slice(start, start + step * (count - 1) + 1, step)

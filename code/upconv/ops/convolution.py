@@ -1,8 +1,8 @@
 """Convolution, its transpose, its matrix and its gradients, in NumPy.
 
-What deep-learning libraries call convolution is cross-correlation: the kernel is not flipped.
-Arrays are laid out (N, C, H, W): images, channels, rows, columns. The names of the parameters
-are those of ``torch.nn.functional``.
+As in deep-learning libraries, convolution means cross-correlation: the kernel is not flipped.
+Arrays are laid out (N, C, H, W): images, channels, rows, columns. Parameter names follow
+``torch.nn.functional``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from upconv.ops._geometry import (
 )
 from upconv.ops.shapes import Size
 
-# Windows are copied in blocks of about this size, which stay in a processor's cache.
+# Windows are copied in blocks of about this size, which fit in a CPU's cache.
 BLOCK_BYTES = 2**19
 
 
@@ -45,26 +45,26 @@ def conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> np.ndarray:
-    """Two-dimensional cross-correlation, as ``torch.nn.functional.conv2d``.
+    """Compute a two-dimensional cross-correlation, like ``torch.nn.functional.conv2d``.
 
     y[n, o, p, q] = b[o] + Σ_{c,i,j} w[o, c, i, j] · x̄[n, c, S·p + D·i, S·q + D·j]
 
-    with x̄ the input inside a rim of P zeros, S the stride and D the dilation. The sum over
-    c, i, j is a matrix product: one row per output channel, one column per window.
+    where x̄ is the input padded with a border of P zeros, S the stride and D the dilation. The
+    sum over c, i, j is a matrix product: one row per output channel, one column per window.
 
     Parameters
     ----------
     input : (N, C_in, H, W)
         Any real floating dtype; the result keeps it (float16 is summed in float32).
     weight : (C_out, C_in / groups, K_h, K_w)
-        Of the input's dtype.
+        Same dtype as the input.
     bias : (C_out,), optional
-        Of the input's dtype.
+        Same dtype as the input.
     stride, dilation : int or pair
         In pixels, at least 1.
     padding : int, pair, "same" or "valid"
-        Zeros on each side, in pixels. "valid" is none. "same" keeps the input's size, with
-        stride 1 only; of an odd number of zeros the extra one stands at the bottom or right.
+        Zeros on each side, in pixels. "valid" adds none. "same" preserves the input size and
+        requires stride 1; if the number of zeros is odd, the extra one goes to the bottom or right.
     groups : int
         Channels are split into this many groups, each with its own kernels.
 
@@ -76,8 +76,8 @@ def conv2d(
     Raises
     ------
     ValueError
-        If an array is empty or of the wrong rank or dtype, if channels do not match, if a size
-        is no positive integer, or if the dilated kernel is larger than the padded input.
+        If an array is empty or has the wrong rank or dtype, if channels do not match, if a size
+        is not a positive integer, or if the dilated kernel is larger than the padded input.
 
     References
     ----------
@@ -99,7 +99,7 @@ def conv2d(
     for images, rows, columns in _columns(windows):
         part = output[images, ..., rows, :]
         product = matrix @ columns
-        if bias is not None:  # a part of the sum: added before it is rounded to float16
+        if bias is not None:  # part of the sum: added before rounding to float16
             product += widen(bias).reshape(*matrix.shape[:2], 1)
         part[...] = product.reshape(part.shape)
     return output.reshape(len(input), plan.out_channels, *plan.output_size)
@@ -115,30 +115,30 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Size = 1,
 ) -> np.ndarray:
-    """The transpose of ``conv2d``, as ``torch.nn.functional.conv_transpose2d``.
+    """Compute the transpose of ``conv2d``, like ``torch.nn.functional.conv_transpose2d``.
 
-    Every input value stamps the kernel, multiplied by it, onto the output; stamps are S pixels
-    apart, and where they overlap they are summed:
+    Every input value stamps the kernel, scaled by that value, onto the output; stamps are S
+    pixels apart, and overlapping stamps are summed:
 
     ȳ[n, o, S·p + D·i, S·q + D·j] += w[c, o, i, j] · x[n, c, p, q]   for all n, o, c, p, q, i, j
 
-    and y is ȳ without its rim of P pixels, plus the bias.
+    and y is ȳ without its border of P pixels, plus the bias.
 
     Parameters
     ----------
     input : (N, C_in, H, W)
         Any real floating dtype; the result keeps it.
     weight : (C_in, C_out / groups, K_h, K_w)
-        The very array that ``conv2d`` takes in the other direction.
+        The same array that ``conv2d`` takes in the other direction.
     bias : (C_out,), optional
-        Of the input's dtype.
+        Same dtype as the input.
     stride, dilation : int or pair
         In pixels, at least 1.
     padding : int or pair
-        Pixels cut off on each side: what ``conv2d`` adds, the transpose takes away.
+        Pixels cropped on each side: the transpose removes what ``conv2d`` adds.
     output_padding : int or pair
-        Rows (columns) more at the bottom (right), fewer than the larger of stride and dilation,
-        which is torch's rule.
+        Extra rows (columns) at the bottom (right), fewer than the larger of stride and dilation,
+        as in PyTorch.
     groups : int
         Channels are split into this many groups, each with its own kernels.
 
@@ -150,8 +150,8 @@ def conv_transpose2d(
     Raises
     ------
     ValueError
-        If an array is empty or of the wrong rank or dtype, if channels do not match, if a size
-        is no positive integer, if the output padding is too large or nothing is left.
+        If an array is empty or has the wrong rank or dtype, if channels do not match, if a size
+        is not a positive integer, or if the output padding is too large or the output is empty.
 
     References
     ----------
@@ -164,7 +164,7 @@ def conv_transpose2d(
     >>> kernel = np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
     >>> conv_transpose2d(pixels, kernel, stride=2)[0, 0].tolist()
     [[1.0, 2.0, 10.0, 20.0], [3.0, 4.0, 30.0, 40.0]]
-    >>> conv_transpose2d(pixels, kernel)[0, 0].tolist()  # in the middle both stamps add up
+    >>> conv_transpose2d(pixels, kernel)[0, 0].tolist()  # the stamps overlap in the middle
     [[1.0, 12.0, 20.0], [3.0, 34.0, 40.0]]
     """
     geometry = (stride, padding, output_padding, dilation, groups)
@@ -183,26 +183,26 @@ def convolution_matrix(
     padding: Size | str = 0,
     dilation: Size = 1,
 ) -> scipy.sparse.csr_array:
-    """The matrix C of a convolution: C @ x.ravel() is conv2d(x, weight).ravel().
+    """Build the matrix C of a convolution: C @ x.ravel() equals conv2d(x, weight).ravel().
 
-    Its transpose is the transposed convolution, which gives that operator its name. Every row
-    holds the kernel, once, at the place of its window.
+    Its transpose is the transposed convolution, hence the name. Every row holds the kernel
+    once, at the position of its window.
 
     Parameters
     ----------
     weight : (C_out, C_in, K_h, K_w) or (K_h, K_w)
-        Any real floating dtype; the matrix keeps it, but float16, which SciPy has no sparse
-        arrays of, becomes float32.
+        Any real floating dtype; the matrix keeps it, except that float16, which SciPy's sparse
+        arrays do not support, becomes float32.
     input_shape : (C_in, H, W) or (H, W)
-        Of one image; (H, W) means one channel, as does a weight of two axes.
+        Shape of one image; (H, W) means one channel, as does a weight with two axes.
     stride, padding, dilation
         As in :func:`conv2d`.
 
     Returns
     -------
     scipy.sparse.csr_array, (C_out · H_out · W_out, C_in · H · W)
-        Entries the kernel reaches are stored even where the weight is zero, so that the
-        pattern of the matrix does not depend on the weight's values.
+        Every entry covered by the kernel is stored even where the weight is zero, so that the
+        sparsity pattern does not depend on the weight's values.
 
     Raises
     ------
@@ -250,21 +250,21 @@ def conv2d_input_gradient(
     dilation: Size = 1,
     groups: int = 1,
 ) -> np.ndarray:
-    """Gradient of a loss with respect to the input of ``conv2d``: the transposed convolution.
+    """Compute a loss's gradient for the input of ``conv2d``: the transposed convolution.
 
-    The output is linear in the input, y = Cx, so that ∂L/∂x = Cᵀ ∂L/∂y: every output's
-    gradient stamps the kernel back onto the pixels that the output was made of.
+    The output is linear in the input, y = Cx, so ∂L/∂x = Cᵀ ∂L/∂y: every output's gradient
+    stamps the kernel back onto the pixels from which that output was computed.
 
     Parameters
     ----------
     grad_output : (N, C_out, H_out, W_out)
         ∂L/∂y. Any real floating dtype; the result keeps it.
     weight : (C_out, C_in / groups, K_h, K_w)
-        Of the same dtype.
+        Same dtype.
     input_shape : (N, C_in, H, W)
-        Needed because with a stride S up to S input sizes give the same output size.
+        Required because with stride S, up to S input sizes give the same output size.
     stride, padding, dilation, groups
-        As given to :func:`conv2d`.
+        As passed to :func:`conv2d`.
 
     Returns
     -------
@@ -273,11 +273,11 @@ def conv2d_input_gradient(
     Raises
     ------
     ValueError
-        As :func:`conv2d`, and if ``grad_output`` has not the shape of its output.
+        As :func:`conv2d`, and if ``grad_output`` does not have the shape of its output.
 
     Examples
     --------
-    In the sum of all outputs every pixel counts as often as there are windows with it:
+    In the sum of all outputs, every pixel counts once for each window that contains it:
 
     >>> ones = np.ones((1, 1, 2, 2))
     >>> conv2d_input_gradient(ones, ones, (1, 1, 3, 3))[0, 0].astype(int).tolist()
@@ -306,20 +306,20 @@ def conv2d_weight_gradient(
     dilation: Size = 1,
     groups: int = 1,
 ) -> np.ndarray:
-    """Gradient of a loss with respect to the weight of ``conv2d``.
+    """Compute a loss's gradient for the weight of ``conv2d``.
 
-    The output is linear in the weight as well, y = W · columns, so that the gradient is again
-    by the transpose: ∂L/∂W = ∂L/∂y · columnsᵀ, the correlation of input and output gradient.
+    The output is linear in the weight as well, y = W · columns, so the gradient again uses the
+    transpose: ∂L/∂W = ∂L/∂y · columnsᵀ, the correlation of input and output gradient.
 
     Parameters
     ----------
     grad_output : (N, C_out, H_out, W_out)
         ∂L/∂y. Any real floating dtype; the result keeps it.
     input : (N, C_in, H, W)
-        Of the same dtype.
+        Same dtype.
     weight_shape : (C_out, C_in / groups, K_h, K_w)
     stride, padding, dilation, groups
-        As given to :func:`conv2d`.
+        As passed to :func:`conv2d`.
 
     Returns
     -------
@@ -328,11 +328,11 @@ def conv2d_weight_gradient(
     Raises
     ------
     ValueError
-        As :func:`conv2d`, and if ``grad_output`` has not the shape of its output.
+        As :func:`conv2d`, and if ``grad_output`` does not have the shape of its output.
 
     Examples
     --------
-    If only the first output matters, the gradient is the window that it saw:
+    If only the first output matters, the gradient is that output's window:
 
     >>> image = np.arange(9.0).reshape(1, 1, 3, 3)
     >>> first = np.array([[[[1.0, 0.0], [0.0, 0.0]]]])
@@ -357,7 +357,7 @@ def conv2d_weight_gradient(
 
 
 def _windows(input: np.ndarray, plan: Plan) -> np.ndarray:
-    """The window below every output, as a view: (N, G, C_in/G, K_h, K_w, H_out, W_out)."""
+    """Return every output's window as a view: (N, G, C_in/G, K_h, K_w, H_out, W_out)."""
     if any(np.ravel(plan.padding)):
         input = np.pad(input, ((0, 0), (0, 0), *plan.padding))
     split = input.reshape(len(input), plan.groups, -1, *plan.padded_size)
@@ -368,10 +368,10 @@ def _windows(input: np.ndarray, plan: Plan) -> np.ndarray:
 
 
 def _columns(windows: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Windows written out as the columns of matrices, a block of images or of rows at a time.
+    """Copy windows into the columns of matrices, a block of images or rows at a time.
 
     Yields the images, the output rows, and (images, G, C_in/G · K_h · K_w, rows · W_out). All
-    windows at once are K_h · K_w times the input: memory and its traffic would cost more than
+    windows at once take K_h · K_w times the input's memory: moving them would cost more than
     the matrix product.
     """
     count, groups, *window, height, _ = windows.shape
@@ -394,7 +394,7 @@ def _stamp(
     groups: int,
     canvas_size: Pair,
 ) -> np.ndarray:
-    """Sum of the kernels that the input values stamp onto a canvas, in float32 at least."""
+    """Sum the kernels that the input values stamp onto a canvas, in at least float32."""
     count, channels, height, width = input.shape
     shape = (count, groups, weight.shape[1], *canvas_size)
     canvas = np.zeros(shape, widen(input).dtype)
@@ -412,8 +412,8 @@ def _stamp(
 def _entries(
     weight: np.ndarray, plan: Plan, input_size: Pair
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns and values of a convolution's matrix."""
-    # One entry for every output (o, p, q) and every weight (c, i, j) that it is a sum over.
+    """Return the rows, columns and values of a convolution's matrix."""
+    # One entry for each pair of an output (o, p, q) and a weight (c, i, j) in its sum.
     shape = (plan.out_channels, *plan.output_size, *weight.shape[1:])
     height, width = input_size
     o, p, q, c, i, j = np.ogrid[tuple(slice(size) for size in shape)]

@@ -1,6 +1,6 @@
-"""Derivatives of periodic signals, and the heat equation, solved in frequency.
+"""Derivatives of periodic signals and the heat equation, solved in the frequency domain.
 
-Frequencies and factors as in :mod:`upconv.ops.fourier`.
+Frequencies and factors follow :mod:`upconv.ops.fourier`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from upconv.ops.fourier import frequency_radius
 
 
 def spectral_derivative(values: np.ndarray, length: float, order: int = 1) -> np.ndarray:
-    """Derivative of a periodic signal: multiply by (2πi k / length)^order in frequency.
+    """Differentiate a periodic signal: multiply its spectrum by (2πi k / length)^order.
 
     For an even number of samples the frequency ½ has no sign; its odd derivatives are set to
-    zero, as is usual (Trefethen, "Spectral methods in MATLAB", 2000, chapter 3).
+    zero, as usual (Trefethen, "Spectral methods in MATLAB", 2000, chapter 3).
 
     Parameters
     ----------
     values : (..., n)
         Samples at 0, length/n, 2·length/n, …; any real floating dtype, kept by the result.
     length : float
-        The period, in the unit that the derivative is taken by.
+        The period, in units of the variable of differentiation.
     order : int
         At least 1.
 
@@ -36,8 +36,8 @@ def spectral_derivative(values: np.ndarray, length: float, order: int = 1) -> np
     Raises
     ------
     ValueError
-        If the values are empty or of another dtype, the length is not positive and finite, or
-        the order no positive integer.
+        If the values are empty or have another dtype, the length is not positive and finite, or
+        the order is not a positive integer.
 
     Examples
     --------
@@ -59,10 +59,10 @@ def spectral_derivative(values: np.ndarray, length: float, order: int = 1) -> np
 
 
 def heat_solution(initial: np.ndarray, time: float, diffusivity: float = 1.0) -> np.ndarray:
-    """Exact periodic solution of the heat equation ∂u/∂t = κ Δu at a time.
+    """Solve the periodic heat equation ∂u/∂t = κ Δu exactly at a given time.
 
-    Every frequency f decays by itself: ``û(f, t) = û(f, 0) · exp(−κ (2π|f|)² t)``. In space that is
-    convolution with a Gaussian of variance 2κt along each axis.
+    Each frequency f decays independently: ``û(f, t) = û(f, 0) · exp(−κ (2π|f|)² t)``. In space this
+    is a convolution with a Gaussian of variance 2κt along each axis.
 
     Parameters
     ----------
@@ -80,12 +80,12 @@ def heat_solution(initial: np.ndarray, time: float, diffusivity: float = 1.0) ->
     Raises
     ------
     ValueError
-        If the array is empty or of another rank or dtype, or a number negative or not finite.
+        If the array is empty or has another rank or dtype, or a number is negative or not finite.
 
     Examples
     --------
     >>> initial = np.array([4.0, 0.0, 0.0, 0.0])
-    >>> [heat_solution(initial, time).round(2).tolist() for time in (1, 10)]  # none is lost
+    >>> [heat_solution(initial, time).round(2).tolist() for time in (1, 10)]  # heat is conserved
     [[1.17, 1.0, 0.83, 1.0], [1.0, 1.0, 1.0, 1.0]]
     """
     initial = check_array("initial", initial)

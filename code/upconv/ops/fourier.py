@@ -1,6 +1,6 @@
-"""Spectra of images, and filters by their transfer functions.
+"""Spectra of images, and filters defined by their transfer functions.
 
-NumPy's convention throughout: the forward transform has no factor, the inverse one 1/N per
+NumPy's conventions apply: the forward transform is unscaled, the inverse has the factor 1/N per
 axis, frequencies are in cycles per pixel, and the convolution theorem has the factor 1. The
 last two axes of an image are rows and columns.
 """
@@ -27,7 +27,7 @@ from upconv.checks import (
 
 
 def log_spectrum(image: np.ndarray) -> np.ndarray:
-    """``log(1 + |F[image]|)``, frequency zero in the middle, for looking at.
+    """Compute ``log(1 + |F[image]|)`` with frequency zero in the middle, for display.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def log_spectrum(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     (..., H, W)
-        Frequency zero stands at [H // 2, W // 2]. Natural logarithm.
+        Natural logarithm; frequency zero is at [H // 2, W // 2].
 
     Raises
     ------
     ValueError
-        If the image is empty, of another dtype or of fewer than two axes.
+        If the image is empty, has another dtype or has fewer than two axes.
 
     Examples
     --------
@@ -65,18 +65,18 @@ def frequency_radius(shape: Sequence[int]) -> np.ndarray:
     Returns
     -------
     (H, W), float64
-        In the layout of ``numpy.fft.fft2``: zero at [0, 0]; along an axis at most ½.
+        In the layout of ``numpy.fft.fft2``: zero at [0, 0]; at most ½ along an axis.
 
     Raises
     ------
     ValueError
-        If the shape is no pair of positive integers.
+        If the shape is not a pair of positive integers.
 
     Examples
     --------
     >>> frequency_radius((1, 4)).tolist()
     [[0.0, 0.25, 0.5, 0.25]]
-    >>> float(frequency_radius((4, 4)).max().round(3))  # √½, of a checkerboard
+    >>> float(frequency_radius((4, 4)).max().round(3))  # √½, a checkerboard
     0.707
     """
     height, width = check_shape("shape", shape, "H, W")
@@ -85,10 +85,10 @@ def frequency_radius(shape: Sequence[int]) -> np.ndarray:
 
 
 def ideal_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
-    """Transfer function that keeps frequencies up to ``cutoff`` and removes the others.
+    """Transfer function that keeps frequencies up to ``cutoff`` and removes all others.
 
-    Its kernel is a sinc-like function (a Bessel function over its argument), hence ringing.
-    The high-pass is ``1 - ideal_lowpass(shape, cutoff)``.
+    Its kernel is a sinc-like function (a Bessel function over its argument) and causes ringing.
+    The corresponding high-pass is ``1 - ideal_lowpass(shape, cutoff)``.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def ideal_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the shape is no pair of positive integers or the cutoff negative or not finite.
+        If the shape is not a pair of positive integers, or the cutoff is negative or not finite.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def ideal_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
 def gaussian_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
     """Transfer function exp(−ρ² / 2c²): e^(−1/2) ≈ 0.61 at the cutoff c.
 
-    The same as :func:`gaussian_transfer` with sigma = 1 / (2πc).
+    Equals :func:`gaussian_transfer` with sigma = 1 / (2πc).
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def gaussian_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the shape is no pair of positive integers or the cutoff not positive and finite.
+        If the shape is not a pair of positive integers, or the cutoff is not positive and finite.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def gaussian_lowpass(shape: Sequence[int], cutoff: float) -> np.ndarray:
 
 
 def gaussian_transfer(shape: Sequence[int], sigma: float) -> np.ndarray:
-    """Transfer function exp(−2π²σ²ρ²) of blurring by a Gaussian of standard deviation sigma.
+    """Transfer function exp(−2π²σ²ρ²) of a Gaussian blur with standard deviation sigma.
 
     A Gaussian's Fourier transform is a Gaussian (Bracewell, "The Fourier transform and its
     applications", 2000): wide in space, narrow in frequency.
@@ -165,7 +165,7 @@ def gaussian_transfer(shape: Sequence[int], sigma: float) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the shape is no pair of positive integers or sigma negative or not finite.
+        If the shape is not a pair of positive integers, or sigma is negative or not finite.
 
     Examples
     --------
@@ -177,15 +177,15 @@ def gaussian_transfer(shape: Sequence[int], sigma: float) -> np.ndarray:
 
 
 def apply_transfer(image: np.ndarray, transfer: np.ndarray) -> np.ndarray:
-    """Filter in frequency: the real part of F⁻¹( F[image] · transfer ).
+    """Filter in the frequency domain: the real part of F⁻¹( F[image] · transfer ).
 
     Parameters
     ----------
     image : (..., H, W)
         Any real floating dtype; the result keeps it.
     transfer : (H, W), real or complex
-        In the layout of ``numpy.fft.fft2``. Filters of real kernels, and all of this module,
-        have transfer[−k] = conj transfer[k]; then the result is real anyway.
+        In the layout of ``numpy.fft.fft2``. Filters with real kernels, including all in this
+        module, satisfy transfer[−k] = conj transfer[k], which makes the result real.
 
     Returns
     -------
@@ -194,12 +194,12 @@ def apply_transfer(image: np.ndarray, transfer: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the image is empty, of another dtype or of fewer than two axes, or if the transfer
-        function has not the image's size.
+        If the image is empty, has another dtype or has fewer than two axes, or if the transfer
+        function does not match the image's size.
 
     Examples
     --------
-    A low-pass keeps the mean, its high-pass the rest:
+    This low-pass keeps only the mean; its high-pass keeps the rest:
 
     >>> image = np.array([[0.0, 0.0, 8.0, 0.0]])
     >>> low = ideal_lowpass(image.shape, 0)
@@ -219,12 +219,12 @@ def apply_transfer(image: np.ndarray, transfer: np.ndarray) -> np.ndarray:
 
 
 def swap_phase(magnitude_from: np.ndarray, phase_from: np.ndarray) -> np.ndarray:
-    """The image with one image's magnitudes and the other's phases.
+    """Combine one image's spectral magnitudes with another's phases.
 
     Parameters
     ----------
     magnitude_from, phase_from : (..., H, W)
-        Of one shape and one real floating dtype, which the result keeps.
+        Same shape and same real floating dtype, which the result keeps.
 
     Returns
     -------
@@ -233,7 +233,7 @@ def swap_phase(magnitude_from: np.ndarray, phase_from: np.ndarray) -> np.ndarray
     Raises
     ------
     ValueError
-        If an image is empty, of another dtype or of fewer than two axes, or shapes differ.
+        If an image is empty, has another dtype or fewer than two axes, or the shapes differ.
 
     References
     ----------
@@ -241,7 +241,7 @@ def swap_phase(magnitude_from: np.ndarray, phase_from: np.ndarray) -> np.ndarray
 
     Examples
     --------
-    The phase says where things are, the magnitude how strong:
+    The phase determines where things are, the magnitude how strong they are:
 
     >>> weak = np.array([[1.0, 0.0, 0.0, 0.0]])
     >>> strong = np.array([[0.0, 0.0, 5.0, 0.0]])
@@ -260,7 +260,7 @@ def swap_phase(magnitude_from: np.ndarray, phase_from: np.ndarray) -> np.ndarray
 
 
 def zero_pad_spectrum(image: np.ndarray, factor: int) -> np.ndarray:
-    """Band-limited interpolation: zeros appended to the spectrum are pixels in between.
+    """Interpolate a band-limited image by padding its spectrum with zeros.
 
     Parameters
     ----------
@@ -272,13 +272,13 @@ def zero_pad_spectrum(image: np.ndarray, factor: int) -> np.ndarray:
     Returns
     -------
     (..., H · factor, W · factor)
-        Its every ``factor``-th pixel is the image.
+        Every ``factor``-th pixel equals the image's.
 
     Raises
     ------
     ValueError
-        If the image is empty, of another dtype or of fewer than two axes, or the factor is no
-        positive integer.
+        If the image is empty, has another dtype or has fewer than two axes, or the factor is not
+        a positive integer.
 
     Examples
     --------
@@ -295,7 +295,7 @@ def zero_pad_spectrum(image: np.ndarray, factor: int) -> np.ndarray:
         count = output.shape[axis]
         spectrum = np.moveaxis(scipy.fft.rfft(output, axis=axis), axis, -1)
         if count % 2 == 0 and factor > 1:
-            spectrum[..., -1] /= 2  # frequency ½ stood for +½ and −½, which now are two
+            spectrum[..., -1] /= 2  # frequency ½ stood for both +½ and −½, now separate
         output = np.moveaxis(scipy.fft.irfft(factor * spectrum, n=factor * count), -1, axis)
     return np.ascontiguousarray(output).astype(image.dtype, copy=False)
 

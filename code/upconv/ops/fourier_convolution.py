@@ -1,6 +1,6 @@
 """Convolution by the fast Fourier transform, and its inverse: deblurring.
 
-Frequencies and factors as in :mod:`upconv.ops.fourier`.
+Frequencies and factors follow :mod:`upconv.ops.fourier`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ def fft_conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> np.ndarray:
-    """``conv2d`` by the convolution theorem, for large kernels.
+    """Compute ``conv2d`` by the convolution theorem, for large kernels.
 
     Cross-correlation in space is a product with the *conjugate* spectrum in frequency:
     y = F⁻¹( F[x̄] · conj F[w̄] ). The DFT's product is circular; it is linear here because x̄
-    holds so many zeros that what wraps around is zero. Padding is where x is put in x̄, dilation
-    stretches w into w̄, stride keeps every S-th value of the result.
+    contains enough zeros that only zeros wrap around. Padding determines where x lies in x̄,
+    dilation stretches w into w̄, and stride keeps every S-th value of the result.
 
-    Costs O(N² log N) per pair of channels whatever the kernel, where ``conv2d`` costs O(N²K²).
+    Costs O(N² log N) per pair of channels for any kernel size; ``conv2d`` costs O(N²K²).
 
-    Parameters, returns and raises as :func:`upconv.ops.conv2d`; a NaN or an infinity spreads
-    over its whole image, and rounding errors are relative to the largest output.
+    Parameters, return value and errors are those of :func:`upconv.ops.conv2d`; a NaN or infinity
+    spreads over its whole image, and rounding errors are relative to the largest output.
 
     References
     ----------
@@ -49,7 +49,7 @@ def fft_conv2d(
     True
     """
     input, weight, bias, plan = check_conv2d(input, weight, bias, stride, padding, dilation, groups)
-    # Zeros on one side of x̄ serve the other side as well, because the transform is periodic.
+    # Zeros on one side of x̄ also serve the other side, because the transform is periodic.
     full = tuple(n - r + 1 for n, r in zip(plan.padded_size, plan.reach, strict=True))
     needed = (
         max(n + max(pad), outputs)
@@ -69,13 +69,13 @@ def fft_conv2d(
         transfer = scipy.fft.rfft2(_spread(kernel, plan.dilation), s=size).conj()
         product = np.einsum("nchw,chw->nhw", spectrum[:, group], transfer)
         linear = scipy.fft.irfft2(product, s=size)[:, : full[0] : down, : full[1] : across]
-        # The bias is a part of the sum: added before it is rounded to float16.
+        # The bias is part of the sum: added before rounding to float16.
         output[:, channel] = linear if bias is None else linear + widen(bias)[channel]
     return output
 
 
 def circular_convolve2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Convolution on a torus, by the product of the DFTs: F⁻¹( F[f] · F[g] ).
+    """Convolve on a torus by the product of the DFTs: F⁻¹( F[f] · F[g] ).
 
     (f ∗ g)[p, q] = Σ_{i,j} g[i, j] · f[(p − i) mod H, (q − j) mod W]
 
@@ -84,8 +84,8 @@ def circular_convolve2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     image : (H, W)
         Any real floating dtype; the result keeps it.
     kernel : (K_h, K_w)
-        Of the same dtype, no larger than the image. Its origin is its element [0, 0]: a kernel
-        centred elsewhere shifts the result.
+        Same dtype, not larger than the image. Its origin is element [0, 0]: a kernel centered
+        elsewhere shifts the result.
 
     Returns
     -------
@@ -94,12 +94,12 @@ def circular_convolve2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If an array is empty or of the wrong rank or dtype, or the kernel exceeds the image.
+        If an array is empty or has the wrong rank or dtype, or the kernel exceeds the image.
 
     Examples
     --------
     >>> image = np.arange(9.0).reshape(3, 3)
-    >>> shift = np.array([[0.0, 1.0]])  # to the right, and on the left in again
+    >>> shift = np.array([[0.0, 1.0]])  # to the right, re-entering on the left
     >>> circular_convolve2d(image, shift).round().astype(int).tolist()
     [[2, 0, 1], [5, 3, 4], [8, 6, 7]]
     """
@@ -108,9 +108,9 @@ def circular_convolve2d(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Undo ``circular_convolve2d(·, kernel)`` by dividing the spectra: deconvolution proper.
+    """Undo ``circular_convolve2d(·, kernel)`` by dividing the spectra: true deconvolution.
 
-    Exact but for rounding, and useless with noise: where the kernel's spectrum is small, the
+    Exact up to rounding, but useless with noise: where the kernel's spectrum is small, the
     noise is divided by that small number.
 
     Parameters
@@ -118,7 +118,7 @@ def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     image : (H, W)
         Any real floating dtype; the result keeps it.
     kernel : (K_h, K_w)
-        Of the same dtype, no larger than the image, origin at [0, 0].
+        Same dtype, not larger than the image, origin at [0, 0].
 
     Returns
     -------
@@ -127,7 +127,7 @@ def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If an array is empty or of the wrong rank or dtype, the kernel exceeds the image, or
+        If an array is empty or has the wrong rank or dtype, the kernel exceeds the image, or
         its spectrum is zero somewhere.
 
     Examples
@@ -148,7 +148,7 @@ def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def wiener_filter(
     image: np.ndarray, kernel: np.ndarray, noise_to_signal: float | np.ndarray
 ) -> np.ndarray:
-    """Deblur in the least-squares sense: transfer function ``conj K / (|K|² + noise_to_signal)``.
+    """Deblur optimally in the least-squares sense: ``conj K / (|K|² + noise_to_signal)``.
 
     Parameters
     ----------
@@ -156,10 +156,10 @@ def wiener_filter(
         Blurred by ``circular_convolve2d(·, kernel)``, plus white noise. Any real floating dtype;
         the result keeps it.
     kernel : (K_h, K_w)
-        Of the same dtype, no larger than the image, origin at [0, 0].
+        Same dtype, not larger than the image, origin at [0, 0].
     noise_to_signal : float or (H, W)
-        Power of the noise over that of the image, above 0: one number, or one per frequency in
-        the layout of ``numpy.fft.fft2``.
+        Ratio of noise power to image power, above 0: one number, or one per frequency in the
+        layout of ``numpy.fft.fft2``.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def wiener_filter(
     Raises
     ------
     ValueError
-        If an array is empty or of the wrong rank or dtype, the kernel exceeds the image, or
+        If an array is empty or has the wrong rank or dtype, the kernel exceeds the image, or
         the ratio is not positive and finite.
 
     References
@@ -178,10 +178,10 @@ def wiener_filter(
     Examples
     --------
     >>> image, kernel = np.array([[2.0, 2.0, 6.0, 6.0]]), np.array([[0.5, 0.5]])
-    >>> blurred = circular_convolve2d(image, kernel)  # inverse_filter refuses: a frequency is lost
+    >>> blurred = circular_convolve2d(image, kernel)  # inverse_filter fails: a frequency is lost
     >>> wiener_filter(blurred, kernel, noise_to_signal=1e-9).round().astype(int).tolist()
     [[2, 2, 6, 6]]
-    >>> sharp = np.ones((1, 1))  # with noise as strong as the image, half of it is believed
+    >>> sharp = np.ones((1, 1))  # noise as strong as the image: half of the signal remains
     >>> wiener_filter(image, sharp, noise_to_signal=1.0).round().astype(int).tolist()
     [[1, 1, 3, 3]]
     """
@@ -200,7 +200,7 @@ def wiener_filter(
 
 
 def _spread(kernel: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:
-    """(C, K_h, K_w) with D − 1 zeros between neighbours."""
+    """Insert D − 1 zeros between neighbors in (C, K_h, K_w)."""
     if dilation == (1, 1):
         return kernel
     size = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[1:], strict=True)]
@@ -210,7 +210,7 @@ def _spread(kernel: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:
 
 
 def _transfer(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """The kernel's DFT at the image's size."""
+    """Compute the kernel's DFT at the image's size."""
     kernel = check_array("kernel", kernel, "K_h, K_w")
     check_same_dtype("kernel", kernel, "image", image)
     if kernel.shape[0] > image.shape[0] or kernel.shape[1] > image.shape[1]:

@@ -1,4 +1,4 @@
-"""Pooling and its inverses, (N, C, H, W), named and parametrised as in torch.nn.functional."""
+"""Pooling and unpooling of (N, C, H, W), with the names and parameters of torch.nn.functional."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ def max_pool2d(
     dilation: Size = 1,
     return_indices: bool = False,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """Largest value of every window, as ``torch.nn.functional.max_pool2d``.
+    """Take the maximum of every window, like ``torch.nn.functional.max_pool2d``.
 
     Parameters
     ----------
     input : (N, C, H, W)
         Any real floating dtype; the result keeps it.
     kernel_size, stride, dilation : int or pair
-        In pixels, at least 1. The stride is the kernel size if not given.
+        In pixels, at least 1. The stride defaults to the kernel size.
     padding : int or pair
-        Rim of −∞, at most half of the dilated kernel.
+        Border of −∞, at most half of the dilated kernel.
     return_indices : bool
-        Also return where each maximum was: the switches of :func:`max_unpool2d`.
+        Also return where each maximum was: the switches for :func:`max_unpool2d`.
 
     Returns
     -------
     output : (N, C, H_out, W_out)
-        See ``conv2d_output_size`` for the size. A window with a NaN gives NaN.
-    indices : (N, C, H_out, W_out), int64, if asked for
-        row · W + column in the input's plane. Of equal values the first counts, reading row by
-        row; of several NaN the last.
+        See ``conv2d_output_size`` for the size. A window containing a NaN gives NaN.
+    indices : (N, C, H_out, W_out), int64, only with ``return_indices``
+        row · W + column in the input's plane. Among equal values the first wins, in row-major
+        order; among several NaNs the last.
 
     Raises
     ------
     ValueError
-        If the input is empty or of the wrong rank or dtype, a size is no positive integer, the
-        padding is more than half of the kernel, or the kernel larger than the padded input.
+        If the input is empty or has the wrong rank or dtype, a size is not a positive integer, the
+        padding exceeds half of the kernel, or the kernel is larger than the padded input.
 
     References
     ----------
@@ -87,18 +87,18 @@ def avg_pool2d(
     padding: Size = 0,
     count_include_pad: bool = True,
 ) -> np.ndarray:
-    """Mean of every window, as ``torch.nn.functional.avg_pool2d``.
+    """Average every window, like ``torch.nn.functional.avg_pool2d``.
 
     Parameters
     ----------
     input : (N, C, H, W)
         Any real floating dtype; the result keeps it (float16 is summed in float32).
     kernel_size, stride : int or pair
-        In pixels, at least 1. The stride is the kernel size if not given.
+        In pixels, at least 1. The stride defaults to the kernel size.
     padding : int or pair
-        Rim of zeros, at most half of the kernel.
+        Border of zeros, at most half of the kernel.
     count_include_pad : bool
-        Whether the zeros of the rim count as values when dividing.
+        Whether the padding zeros count as values when dividing.
 
     Returns
     -------
@@ -108,8 +108,8 @@ def avg_pool2d(
     Raises
     ------
     ValueError
-        If the input is empty or of the wrong rank or dtype, a size is no positive integer, the
-        padding is more than half of the kernel, or the kernel larger than the padded input.
+        If the input is empty or has the wrong rank or dtype, a size is not a positive integer, the
+        padding exceeds half of the kernel, or the kernel is larger than the padded input.
 
     Examples
     --------
@@ -140,20 +140,20 @@ def max_unpool2d(
     padding: Size = 0,
     output_size: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Puts each value back where its maximum was, zero elsewhere, as torch's ``max_unpool2d``.
+    """Put each value back where its maximum was, zero elsewhere, like torch's ``max_unpool2d``.
 
     Parameters
     ----------
     input : (N, C, H, W)
         Any real floating dtype; the result keeps it.
     indices : (N, C, H, W), integers
-        From :func:`max_pool2d`: row · W_out + column in the output's plane. Where two values
-        claim one place (overlapping windows) the last one stays; they are not summed.
+        From :func:`max_pool2d`: row · W_out + column in the output's plane. If several values
+        share a position (overlapping windows), the last one wins; they are not summed.
     kernel_size, stride, padding : int or pair
-        As given to :func:`max_pool2d`.
+        As passed to :func:`max_pool2d`.
     output_size : (H_out, W_out) or (N, C, H_out, W_out), optional
-        Which of the sizes that pool to (H, W) is meant; it must be less than a stride away
-        from S(H − 1) + K − 2P, which is the default.
+        Selects one of the sizes that pool to (H, W); it must be less than one stride away
+        from the default, S(H − 1) + K − 2P.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def max_unpool2d(
     Raises
     ------
     ValueError
-        If an array is empty or of the wrong rank, shape or dtype, a size is no positive
+        If an array is empty or has the wrong rank, shape or dtype, a size is not a positive
         integer, or an index lies outside the output.
 
     References
@@ -200,7 +200,7 @@ def max_unpool2d(
 
 
 def avg_unpool2d(input: np.ndarray, kernel_size: Size) -> np.ndarray:
-    """Copies each value into a block of ``kernel_size`` pixels.
+    """Copy each value into a block of ``kernel_size`` pixels.
 
     A right inverse of average pooling with the same kernel and stride:
     avg_pool2d(avg_unpool2d(x, K), K) = x.
@@ -219,7 +219,7 @@ def avg_unpool2d(input: np.ndarray, kernel_size: Size) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the input is empty or of the wrong rank or dtype, or a size is no positive integer.
+        If the input is empty or has the wrong rank or dtype, or a size is not a positive integer.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def _taps(
     dilation: tuple[int, int],
     size: tuple[int, int],
 ) -> Iterator[np.ndarray]:
-    """For each place of the kernel, what it meets in all windows: (N, C, H_out, W_out)."""
+    """Yield, for each kernel position, its values in all windows: (N, C, H_out, W_out)."""
     for i, j in np.ndindex(kernel_size):
         rows = every(stride[0], dilation[0] * i, size[0])
         columns = every(stride[1], dilation[1] * j, size[1])
@@ -254,9 +254,9 @@ def _taps(
 def _largest(
     taps: Iterator[np.ndarray], input: np.ndarray, window: tuple[tuple[int, int], ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Largest value of every window, and where in the input's plane it is."""
+    """Return the maximum of every window and its index in the input's plane."""
     kernel_size, stride, padding, dilation, size = window
-    # The tap that won; at first the first one inside the input, as all may be −∞.
+    # The winning tap; initially the first one inside the input, as all values may be −∞.
     top, left = (s * np.arange(n) - p for s, n, p in zip(stride, size, padding, strict=True))
     first_i, first_j = np.maximum(-(top // dilation[0]), 0), np.maximum(-(left // dilation[1]), 0)
     output = np.full((*input.shape[:2], *size), -np.inf, input.dtype)
@@ -277,7 +277,7 @@ def _sum_of_windows(
     stride: tuple[int, int],
     size: tuple[int, int],
 ) -> np.ndarray:
-    """Sum of every window, in float32 at least."""
+    """Sum every window, in at least float32."""
     total = np.zeros((*padded.shape[:2], *size), widen(padded).dtype)
     for tap in _taps(padded, kernel_size, stride, (1, 1), size):
         total += tap
@@ -298,7 +298,7 @@ def _check_window(
     padding: Size,
     dilation: Size,
 ) -> tuple[tuple[int, int], ...]:
-    """Kernel size, stride, padding, dilation and output size, each as a pair."""
+    """Return kernel size, stride, padding, dilation and output size, each as a pair."""
     kernel_size = check_pair("kernel_size", kernel_size, 1)
     stride = kernel_size if stride is None else check_pair("stride", stride, 1)
     padding, dilation = check_pair("padding", padding, 0), check_pair("dilation", dilation, 1)

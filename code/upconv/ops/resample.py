@@ -1,4 +1,4 @@
-"""Changing the size of feature maps: interpolation and zero insertion, (N, C, H, W)."""
+"""Resizing of feature maps (N, C, H, W): interpolation and zero insertion."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def interpolate(
     mode: str = "nearest",
     align_corners: bool = False,
 ) -> np.ndarray:
-    """Resample to another size, as ``torch.nn.functional.interpolate``.
+    """Resample to another size, like ``torch.nn.functional.interpolate``.
 
-    Inverse mapping: every output pixel u asks where it lies in the input, x(u), with the scale
-    r = input size / output size (or 1 / scale_factor, where that was given):
+    Inverse mapping: every output pixel u is read at position x(u) in the input, with the scale
+    r = input size / output size (or 1 / scale_factor, if given):
 
     ================================  ==========================  ===========================
     mode                              x(u)                        then
     ================================  ==========================  ===========================
     "nearest"                         r · u                       rounded down
     "nearest-exact"                   r · (u + ½)                 rounded down
-    "bilinear"                        r · (u + ½) − ½             mean of the two neighbours
+    "bilinear"                        r · (u + ½) − ½             mean of the two neighbors
     "bilinear", align_corners=True    u · (n_in − 1)/(n_out − 1)  weighted by nearness
     ================================  ==========================  ===========================
 
-    ``tf.image.resize`` uses half-pixel centres throughout: its "bilinear" is this one with
-    ``align_corners=False``, its "nearest" is "nearest-exact" here. Nothing is smoothed before
-    sampling, so scaling down aliases.
+    ``tf.image.resize`` always uses half-pixel centers: its "bilinear" is this one with
+    ``align_corners=False``, its "nearest" is "nearest-exact" here. The input is not smoothed
+    before sampling, so downscaling aliases.
 
     Parameters
     ----------
@@ -56,10 +56,10 @@ def interpolate(
     size : int or pair, optional
         Output size in pixels.
     scale_factor : float or pair, optional
-        Output size over input size, the product rounded down. Give one of the two.
+        Output size over input size; the product is rounded down. Give either this or ``size``.
     mode : "nearest", "nearest-exact" or "bilinear"
     align_corners : bool
-        With "bilinear": the centres of the corner pixels stay where they are.
+        With "bilinear": keep the centers of the corner pixels aligned.
 
     Returns
     -------
@@ -68,8 +68,8 @@ def interpolate(
     Raises
     ------
     ValueError
-        If the input is empty or of the wrong rank or dtype, if not exactly one of ``size`` and
-        ``scale_factor`` is given, if either is not positive and finite, or if nothing is left.
+        If the input is empty or has the wrong rank or dtype, if not exactly one of ``size`` and
+        ``scale_factor`` is given, if either is not positive and finite, or if the output is empty.
 
     Examples
     --------
@@ -97,14 +97,14 @@ def interpolate(
 
 
 def zero_insert(input: np.ndarray, stride: Size) -> np.ndarray:
-    """Put S − 1 zeros between neighbours: the first half of a transposed convolution.
+    """Put S − 1 zeros between neighbors: the first half of a transposed convolution.
 
     Parameters
     ----------
     input : (N, C, H, W)
         Any real floating dtype; the result keeps it.
     stride : int or pair
-        Distance of neighbours in the result, in pixels, at least 1.
+        Distance between neighbors in the result, in pixels, at least 1.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def zero_insert(input: np.ndarray, stride: Size) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the input is empty or of the wrong rank or dtype, or a stride is no positive integer.
+        If the input is empty or has the wrong rank or dtype, or a stride is not a positive integer.
 
     References
     ----------
@@ -136,11 +136,11 @@ def zero_insert(input: np.ndarray, stride: Size) -> np.ndarray:
 
 
 def bilinear_kernel(factor: int) -> np.ndarray:
-    """The tent kernel whose transposed convolution interpolates bilinearly by ``factor``.
+    """Tent kernel whose transposed convolution interpolates bilinearly by ``factor``.
 
-    ``t[i] = 1 − |i − centre| / f``, in both directions, size K = 2f − (f mod 2) and centre
-    (K − 1)/2. With stride f and padding (K − f)/2, ``conv_transpose2d`` equals
-    ``interpolate(mode="bilinear")`` away from the border, where the latter repeats pixels and
+    ``t[i] = 1 − |i − c| / f`` in both directions, with size K = 2f − (f mod 2) and center
+    c = (K − 1)/2. With stride f and padding (K − f)/2, ``conv_transpose2d`` equals
+    ``interpolate(mode="bilinear")`` except at the border, where the latter repeats pixels and
     the former reads zeros.
 
     Parameters
@@ -155,7 +155,7 @@ def bilinear_kernel(factor: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the factor is no positive integer.
+        If the factor is not a positive integer.
 
     References
     ----------
@@ -180,20 +180,20 @@ def overlap_count(
     padding: Size = 0,
     output_padding: Size = 0,
 ) -> np.ndarray:
-    """How many products a transposed convolution sums into each position of its output.
+    """Count the products that a transposed convolution sums into each output position.
 
-    Where the stride divides the kernel size the count is the same everywhere but at the
-    border; where it does not, the count has a pattern of period S: the checkerboard.
+    If the stride divides the kernel size, the count is constant except at the border;
+    otherwise it has a pattern of period S: the checkerboard.
 
     Parameters
     ----------
     input_size, kernel_size, stride, padding, output_padding : int or pair
-        As of :func:`conv_transpose2d`, in pixels.
+        As for :func:`conv_transpose2d`, in pixels.
 
     Returns
     -------
     (H_out,) or (H_out, W_out), int64
-        One axis if all arguments are integers; if any is a pair, the plane.
+        One axis if all arguments are integers, the plane if any is a pair.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def overlap_count(
 
     Examples
     --------
-    >>> overlap_count(4, kernel_size=3, stride=2).tolist()  # 1 and 2 in turn
+    >>> overlap_count(4, kernel_size=3, stride=2).tolist()  # alternates between 1 and 2
     [1, 1, 2, 1, 2, 1, 2, 1, 1]
     >>> overlap_count(4, kernel_size=4, stride=2).tolist()  # even
     [1, 1, 2, 2, 2, 2, 2, 2, 1, 1]
@@ -235,7 +235,7 @@ def _overlap_count(
 def _resampled(
     values: np.ndarray, axis: int, n_out: int, scale: float, mode: str, align_corners: bool
 ) -> np.ndarray:
-    """Along one axis, 2 or 3."""
+    """Resample along one axis, 2 or 3."""
     n_in = values.shape[axis]
     if mode != "bilinear":
         return values.take(_nearest_source(n_in, n_out, scale, mode), axis)
@@ -249,7 +249,7 @@ def _resampled(
 def _linear_source(
     n_in: int, n_out: int, scale: float, align_corners: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For every output pixel, its lower neighbour in the input and how far it is beyond it."""
+    """Return every output pixel's lower neighbor in the input and its distance beyond it."""
     position = np.arange(n_out)
     if align_corners:
         source = position * ((n_in - 1) / (n_out - 1) if n_out > 1 else 0.0)
@@ -260,10 +260,10 @@ def _linear_source(
 
 
 def _nearest_source(n_in: int, n_out: int, scale: float, mode: str) -> np.ndarray:
-    """For every output pixel the input pixel it copies.
+    """Return the input pixel that every output pixel copies.
 
-    Positions are computed in float32, as torch and TensorFlow do: where r · u should be a whole
-    number, the rounding decides, and to differ there is to be off by a pixel.
+    Positions are computed in float32, as in PyTorch and TensorFlow: where r · u should be a
+    whole number, rounding decides, and a different precision would be off by one pixel.
     """
     position = np.arange(n_out) + (0.5 if mode == "nearest-exact" else 0)
     source = np.floor(position.astype(np.float32) * np.float32(scale)).astype(np.int64)
@@ -276,10 +276,10 @@ def _check_target(
     scale_factor: float | tuple[float, float] | None,
     mode: str,
 ) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Output size, and input pixels per output pixel, along both axes.
+    """Return the output size and the input pixels per output pixel, along both axes.
 
-    A given scale factor is taken at its word, not as the ratio of the rounded sizes. There are
-    torch's exceptions: "nearest" at sizes that come out equal or doubled, "bilinear" at equal.
+    A given scale factor is used as is, not as the ratio of the rounded sizes. The exceptions
+    are PyTorch's: "nearest" if the size stays equal or doubles, "bilinear" if it stays equal.
     """
     if (size is None) == (scale_factor is None):
         got = f"{size!r} and scale_factor {scale_factor!r}"
@@ -293,7 +293,7 @@ def _check_target(
     factors = [check_real("scale_factor", factor, positive=True) for factor in both]
     products = [n * factor for n, factor in zip(input_size, factors, strict=True)]
     if not all(1 <= product < math.inf for product in products):
-        refuse("scale_factor", repr(scale_factor), f"an output of some pixels from {input_size}")
+        refuse("scale_factor", repr(scale_factor), f"a non-empty output from {input_size}")
     size = tuple(int(product) for product in products)
     ratios = {"nearest": (1, 2), "bilinear": (1,), "nearest-exact": ()}[mode]
     scales = (

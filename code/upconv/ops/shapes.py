@@ -1,7 +1,7 @@
-"""Sizes, receptive fields and parameter counts: arithmetic on numbers, no arrays.
+"""Sizes, receptive fields and parameter counts: arithmetic on integers, without arrays.
 
 Symbols: input size N, kernel size K, stride S, padding P, dilation D, output padding A.
-The relations are those of Dumoulin & Visin, "A guide to convolution arithmetic for deep
+The relations follow Dumoulin & Visin, "A guide to convolution arithmetic for deep
 learning" (arXiv:1603.07285, 2016).
 """
 
@@ -19,7 +19,7 @@ Size = int | tuple[int, int]
 def conv2d_output_size(
     input_size: Size, kernel_size: Size, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Size:
-    """Output size of a convolution or a pooling: ⌊(N + 2P − D(K−1) − 1) / S⌋ + 1.
+    """Output size of a convolution or pooling: ⌊(N + 2P − D(K−1) − 1) / S⌋ + 1.
 
     Relationship 6 of Dumoulin & Visin (2016), with dilation as in their relationship 15.
 
@@ -36,7 +36,7 @@ def conv2d_output_size(
     Raises
     ------
     ValueError
-        If a size is no positive integer (padding may be 0), or if the dilated kernel,
+        If a size is not a positive integer (padding may be 0), or if the dilated kernel,
         D(K−1)+1 pixels wide, is larger than the padded input.
 
     Examples
@@ -78,9 +78,9 @@ def conv_transpose2d_output_size(
 ) -> Size:
     """Output size of a transposed convolution: S(N−1) + D(K−1) + 1 − 2P + A.
 
-    Relationship 14 of Dumoulin & Visin (2016), with dilation. A convolution of stride S sends
-    S neighbouring input sizes to one output size; the output padding A says which of them
-    the transposed convolution goes back to.
+    Relationship 14 of Dumoulin & Visin (2016), with dilation. A convolution with stride S maps
+    S consecutive input sizes to one output size; the output padding A selects which of them
+    the transposed convolution returns to.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ def conv_transpose2d_output_size(
     Raises
     ------
     ValueError
-        If a size is no positive integer (paddings may be 0), if the output padding is not
-        smaller than the stride or the dilation (torch's rule: A < max(S, D)), or if the
+        If a size is not a positive integer (paddings may be 0), if the output padding is not
+        smaller than the stride or the dilation (PyTorch's rule: A < max(S, D)), or if the
         padding leaves no output.
 
     Examples
@@ -132,9 +132,9 @@ def _conv_transpose2d_output_size(
 
 
 def _per_axis(function: Callable[..., int], **arguments: tuple[Any, int]) -> Size:
-    """Apply ``function`` to numbers, or to both members of pairs.
+    """Apply ``function`` to numbers, or to both elements of pairs.
 
-    Each argument comes with the smallest value it may have.
+    Each argument is paired with its smallest valid value.
     """
     pairs = {name: check_pair(name, value, low) for name, (value, low) in arguments.items()}
     height, width = (
@@ -147,14 +147,14 @@ def _per_axis(function: Callable[..., int], **arguments: tuple[Any, int]) -> Siz
 def conv2d_parameters(
     in_channels: int, out_channels: int, kernel_size: Size, groups: int = 1, bias: bool = True
 ) -> int:
-    """Number of weights and biases: C_out · (C_in / G) · K_h · K_w, plus C_out with bias.
+    """Count weights and biases: C_out · (C_in / G) · K_h · K_w, plus C_out with bias.
 
-    A fully connected layer is the case ``kernel_size=1``, its units being the channels.
+    A fully connected layer is the case ``kernel_size=1``, with its units as channels.
 
     Raises
     ------
     ValueError
-        If a count is no positive integer or ``groups`` does not divide both channel counts.
+        If a count is not a positive integer or ``groups`` does not divide both channel counts.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def conv2d_parameters(
 
 
 class Layer(NamedTuple):
-    """What matters of a convolution or pooling to sizes and receptive fields, along one axis.
+    """Geometry of a convolution or pooling layer along one axis.
 
     ``transposed`` makes it a transposed convolution.
 
@@ -199,12 +199,12 @@ class Layer(NamedTuple):
 
 @renamed(centre="center")
 class ReceptiveField(NamedTuple):
-    """What one unit of a layer sees of the input, along one axis, in input pixels.
+    """Input region that one unit of a layer sees, along one axis, in input pixels.
 
     ``size`` is the width of the region, ``jump`` the distance between the regions of
-    neighbouring units, ``center`` the middle of the first unit's region, counted so that the
-    first input pixel's center is 0. Unit i sees the pixels
-    ``center + i * jump ± (size − 1) / 2``, those outside the input being padding.
+    neighboring units, and ``center`` the middle of the first unit's region; the first input
+    pixel's center is at 0. Unit i sees the pixels ``center + i * jump ± (size − 1) / 2``; those
+    outside the input are padding.
 
     Examples
     --------
@@ -222,7 +222,7 @@ class ReceptiveField(NamedTuple):
 
 
 def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
-    """Receptive field after each layer, by recursion from the input on.
+    """Compute the receptive field after each layer, by recursion from the input.
 
     With jump j and size r before a layer (j = r = 1 at the input), after it::
 
@@ -230,13 +230,13 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
         center ← center + ((K − 1) · D / 2 − P) · j
         j ← j · S
 
-    The recursion is that of Araujo, Norris & Sim, "Computing receptive fields of
-    convolutional neural networks" (Distill, 2019).
+    The recursion is from Araujo, Norris & Sim, "Computing receptive fields of convolutional
+    neural networks" (Distill, 2019).
 
     Parameters
     ----------
     layers : iterable of Layer
-        In the order of the network; plain tuples ``(kernel_size, stride, ...)`` will do.
+        In network order; plain tuples ``(kernel_size, stride, ...)`` are also accepted.
 
     Returns
     -------
@@ -246,8 +246,8 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
     Raises
     ------
     ValueError
-        If there is no layer, a size is no positive integer (padding may be 0), or a layer is
-        transposed: then units differ in how much they see, and :func:`input_interval` tells.
+        If there are no layers, a size is not a positive integer (padding may be 0), or a layer is
+        transposed: then units see regions of different sizes; use :func:`input_interval`.
 
     Examples
     --------
@@ -262,7 +262,7 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
     size, jump, center = 1, 1, 0.0
     for position, layer in enumerate(_check_layers(layers)):
         if layer.transposed:
-            refuse(f"layers[{position}].transposed", True, "False (input_interval takes it)")
+            refuse(f"layers[{position}].transposed", True, "False (use input_interval)")
         reach = (layer.kernel_size - 1) * layer.dilation
         size += reach * jump
         center += (reach / 2 - layer.padding) * jump
@@ -274,31 +274,31 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
 def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int] | None:
     """First and last input pixel that can influence one unit of the last layer, along one axis.
 
-    Walks back from the unit. Unit a of a layer reads, of the layer before and for every tap
-    k = 0 … K − 1 of the kernel, the unit
+    Traces back from the unit. For every tap k = 0 … K − 1 of the kernel, unit a of a layer reads
+    from the layer before it the unit
 
         S·a − P + D·k            in a convolution or pooling,
-        (a + P − D·k) / S        in a transposed convolution, where that is a whole number.
+        (a + P − D·k) / S        in a transposed convolution, if that is a whole number.
 
     Parameters
     ----------
     layers : iterable of Layer
-        In the order of the network.
+        In network order.
     unit : int
-        Index of the unit in the last layer's map.
+        Index of the unit in the last layer's feature map.
 
     Returns
     -------
     first, last : int
-        May lie outside of the input: that is padding. The padding of maps in between counts
-        as seen, too; holes in between are not said.
+        Positions outside the input are padding. Padding of the feature maps in between also
+        counts as seen; gaps within the interval are not reported.
         None if the unit sees nothing, as between the stamps of a kernel smaller than its stride.
 
     Raises
     ------
     ValueError
-        If there is no layer, a size is no positive integer (padding may be 0), or the unit is
-        no integer of at least 0.
+        If there are no layers, a size is not a positive integer (padding may be 0), or the unit
+        is not a non-negative integer.
 
     Examples
     --------
@@ -327,8 +327,8 @@ def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tu
     Raises
     ------
     ValueError
-        If there is no layer, if a size is no positive integer (padding may be 0), or if a
-        kernel is larger than what reaches it.
+        If there are no layers, if a size is not a positive integer (padding may be 0), or if a
+        kernel is larger than its layer's padded input.
 
     Examples
     --------
@@ -353,16 +353,16 @@ def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tu
 
 
 def unet_size(output_size: int, depth: int = 4) -> tuple[int, int]:
-    """Smallest input of a U-Net without padding that gives at least so many pixels, and its output.
+    """Smallest input of an unpadded U-Net that outputs at least ``output_size`` pixels per side.
 
-    With b pixels a side out of the two lowest convolutions, the input has 2^d (b + 4) + 4 (2^d − 1)
-    and the output 2^d b − 4 (2^d − 1); all poolings then meet even sizes. For d = 4 and 388
+    If b pixels per side leave the bottleneck, the input has 2^d (b + 4) + 4 (2^d − 1) and the
+    output 2^d b − 4 (2^d − 1); every pooling then sees an even size. For d = 4 and 388
     pixels: 572 and 388, as in Ronneberger, Fischer & Brox (2015).
 
     Parameters
     ----------
     output_size : int
-        Wanted, in pixels a side.
+        Requested pixels per side.
     depth : int
         Number d of poolings.
 
@@ -373,19 +373,19 @@ def unet_size(output_size: int, depth: int = 4) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If an argument is no positive integer, or the depth above 32.
+        If an argument is not a positive integer, or the depth is above 32.
 
     Examples
     --------
     >>> unet_size(388)  # the paper's
     (572, 388)
-    >>> unet_size(389)  # one pixel more costs a whole step of the lowest level
+    >>> unet_size(389)  # one more pixel costs a whole step of the lowest level
     (588, 404)
     """
     wanted = check_integer("output_size", output_size, 1)
     depth = check_integer("depth", depth, 1)
     if depth > 32:
-        refuse("depth", depth, "at most 32: no picture can be halved more often")
+        refuse("depth", depth, "at most 32: no image can be halved more often")
     step = 2**depth
     lost = 4 * (step - 1)
     lowest = -(-(wanted + lost) // step)
@@ -396,7 +396,7 @@ def _check_layers(layers: Iterable[Layer | tuple]) -> list[Layer]:
     try:
         given = list(layers)
     except TypeError:
-        refuse("layers", repr(layers), "several of Layer")
+        refuse("layers", repr(layers), "an iterable of Layer")
     checked = []
     for position, layer in enumerate(given):
         if not isinstance(layer, tuple) or not 1 <= len(layer) <= len(Layer._fields):

@@ -1,10 +1,10 @@
-"""The energies of style transfer, and the gradient of the style energy by hand.
+"""The losses of style transfer, and the gradient of the style loss derived by hand.
 
 Gatys, Ecker & Bethge (2016) in the form of the lecture notes: sums of squares over pre-activations
-``a`` (N, K, I, J), one image at a time, with the layer's own sizes I, J and K in the normaliser.
+``a`` (N, K, I, J), per image, with the layer's own sizes I, J and K in the normalizer.
 
-Sums over whole maps outgrow float16, whose largest number is 65,504, and the normaliser falls below
-its smallest: of float16 maps all results are float32; of others they keep the dtype.
+Sums over whole feature maps overflow float16, whose largest number is 65,504, and the normalizer
+underflows: results for float16 feature maps are float32; other dtypes are kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from upconv.checks import check_array, check_same_dtype, refuse, widen
 
 
 def gram(maps: np.ndarray) -> np.ndarray:
-    """Gram matrices F_kk' = Σ_ij a_ijk a_ijk': which channels fire together, wherever it is.
+    """Gram matrices F_kk' = Σ_ij a_ijk a_ijk': which channels fire together, at any position.
 
     Parameters
     ----------
@@ -23,16 +23,16 @@ def gram(maps: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    (N, K, K), float32 at least
+    (N, K, K), at least float32
 
     Raises
     ------
     ValueError
-        If ``maps`` has other than four axes or no floating dtype.
+        If ``maps`` does not have four axes or a floating dtype.
 
     Examples
     --------
-    >>> maps = np.array([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # two channels, two places
+    >>> maps = np.array([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # two channels, two positions
     >>> gram(maps).tolist()
     [[[5.0, 11.0], [11.0, 25.0]]]
     """
@@ -41,7 +41,7 @@ def gram(maps: np.ndarray) -> np.ndarray:
 
 
 def content_loss(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
-    """Σ_ijk (a_ijk(G) − a_ijk(C))² of each image, (N,), float32 at least.
+    """Content loss Σ_ijk (a_ijk(G) − a_ijk(C))² of each image, (N,), at least float32.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def content_loss(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> maps = np.array([[[[3.0, 4.0]]]])
-    >>> content_loss(maps, maps[..., ::-1]).tolist()  # places count: for style they do not
+    >>> content_loss(maps, maps[..., ::-1]).tolist()  # positions matter here, not for style
     [2.0]
     """
     drawn, content = _alike(drawn, "content", content)
@@ -59,10 +59,10 @@ def content_loss(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
 
 
 def style_loss(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
-    """1 / (2IJK)² Σ_kk' (F_kk'(G) − F_kk'(S))² of each image, (N,); I, J, K of the layer.
+    """Style loss 1 / (2IJK)² Σ_kk' (F_kk'(G) − F_kk'(S))² of each image, (N,), at least float32.
 
-    The result is float32 at least. ``style`` may have other I and J than ``drawn``: its Gram matrix
-    is scaled to the area of ``drawn``, so that a style of any size asks for the same.
+    I, J and K are the layer's sizes. ``style`` may have other I and J than ``drawn``: its Gram
+    matrix is scaled to the area of ``drawn``, so that the target does not depend on its size.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def style_loss(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> maps = np.array([[[[3.0, 4.0]]]])
-    >>> style_loss(maps, maps[..., ::-1]).tolist()  # the same, in other places
+    >>> style_loss(maps, maps[..., ::-1]).tolist()  # the same values at other positions
     [0.0]
     >>> style_loss(maps, 2 * maps).tolist()  # (25 − 100)² / 4²
     [351.5625]
@@ -84,10 +84,10 @@ def style_loss(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
 
 
 def style_gradient(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
-    """Derivative of :func:`style_loss` by ``drawn``, (N, K, I, J), float32 at least.
+    """Gradient of :func:`style_loss` with respect to ``drawn``, (N, K, I, J), at least float32.
 
-    F is a product of ``a`` with itself, and F(G) − F(S) is symmetric: so the derivative by a_ijk
-    is 4 / (2IJK)² Σ_k' (F_kk'(G) − F_kk'(S)) a_ijk'.
+    F is a product of ``a`` with itself, and F(G) − F(S) is symmetric, so the derivative with
+    respect to a_ijk is 4 / (2IJK)² Σ_k' (F_kk'(G) − F_kk'(S)) a_ijk'.
 
     Examples
     --------
@@ -105,9 +105,9 @@ def style_gradient(drawn: np.ndarray, style: np.ndarray) -> np.ndarray:
 
 
 def total_variation(image: np.ndarray) -> np.ndarray:
-    """Mean absolute difference of neighbours, down plus across, of each image (N, C, H, W): (N,).
+    """Mean absolute difference of neighbors, vertical plus horizontal, of each image.
 
-    float32 at least. Rudin, Osher & Fatemi (1992).
+    (N, C, H, W) → (N,), at least float32. Rudin, Osher & Fatemi (1992).
 
     Examples
     --------
@@ -134,5 +134,5 @@ def _alike(
     check_same_dtype(name, other, "drawn", drawn)
     axes = 4 if places else 2
     if drawn.shape[:axes] != other.shape[:axes]:
-        refuse(name, f"shape {other.shape}", f"that of drawn, {drawn.shape[:axes]}, on those axes")
+        refuse(name, f"shape {other.shape}", f"the leading axes {drawn.shape[:axes]} of drawn")
     return widen(drawn), widen(other)

@@ -1,4 +1,4 @@
-"""Style transfer: by optimising an image, or by a network trained for one style."""
+"""Style transfer: by optimizing an image, or with a network trained for one style."""
 
 from upconv.packages import needed
 

@@ -1,4 +1,4 @@
-"""Training a network that paints in one pass: Johnson, Alahi & Fei-Fei (2016)."""
+"""Training of feed-forward stylization networks: Johnson, Alahi & Fei-Fei (2016)."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ from upconv.training.origin import contents, nature, sketch
 from upconv.training.run import Keeping, Losses, Run
 from upconv.training.settings import LONGEST_SIDE, check_run
 
-# Standard deviation of the noise that a network paints over. Convolutions paint equal places
-# equally: a flat sky would have no strokes. Noise tells its places apart.
+# Standard deviation of the noise added to a network's input. Convolutions treat equal positions
+# equally: a flat sky would have no brushstrokes. Noise makes its positions differ.
 NOISE = 0.1
 
 
 @dataclass(frozen=True)
 class TransformSettings:
-    """How to train. Energies are as for ``StyleSettings``: weights mean the same.
+    """Training settings. Losses are scaled as in ``StyleSettings``, so weights mean the same.
 
-    One cut a step: on a processor, more steps are worth more than smoother ones.
+    One crop per step: on a CPU, more steps are worth more than less noisy ones.
     """
 
     steps: int = 2000
     batch: int = 1
-    crop: int = 128  # side of the square cuts it learns from
+    crop: int = 128  # side of the square training crops
     learning_rate: float = 1e-3
     content_layers: tuple[str, ...] = ("conv2_2",)
     style_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1")
@@ -57,8 +57,8 @@ class TransformSettings:
     style_weight: float = 15.0
     variation_weight: float = 2.0
     style_size: int = 384  # longer side of the painting
-    windows: int = 2  # style is measured in so many by so many parts of a cut, each for itself
-    noise: float = NOISE  # laid over the cuts; content is that of the cuts without it
+    windows: int = 2  # style is measured separately in windows × windows parts of a crop
+    noise: float = NOISE  # added to the crops; content is measured without it
     seed: int = 0
     precision: str = "auto"
     log_every: int = 10
@@ -71,7 +71,7 @@ class TransformSettings:
             check_real(name, getattr(self, name))
         for name in ("content_layers", "style_layers"):
             if not check_words(name, getattr(self, name)):
-                refuse(name, "none", "one or more")
+                refuse(name, "none", "at least one")
         check_integer("windows", self.windows, 1)
         if self.crop // self.windows < 16:
             expected = f"at most {self.crop // 16} for a crop of {self.crop}"
@@ -81,13 +81,13 @@ class TransformSettings:
 @renamed(waited="data_wait")
 @dataclass
 class TransformHistory:
-    """The energies, weighted as in the sum, at the logged steps."""
+    """Weighted losses at the logged steps."""
 
     steps: list[int] = field(default_factory=list)
     content: list[float] = field(default_factory=list)
     style: list[float] = field(default_factory=list)
     seconds: float = 0.0
-    data_wait: float = 0.0  # seconds for batches
+    data_wait: float = 0.0  # seconds spent waiting for batches
 
 
 @renamed(each_step="callback")
@@ -105,44 +105,45 @@ def train_transform(
     progress: bool = True,
     callback: Callable[[int, float], None] | None = None,
 ) -> TransformHistory:
-    """Train a network in place to paint any photograph in one style; returns its history.
+    """Train a network in place to paint any photograph in one style; return its history.
 
-    Each photograph is cut at random, from the size of the crop up to all of it, and mirrored or
-    not. Deterministic by seed on one machine; a run that was broken off goes on as if it had not
-    been.
+    Photographs are cropped at random, from the crop size up to their shorter side, and half of
+    the crops are mirrored. Deterministic by seed on one machine; an interrupted run resumes bit
+    for bit.
 
     Parameters
     ----------
     network
-        From images (N, 3, H, W) in [0, 1] to as many, as large.
+        Maps images (N, 3, H, W) in [0, 1] to images of the same shape.
     features
-        The encoder by whose maps content and style are measured.
+        The encoder whose feature maps measure content and style.
     photographs
-        Each (H, W, 3), uint8, of any size from 16 pixels a side.
+        Each (H, W, 3), uint8, at least 16 pixels per side.
     style : (H, W, 3), uint8
     checkpoint, resume, save_every, callback
-        As of ``upconv.training.train``.
+        As in :func:`upconv.training.train`.
 
     Raises
     ------
     ValueError
-        If there is no photograph, or an image is not (H, W, 3) uint8 of 16 pixels a side or more.
+        If there are no photographs, or an image is not (H, W, 3), uint8, of at least 16 pixels per
+        side.
     Diverged
-        If the energy is no number any more.
+        If the loss is NaN or infinite.
     BadCheckpoint
-        If the checkpoint is of another run or cannot be read.
+        If the checkpoint belongs to another run or cannot be read.
     """
     if not len(photographs):
-        refuse("photographs", "none", "one or more")
+        refuse("photographs", "none", "at least one")
     check_picture("style", style)
     for image in photographs:
         check_picture("photographs", image)
     work = _Learning(network, features, style, settings, pick_device(device))
     history = TransformHistory()
     hint = "lower learning_rate or style_weight, or set precision to fp32"
-    losses = Losses(work.device, "the energy is", hint)
+    losses = Losses(work.device, "the loss is", hint)
     if progress:
-        announce(f"{work.device}: {work.precision}, {described(work.lies)}, the style seen once")
+        announce(f"{work.device}: {work.precision}, {described(work.lies)}, cached style features")
     with Run(
         {"network": work.network, "optimizer": work.optimizer, "scaler": work.scaler},
         settings, history, work.device, Keeping(checkpoint, resume, save_every, progress),
@@ -153,7 +154,7 @@ def train_transform(
             "style": contents([style]),
         },
         make=lambda step: cuts(photographs, settings, step),
-        # Half a cosine, down to nothing.
+        # Half a cosine, down to zero.
         rate=lambda step: (1 + math.cos(math.pi * step / settings.steps)) / 2,
         losses=losses,
     ) as run:  # fmt: skip
@@ -174,7 +175,7 @@ def train_transform(
 
 
 class _Learning:
-    """A network that learns one style: the two halves of a step."""
+    """A network that learns one style, with the two halves of a step."""
 
     def __init__(
         self,
@@ -200,7 +201,7 @@ class _Learning:
         self.scaler = loss_scaler(self.precision, device)
 
     def backward(self, images: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Energy of a batch, then its content's and its style's; gradients lie with the weights."""
+        """Backpropagate a batch; return its total, content and style loss."""
         settings, energy = self.settings, self.style_loss
         images = images.to(self.device, non_blocking=True)
         with autocast(self.precision, self.device):
@@ -220,13 +221,13 @@ class _Learning:
         return total, content, painted_style
 
     def update(self) -> None:
-        """One step of the optimizer."""
+        """Take one optimizer step."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
 
 def grainy(images: Tensor, noise: float, seed: int | tuple[int, ...]) -> Tensor:
-    """Images with Gaussian noise of a standard deviation on them, which the seed alone decides."""
+    """Add Gaussian noise of standard deviation ``noise``, determined by the seed alone."""
     if not noise:
         return images
     grain = np.random.default_rng(seed).standard_normal(images.shape, np.float32)
@@ -234,10 +235,10 @@ def grainy(images: Tensor, noise: float, seed: int | tuple[int, ...]) -> Tensor:
 
 
 def in_windows(maps: Tensor, count: int) -> Tensor:
-    """Maps (N, C, H, W) in count × count windows, (N · count², C, H // count, W // count).
+    """Split feature maps (N, C, H, W) into count × count windows (N · count², C, H', W').
 
-    A Gram matrix forgets where things are: of a whole picture it is right, too, if all strokes lie
-    on one side. What does not fill a window at the right and below is left out.
+    A Gram matrix ignores positions: for a whole picture it can match even if all strokes lie on
+    one side. Here H' = H // count and W' = W // count; remaining rows and columns are dropped.
     """
     n, channels, height, width = maps.shape
     height, width = height // count, width // count
@@ -247,14 +248,14 @@ def in_windows(maps: Tensor, count: int) -> Tensor:
 
 
 def cuts(photographs: Sequence[np.ndarray], settings: TransformSettings, step: int) -> Tensor:
-    """The cuts of a step, (N, 3, crop, crop) in [0, 1]: they depend on the seed and the step."""
+    """Return a step's crops, (N, 3, crop, crop) in [0, 1], from the seed and the step alone."""
     rng = np.random.default_rng([settings.seed, step])
     crop, found = settings.crop, []
     for place in places_of(step, settings, len(photographs), stream=2):
         image = photographs[place]
         height, width = image.shape[:2]
         largest = min(height, width)
-        # All sizes of a thing are as likely.
+        # Log-uniform: all scales are equally likely.
         side = math.exp(rng.uniform(math.log(min(crop, largest)), math.log(largest)))
         top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)
         cut = Image.fromarray(image).resize(
@@ -277,12 +278,12 @@ def apply_transform_net(
     device: str = "auto",
     precision: str = "auto",
 ) -> np.ndarray:
-    """The image (H, W, 3), uint8, as the network paints it over noise.
+    """Stylize an image (H, W, 3), uint8, with a network, after adding noise.
 
     Raises
     ------
     ValueError
-        If it is not (H, W, 3) uint8 of 16 pixels a side or more, or the noise is negative.
+        If it is not (H, W, 3), uint8, of at least 16 pixels per side, or the noise is negative.
     """
     check_picture("image", image)
     check_real("noise", noise)

@@ -1,4 +1,4 @@
-"""How far an image is from a content and from a style, by the maps of a network."""
+"""Content and style losses of images, measured on a network's feature maps."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from upconv.torch.style import mean_gram, style_loss_of
 
 
 class StyleLoss:
-    """How far maps are from a style, for each image; a gray image of the style's size has 1.
+    """Style loss of feature maps, per image, scaled to 1 for a gray image of the style's size.
 
     Parameters
     ----------
     network
-        Whose ``layers`` give the maps.
+        Encoder whose ``layers`` return the feature maps.
     style : (1, 3, H, W)
         In [0, 1].
     layers
-        Layers by which the style is measured.
+        Layers that measure the style.
     weights
-        Of the layers among each other; none: all alike.
+        Relative weights of the layers; equal if empty.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class StyleLoss:
             }
 
     def __call__(self, maps: dict[str, Tensor]) -> Tensor:
-        """Energies (N,) of the maps of N images."""
+        """Return the losses (N,) for the feature maps of N images."""
         with wide_range(next(iter(maps.values())).device):
             found = [
                 self.share[name] * style_loss_of(maps[name].float(), wanted)
@@ -52,7 +52,7 @@ class StyleLoss:
 
 
 def content_loss_of(maps: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
-    """Σ (a(G) − a(C))² / Σ a(C)² of each image, (N,), the mean over the layers."""
+    """Content loss Σ (a(G) − a(C))² / Σ a(C)² of each image, (N,), averaged over the layers."""
     found = [
         (maps[name] - wanted[name]).float().square().sum((1, 2, 3))
         / wanted[name].float().square().sum((1, 2, 3))

@@ -1,4 +1,4 @@
-"""Style transfer by optimising an image: Gatys, Ecker & Bethge (2016), from coarse to fine."""
+"""Style transfer by optimizing an image: Gatys, Ecker & Bethge (2016), from coarse to fine."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ from upconv.training.settings import LONGEST_SIDE, check_run
 @renamed(preserve_colour="preserve_color")
 @dataclass(frozen=True)
 class StyleSettings:
-    """What to draw. Layers are called as in the papers.
+    """Settings of style transfer. Layer names are those of the papers.
 
-    The energies are those of ``upconv.ops``, each over its own worth: the content energy over the
-    content's Σ a², the style energy of each layer over that of the style against a grey image. So
-    the weights mean the same for every network, layer and size.
+    The losses are those of ``upconv.ops``, normalized: the content loss by the content's Σ a², the
+    style loss of each layer by that of a gray image. So the weights mean the same for every
+    network, layer and size.
     """
 
     content_layers: tuple[str, ...] = ("conv3_1",)
     style_layers: tuple[str, ...] = ("conv1_1", "conv2_1", "conv3_1")
-    layer_weights: tuple[float, ...] = ()  # of style_layers among each other; none: all alike
+    layer_weights: tuple[float, ...] = ()  # relative weights of style_layers; equal if empty
     content_weight: float = 1.0
     style_weight: float = 10.0
     variation_weight: float = 0.0
     size: int = 384  # longer side, in pixels
-    steps: int = 30  # of all scales together; one of L-BFGS takes about six gradients
+    steps: int = 30  # over all scales; an L-BFGS step takes about six gradients
     scales: int = 3  # the coarsest image is 2^(scales − 1) times smaller
     start: str = "content"
     optimizer: str = "lbfgs"
@@ -74,7 +74,7 @@ class StyleSettings:
         check_integer("scales", self.scales, 1, 16)
         if self.size / 2 ** (self.scales - 1) < 16:
             got = f"{self.scales} for {self.size} pixels"
-            refuse("scales", got, "at least 16 pixels at the coarsest")
+            refuse("scales", got, "at least 16 pixels at the coarsest scale")
         for name in ("content_weight", "style_weight", "variation_weight"):
             check_real(name, getattr(self, name))
         check_flag("preserve_color", self.preserve_color)
@@ -86,16 +86,16 @@ class StyleSettings:
                 expected = f"one for each of {', '.join(self.style_layers)}"
                 refuse("layer_weights", self.layer_weights, expected)
         if not (self.content_layers or self.style_layers):
-            refuse("style_layers", "none and no content_layers", "one or more")
+            refuse("style_layers", "none and no content_layers", "at least one")
         check_choice("start", self.start, ("content", "noise"))
         check_choice("optimizer", self.optimizer, ("lbfgs", "adam"))
 
     def sides(self) -> list[int]:
-        """Longer side at each scale, coarse to fine."""
+        """Return the longer side at each scale, coarse to fine."""
         return [round(self.size / 2**level) for level in reversed(range(self.scales))]
 
     def shares(self) -> list[int]:
-        """Steps at each scale: half of them at the coarsest, where they cost least."""
+        """Return the steps at each scale: half of them at the coarsest, where they cost least."""
         left, found = self.steps, []
         for _ in range(self.scales - 1):
             found.append(max(1, (left + 1) // 2))
@@ -105,9 +105,9 @@ class StyleSettings:
 
 @dataclass
 class StyleHistory:
-    """The energies at each gradient, weighted as in the sum, and how long it all took.
+    """Weighted losses at each gradient evaluation, and the duration.
 
-    ``pixels`` is the size of the image at that gradient: their sum is the work done.
+    ``pixels`` is the image's size at each evaluation: their sum measures the work done.
     """
 
     content: list[float] = field(default_factory=list)
@@ -117,7 +117,7 @@ class StyleHistory:
 
 
 class Canvas(nn.Module):
-    """The image that is optimised, (1, 3, H, W), values from 0 to 1 after training."""
+    """The optimized image, (1, 3, H, W); may leave [0, 1], callers clamp it."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
@@ -125,12 +125,12 @@ class Canvas(nn.Module):
 
 
 class StyleTransferLoss:
-    """E(G) = E_content(G, C) + E_style(G, S), as a function of the image G.
+    """Loss E(G) = E_content(G, C) + E_style(G, S) + E_variation(G) of an image G, in three terms.
 
     Parameters
     ----------
     network
-        Whose ``layers`` give the maps.
+        Encoder whose ``layers`` return the feature maps.
     content, style : (1, 3, H, W)
         In [0, 1]; sizes may differ.
     """
@@ -149,7 +149,7 @@ class StyleTransferLoss:
             self.style = StyleLoss(network, style, layers, weights)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Content, style and variation, weighted: three numbers whose sum is to fall."""
+        """Return the weighted content, style and variation losses, whose sum is minimized."""
         maps = self.network.layers(image, self.names)
         settings = self.settings
         zero = image.new_zeros(())
@@ -177,28 +177,29 @@ def stylize(
     progress: bool = True,
     callback: Callable[[int, np.ndarray], None] | None = None,
 ) -> tuple[np.ndarray, StyleHistory]:
-    """The content in the style: an image (H, W, 3), uint8, and its history.
+    """Paint the content in the style; return an image (H, W, 3), uint8, and its history.
 
-    Deterministic by seed on one machine; a run that was broken off goes on from its checkpoint
-    (one file for each scale: its number is put before the name's extension).
+    Deterministic by seed on one machine; an interrupted run resumes from its checkpoint (one file
+    per scale: its number is inserted before the extension).
 
     Parameters
     ----------
     network
-        An encoder with ``layers``; it is not changed.
+        An encoder with ``layers``. Its weights are not changed, but it is frozen and moved to the
+        device.
     content, style : (H, W, 3), uint8
     callback
-        Called after each step with its number and the image so far.
+        Called after each step with its number and the current image.
 
     Raises
     ------
     ValueError
-        If an image is not (H, W, 3) uint8, below 16 pixels on a side, or too small at its
-        coarsest for the layers.
+        If an image is not (H, W, 3), uint8, has fewer than 16 pixels per side, or is too small
+        for the layers at the coarsest scale.
     Diverged
-        If the energy is no number any more.
+        If the loss is NaN or infinite.
     BadCheckpoint
-        If a checkpoint is of another run or cannot be read.
+        If a checkpoint belongs to another run or cannot be read.
 
     Examples
     --------
@@ -219,7 +220,7 @@ def stylize(
     lies = layout(network, precision, where)
     network = network.to(where, memory_format=lies).eval().requires_grad_(False)
     if progress:
-        announce(f"{where}: {precision}, {described(lies)}, the style seen once")
+        announce(f"{where}: {precision}, {described(lies)}, cached style features")
     whole, canvas, before, done = StyleHistory(), None, None, 0
     for level, (side, share) in enumerate(zip(settings.sides(), settings.shares(), strict=True)):
         small, model = to_tensor(content, side).to(where), to_tensor(style, side).to(where)
@@ -246,20 +247,20 @@ def stylize(
 def _check_scales(
     network: Encoder, content: np.ndarray, style: np.ndarray, settings: StyleSettings
 ) -> None:
-    """Refuse images that at their coarsest show a layer nothing."""
+    """Check that the images are large enough for every layer at the coarsest scale."""
     coarsest = min(min(size_within(image, settings.sides()[0])) for image in (content, style))
     for name in (*settings.content_layers, *settings.style_layers):
         if coarsest < 2 * (stride := network.stride(name)):
-            got = f"{settings.scales}, so that the coarsest image has {coarsest} pixels on a side"
+            got = f"{settings.scales}, where the coarsest image has {coarsest} pixels per side"
             refuse("scales", got, f"at least {2 * stride} for {name}")
 
 
 def _begun(
     canvas: Tensor | None, before: Tensor | None, content: Tensor, settings: StyleSettings
 ) -> Tensor:
-    """What a scale begins with: content or noise, then what the scale before has made of it.
+    """Return a scale's initial image: content or noise, later the previous scale's result.
 
-    ``canvas`` and ``before`` are the image and the content of the scale before.
+    ``canvas`` and ``before`` are the image and the content of the previous scale.
     """
     if canvas is None:
         if settings.start == "content":
@@ -267,7 +268,7 @@ def _begun(
         dice = torch.Generator().manual_seed(settings.seed)
         return torch.rand(content.shape, generator=dice).to(content.device)
     if settings.start == "content":
-        # What has changed is enlarged, not the image: the content's own detail stays.
+        # The change is upsampled, not the image: the content keeps its detail.
         return content + F.interpolate(canvas - before, content.shape[2:], mode="bicubic")
     return F.interpolate(canvas, content.shape[2:], mode="bicubic")
 
@@ -293,7 +294,7 @@ def _optimize(
     begun: int,
     callback: Callable[[int, np.ndarray], None] | None,
 ) -> StyleHistory:
-    """All steps at one scale, after those ``begun`` at coarser ones."""
+    """Run all steps at one scale, after ``begun`` steps at coarser ones."""
     where, history = drawn.image.device, StyleHistory()
     optimizer, scaler = _optimizer(drawn, settings), loss_scaler(precision, where)
     parts = {"canvas": drawn, "optimizer": optimizer, "scaler": scaler}
@@ -303,7 +304,7 @@ def _optimize(
             last = history.content[-1], history.style[-1]
             if not all(map(math.isfinite, last)):
                 hint = "lower learning_rate or style_weight, or set precision to fp32"
-                raise Diverged(f"step {begun + step}: the energies are {last}; {hint}")
+                raise Diverged(f"step {begun + step}: the losses are {last}; {hint}")
             run.show(content=last[0], style=last[1])
             if callback:
                 callback(begun + step, to_image(drawn.image))
@@ -313,7 +314,7 @@ def _optimize(
 def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:
     if settings.optimizer == "adam":
         return torch.optim.Adam(drawn.parameters(), settings.learning_rate)
-    # Without the line search, the first steps at a finer scale leap far off and come back.
+    # Without line search, the first steps at a finer scale overshoot.
     return torch.optim.LBFGS(
         drawn.parameters(),
         settings.learning_rate,
@@ -330,7 +331,7 @@ def _step(
     def closure() -> Tensor:
         optimizer.zero_grad(set_to_none=True)
         with autocast(precision, drawn.image.device):
-            # A pixel beyond black or white gains nothing: it would only be cut off in the end.
+            # Values outside [0, 1] must not lower the loss: they are clipped in the end.
             content, style, variation = energy(drawn.image.clamp(0, 1))
         total = content + style + variation
         _backward(total, drawn.image, optimizer, scaler)
@@ -343,10 +344,10 @@ def _step(
 
 
 def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradScaler) -> None:
-    """The gradient of the image, as large as without a scaler.
+    """Compute the image's unscaled gradient.
 
-    A line search needs it each time it asks: no step can be left out where fp16 overflows. So the
-    scale is halved until it does not.
+    A line search needs it at every evaluation, so steps that overflow in fp16 cannot be skipped:
+    the scale is halved until they do not.
     """
     while True:
         scaler.scale(total).backward(retain_graph=scaler.is_enabled())
@@ -355,5 +356,5 @@ def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradSca
         scaler.unscale_(optimizer)
         scaler.update()
         if image.grad.isfinite().all() or not total.isfinite() or scaler.get_scale() < 1:
-            return  # what is not finite now never will be: the next energies say so
+            return  # it will never be finite: the next losses show it
         image.grad = None

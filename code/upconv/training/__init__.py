@@ -1,4 +1,4 @@
-"""Training networks that segment and networks that generate: loops, checkpoints, distribution."""
+"""Training of segmentation networks and generators: loops, checkpoints, distribution."""
 
 from upconv.packages import needed
 

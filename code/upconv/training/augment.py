@@ -1,6 +1,6 @@
-"""More images out of few: random rotations, mirrorings and elastic deformations.
+"""Data augmentation: random rotations, flips and elastic deformations.
 
-All are one map of coordinates: it says for every pixel of a crop where in the image to look.
+All are combined into one coordinate map from the pixels of a crop to positions in the image.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import torch.nn.functional as F
 
 
 def displacement_field(coarse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Smooth displacements, (2, h, w), from those at a coarse grid of points that spans the crop.
+    """Interpolate a smooth displacement field, (2, h, w), from a coarse grid spanning the crop.
 
-    Bicubic in between, as in Ronneberger, Fischer & Brox (2015), who draw them from a normal
-    distribution on a grid of 3 × 3.
+    Bicubic, as in Ronneberger, Fischer & Brox (2015), who sample the displacements from a normal
+    distribution on a 3 × 3 grid.
 
     Parameters
     ----------
     coarse : (2, rows, columns)
-        In pixels, down and to the right.
+        Displacements in pixels, down and to the right.
     """
     smooth = F.interpolate(torch.from_numpy(coarse[None]), size, mode="bicubic", align_corners=True)
     return smooth[0].numpy()
@@ -29,10 +29,10 @@ def displacement_field(coarse: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GeometricTransform:
-    """A random crop: where its middle is in the image, and how it is turned and bent.
+    """Geometry of a random crop: its center in the image, rotation, flips and deformation.
 
-    ``angle`` in radians; ``signs`` −1 where the crop is turned over, down and to the right;
-    ``coarse`` the displacements, or nothing.
+    ``angle`` is in radians; ``signs`` are −1 for a vertical and a horizontal flip;
+    ``coarse`` holds the coarse displacements, or None.
     """
 
     middle: tuple[float, float]
@@ -42,7 +42,7 @@ class GeometricTransform:
     coarse: np.ndarray | None = None
 
     def coordinates(self, size: tuple[int, int]) -> np.ndarray:
-        """Where each pixel is taken from, (2, h, w): rows and columns, fractions too."""
+        """Return each pixel's source position, (2, h, w): fractional rows and columns."""
         down, right = (
             sign * (np.arange(n) - (n - 1) / 2) / self.zoom
             for sign, n in zip(self.signs, size, strict=True)
@@ -66,20 +66,20 @@ def sample_transform(
     mirror: bool = False,
     vertical_flip: bool = False,
 ) -> GeometricTransform:
-    """A random warp.
+    """Sample a random :class:`GeometricTransform`.
 
     Parameters
     ----------
     image_size, size
         Height and width of the image and of the crop.
     zoom
-        Enlargement.
+        Magnification.
     rotate
-        Largest angle of a random rotation about the crop's middle, in degrees.
+        Maximum angle of a random rotation about the crop's center, in degrees.
     elastic_sigma
-        Deviation of the :func:`displacement_field`, in pixels of the image.
+        Standard deviation of the :func:`displacement_field`, in image pixels.
     mirror, vertical_flip
-        Whether half of the crops are mirrored left to right, and top to bottom.
+        Flip half of the crops horizontally, and vertically.
     """
     middle = tuple(
         rng.integers(max(n - m, 0) + 1) + (min(n, m) - 1) / 2
@@ -92,7 +92,7 @@ def sample_transform(
 
 
 def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.ndarray:
-    """An image, mask or weight map read at coordinates, mirrored at its borders.
+    """Sample an image, mask or weight map at coordinates, reflected at its borders.
 
     Parameters
     ----------
@@ -100,12 +100,12 @@ def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.
     where : (2, h, w)
         Rows and columns.
     nearest : bool
-        Nearest pixel, for class numbers; else bilinear.
+        Take the nearest pixel, for class numbers; otherwise interpolate bilinearly.
 
     Returns
     -------
     numpy.ndarray
-        (h, w) or (h, w, C), of the layer's type.
+        (h, w) or (h, w, C), of the layer's dtype.
     """
     height, width = layer.shape[:2]
     values = torch.from_numpy(np.ascontiguousarray(layer)).float()

@@ -1,4 +1,4 @@
-"""What a training step sees: seeded, as if all steps were made at once, and made ahead."""
+"""Batches for training: seeded per step, independent of each other, and prefetched."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from upconv.training.settings import Settings
 Made = TypeVar("Made")
 
 
-MAX_WORKERS = 8  # threads at most that make batches for a GPU
+MAX_WORKERS = 8  # maximum number of threads that prepare batches for a GPU
 
 
 def worker_count(device: torch.device) -> int:
-    """How many threads make batches: one beside a network on the processor, which wants all cores.
+    """Number of threads that prepare batches: one on a CPU, where the network needs all cores.
 
-    A GPU is done with a batch before one thread has made the next: each core but one makes some.
+    A GPU finishes a batch before one thread has prepared the next: it gets all cores but one, at
+    most ``MAX_WORKERS``.
     """
     if device.type == "cpu":
         return 1
@@ -39,19 +40,19 @@ def worker_count(device: torch.device) -> int:
 
 
 class Prefetcher(Generic[Made]):
-    """Batches by their step; while the device works on one, the next are made in threads.
+    """Prefetch batches by step: threads prepare the next ones while the device uses the current.
 
     Parameters
     ----------
     make
-        From a step to its batch; called in several threads at once.
+        Maps a step to its batch; called from several threads concurrently.
     steps
-        Of the run: after the last there is no next.
+        Number of steps of the run; later ones are not prefetched.
     history
-        Its ``data_wait`` grows by the seconds for which a batch is waited for.
+        Its ``data_wait`` accumulates the seconds spent waiting for batches.
     device
-        What the batches are for. A GPU fetches them itself, while others work, from memory that
-        the system may not move.
+        Target of the batches. For a GPU they are put into pinned memory, so that transfers run
+        asynchronously.
     """
 
     def __init__(
@@ -103,17 +104,17 @@ def make_batch(
     channels: int = 3,
     shard: slice = slice(None),
 ) -> Batch:
-    """The batch of a step: it depends on the seed and the step alone, so a run can go on anywhere.
+    """Build a step's batch from the seed and the step alone, so that a run can resume anywhere.
 
-    Where an image is smaller than the crop, masks hold ``VOID``; warped crops are mirrored there.
+    Where an image is smaller than the crop, masks hold ``VOID``; warped crops are reflected there.
 
-    With ``shard``, only these images of the batch: exactly as they are in the whole one.
+    With ``shard``, return only these images of the batch, identical to those in the whole batch.
     """
     rng = np.random.default_rng([settings.seed, step])
     own = range(settings.batch)[shard]
     cuts: list[tuple[Cut, list[np.ndarray]]] = []
     for number, index in enumerate(places_of(step, settings, len(data), stream=1)):
-        if number not in own:  # drawn, but not made
+        if number not in own:  # advances the generator only
             _draw_cut(rng, data.masks[index].shape, settings)
             continue
         layers = [*data[index]]
@@ -148,9 +149,9 @@ def make_batch(
 
 
 def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
-    """Which of ``count`` images a step sees: every one once an epoch, in that epoch's own order.
+    """Indices of a step's images among ``count``: each once per epoch, reshuffled every epoch.
 
-    ``settings`` has ``seed`` and ``batch``; ``stream`` keeps the orders of different loops apart.
+    ``settings`` has ``seed`` and ``batch``; ``stream`` makes the orders of different loops differ.
     """
     numbers = range(step * settings.batch, (step + 1) * settings.batch)
     orders = {
@@ -160,11 +161,11 @@ def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
     return [int(orders[number // count][number % count]) for number in numbers]
 
 
-Cut = Callable[[list[np.ndarray]], list[np.ndarray]]  # of image, mask and, if any, weights
+Cut = Callable[[list[np.ndarray]], list[np.ndarray]]  # on image, mask and optional weights
 
 
 def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settings) -> Cut:
-    """A random cut from an image of that shape, to be made now or by nobody."""
+    """Sample a random cut from an image of this shape; return it without applying it."""
     size = check_pair("crop", settings.crop, 1)
     low, high = settings.zoom
     factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
@@ -221,13 +222,13 @@ def _enlarge(
 
     size = _enlarged(mask.shape, factor)[::-1]
     resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    # Nearest: a mean of class numbers is another class.
+    # Nearest: the mean of two class numbers would be a third class.
     labels = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)
     weights = [Image.fromarray(w).resize(size, Image.Resampling.BILINEAR) for w in weight]
     return [np.asarray(layer) for layer in (resized, labels, *weights)]
 
 
 def middle(layer: Tensor, size: tuple[int, int]) -> Tensor:
-    """The middle (..., h, w) of (..., H, W)."""
+    """Center-crop (..., H, W) to (..., h, w)."""
     top, left = ((n - m) // 2 for n, m in zip(layer.shape[-2:], size, strict=True))
     return layer[..., top : top + size[0], left : left + size[1]]

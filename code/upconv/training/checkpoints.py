@@ -1,4 +1,4 @@
-"""The state of a run in a file: written at one stroke, refused if it is another run's."""
+"""Checkpoints of a run: written atomically, rejected if they belong to another run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from upconv.training.origin import difference
 
 
 class BadCheckpoint(RuntimeError):
-    """A checkpoint that cannot be resumed from; the message says why."""
+    """A checkpoint cannot be resumed from; the message says why."""
 
 
 def save(
@@ -29,19 +29,21 @@ def save(
     distributed: DistributedContext | None = None,
     inputs: dict[str, Any] | None = None,
 ) -> None:
-    """Write the state of networks and optimisers after ``step`` steps: one file for all processes.
+    """Write the state of networks and optimizers after ``step`` steps: one file for all processes.
 
     Parameters
     ----------
     parts
-        Name → whatever has ``state_dict``; of a scaler of losses that is off, nothing is written.
+        Name → any object with ``state_dict``; a disabled loss scaler is skipped.
     settings, history
-        Dataclasses of numbers, words, and lists of these.
+        Dataclasses of numbers, strings, and lists of these.
     inputs
-        What the run was begun with, of :mod:`upconv.training.origin`.
+        Fingerprints of the run's inputs, from :mod:`upconv.training.origin`.
     """
     distributed = distributed or DistributedContext()
-    if not (distributed.first or distributed.sharded):  # what is shared out, all put together
+    if not (
+        distributed.first or distributed.sharded
+    ):  # sharded state needs all processes to be gathered
         return
     state = {name: distributed.state(part) for name, part in parts.items() if not _off(part)}
     if not distributed.first:
@@ -49,7 +51,7 @@ def save(
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
     if inputs is not None:
         state["inputs"] = inputs
-    # By way of memory: of a full disk Python says what is wrong, PyTorch's own writer does not.
+    # Through memory: on a full disk Python reports the cause, PyTorch's own writer does not.
     packed = io.BytesIO()
     torch.save(state, packed)
     atomic_write(path, lambda unfinished: unfinished.write_bytes(packed.getbuffer()))
@@ -63,43 +65,43 @@ def load(
     distributed: DistributedContext | None = None,
     inputs: dict[str, Any] | None = None,
 ) -> int:
-    """Put a saved state into networks, optimisers and history; return the steps done.
+    """Restore a saved state into networks, optimizers and history; return the steps done.
 
-    A file of before there were ``inputs`` in them is taken, and that is said on standard error.
+    An older file without ``inputs`` is accepted, with a note on standard error.
 
     Raises
     ------
     BadCheckpoint
-        If the file is none, or of a run with other settings, other inputs or another network.
+        If the file is not a checkpoint, or belongs to other settings, inputs or another network.
     """
     distributed = distributed or DistributedContext()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["settings"]
-    except Exception as error:  # torn, of another program, or unsafe
+    except Exception as error:  # truncated, from another program, or unsafe
         reason = " ".join(str(error).split())
         raise BadCheckpoint(f"{path}: not a checkpoint of a run ({reason})") from error
     if not (isinstance(state, dict) and isinstance(saved, dict)):
         raise BadCheckpoint(f"{path}: not a checkpoint of a run (no settings)")
     for name, value in asdict(settings).items():
         if saved.get(name) != value:
-            got = f"got {name} = {saved.get(name)}, expected {value} as now asked for"
+            got = f"got {name} = {saved.get(name)}, expected {value} as in the current settings"
             raise BadCheckpoint(f"{path}: {got}")
     if inputs is not None and "inputs" in state:
         if found := difference(state["inputs"], inputs):
             raise BadCheckpoint(f"{path}: {found}")
     elif inputs is not None and distributed.first:
-        print(f"{path}: does not say on what data it was begun: not compared", file=sys.stderr)
+        print(f"{path}: does not record its training data: not compared", file=sys.stderr)
     step, lists = state.get("step"), _history(path, state.get("history"), history)
     if not is_integer(step) or not 0 <= step <= settings.steps:
-        expected = f"a whole number from 0 to {settings.steps}"
+        expected = f"an integer from 0 to {settings.steps}"
         raise BadCheckpoint(f"{path}: got step = {step!r}, expected {expected}")
     for name, part in parts.items():
-        # In another precision, or before there was fp16, the run had no scaler: it starts afresh.
+        # In another precision or an older version the run had no scaler: it starts fresh.
         if _off(part) or (isinstance(part, torch.amp.GradScaler) and name not in state):
             continue
         if name not in state:
-            raise BadCheckpoint(f"{path}: has no {name}, expected one")
+            raise BadCheckpoint(f"{path}: got no {name}, expected one")
         try:
             distributed.restore(part, _checked(part, state[name]))
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
@@ -111,7 +113,7 @@ def load(
 
 
 def _history(path: Path, saved: Any, history: Any) -> dict[str, Any]:
-    """The saved history, if it is one: lists of numbers, equally long, and seconds."""
+    """Validate the saved history: lists of numbers of equal length, and seconds."""
     known = asdict(history)
     if not isinstance(saved, dict) or not saved.keys() <= known.keys():
         raise BadCheckpoint(f"{path}: got no history, expected {', '.join(known)}")
@@ -123,9 +125,9 @@ def _history(path: Path, saved: Any, history: Any) -> dict[str, Any]:
         else:
             good, expected = is_number(value) and 0 <= value < math.inf, "seconds"
         if not good:
-            raise BadCheckpoint(f"{path}: got another kind of history.{name}, expected {expected}")
+            raise BadCheckpoint(f"{path}: got an invalid history.{name}, expected {expected}")
     if len({len(value) for value in merged.values() if isinstance(value, list)}) > 1:
-        raise BadCheckpoint(f"{path}: got a history of unequal lengths, expected equal ones")
+        raise BadCheckpoint(f"{path}: got a history of unequal lengths, expected equal lengths")
     return saved
 
 
@@ -137,7 +139,7 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-# What an optimiser must know of a weight once it knows anything: it looks no further itself.
+# State that an optimizer needs for each weight that has any; it does not check this itself.
 _MOMENTS = {
     torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"),
     torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
@@ -147,19 +149,19 @@ _DIRECTIONS = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad
 
 
 def _checked(part: Any, saved: Any) -> Any:
-    """The state of a part, as far as PyTorch does not look whether it fits.
+    """Validate what PyTorch does not check in the state of a part; return that state.
 
     Raises
     ------
     ValueError, TypeError, KeyError, AttributeError
-        If it does not.
+        If the state does not fit.
     """
     if isinstance(part, torch.amp.GradScaler):
         for name, value in part.state_dict().items():
             if not (is_number(saved[name]) and 0 <= saved[name] < math.inf):
                 raise ValueError(f"got {name} = {saved[name]}, expected {type(value).__name__}")
         if not saved["scale"]:
-            raise ValueError("got scale = 0, expected more")
+            raise ValueError("got scale = 0, expected a positive number")
         return saved
     if not isinstance(part, torch.optim.Optimizer):
         return saved
@@ -168,12 +170,12 @@ def _checked(part: Any, saved: Any) -> Any:
         own = {name: value for name, value in own.items() if name != "params"}
         for name, value in own.items():
             if not _same_kind(group.get(name, value), value):
-                raise ValueError(f"got {name} = {group[name]!r}, expected such as {value!r}")
+                raise ValueError(f"got {name} = {group[name]!r}, expected a value like {value!r}")
         groups.append(own | group)
     weights = [weight for group in part.param_groups for weight in group["params"]]
     total = sum(weight.numel() for weight in weights)
     if [number for group in groups for number in group["params"]] != list(range(len(weights))):
-        raise ValueError("got weights of other numbers in param_groups")
+        raise ValueError("got other weight numbers in param_groups")
     for number, moments in saved["state"].items():
         if not (is_integer(number) and 0 <= number < len(weights)):
             raise ValueError(f"got moments of weight {number}, expected one of {len(weights)}")
@@ -187,12 +189,12 @@ def _checked(part: Any, saved: Any) -> Any:
         for name, value in moments.items():
             alike = name.startswith(("exp_avg", "momentum"))
             if not _fits(value, {like} if alike else {(), (1,), like, (total,)}):
-                raise ValueError(f"{name} of weight {number} is of another shape or kind")
+                raise ValueError(f"{name} of weight {number} has another shape or type")
     return saved | {"param_groups": groups}
 
 
 def _same_kind(saved: Any, own: Any) -> bool:
-    """Whether a setting of an optimiser may be such a value."""
+    """Whether a saved value is valid for an optimizer's setting."""
     if isinstance(own, bool) or own is None or saved is None:
         return saved is None or isinstance(saved, bool)
     if is_number(own):
@@ -203,7 +205,7 @@ def _same_kind(saved: Any, own: Any) -> bool:
             and len(saved) == len(own)
             and all(map(_same_kind, saved, own))
         )
-    return type(saved) is type(own) and saved == own  # words
+    return type(saved) is type(own) and saved == own  # strings
 
 
 def _fits(value: Any, shapes: set[tuple[int, ...]]) -> bool:

@@ -1,4 +1,4 @@
-"""A small classifier, whose features and chances measure generated images."""
+"""Training of a small classifier, whose features and probabilities score generated images."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def train_classifier(
     device: str = "auto",
     progress: bool = False,
 ) -> float:
-    """Train a classifier on a labelled set, in place; returns its accuracy on the last tenth.
+    """Train a classifier on a labeled set, in place; return its accuracy on held-out images.
 
-    The last tenth of the images is held out. Crops are moved by up to two pixels.
+    The last tenth of the images is held out. Training images are shifted cyclically by up to two
+    pixels.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def train_classifier(
     check_real("learning_rate", learning_rate)
     check_seed("seed", seed)
     if data.labels is None:
-        refuse("data", f"{data.name} without labels", "a labelled set")
+        refuse("data", f"{data.name} without labels", "a labeled set")
     where = pick_device(device)
     precision = resolve_precision("auto", where)
     network = network.to(where, memory_format=layout(network, precision, where)).train()

@@ -1,7 +1,7 @@
-"""The processes that train one network together: one by default, several by Lightning Fabric.
+"""Distributed training: one process by default, several with Lightning Fabric.
 
-Each sees its share of every batch; gradients are averaged over all. As a batch is drawn from the
-seed and the step alone, several processes do what one would do with the whole batch.
+Each process sees its share of every batch, and gradients are averaged. As a batch depends on the
+seed and the step alone, several processes compute what one would with the whole batch.
 """
 
 from __future__ import annotations
@@ -23,74 +23,74 @@ STRATEGIES = ("ddp", "fsdp")
 
 
 class DistributedContext:
-    """One process, which does everything itself; :func:`init_distributed` joins it to others."""
+    """A single process; :func:`init_distributed` returns one of several."""
 
     rank, size = 0, 1
-    sharded = False  # whether each process holds a part of the weights only
+    sharded = False  # whether each process holds only part of the weights
 
     def __init__(self, device: str = "auto") -> None:
         self.device = pick_device(device)
 
     @property
     def first(self) -> bool:
-        """Whether this process writes the files and speaks to the person."""
+        """Whether this process writes the files and prints messages."""
         return self.rank == 0
 
     def shard(self, batch: int) -> slice:
-        """Which images of a batch are this process's own.
+        """Return this process's shard of a batch.
 
         Raises
         ------
         ValueError
-            If the batch cannot be shared equally.
+            If the batch cannot be divided equally.
         """
         if batch % self.size:
-            got = f"{batch}, expected a multiple of the {self.size} processes"
+            got = f"{batch}, expected a multiple of {self.size}, the number of processes"
             raise ValueError(f"batch: got {got}")
         own = batch // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
     def wrap(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
-        """The network to train, on its device, and how to call it so that gradients are averaged.
+        """Wrap a network for training: return it on its device, and a callable averaging gradients.
 
-        Once it is trained, :meth:`leave` brings its weights back into the one that was given.
+        After training, :meth:`leave` copies its weights back into the given network.
         """
         network.to(self.device, memory_format=layout(network, precision, self.device))
         return network, network
 
     def unwrap(self, trained: nn.Module, network: nn.Module) -> None:
-        """Put trained weights into the network that :meth:`join` was given."""
+        """Unwrap: copy trained weights into the network given to :meth:`join`."""
 
     def announce(self, network: nn.Module, precision: str) -> None:
-        """Say once what makes the training fast."""
+        """Print once how the training runs."""
         if self.first:
             lies = described(layout(network, precision, self.device))
             how = f"{precision}, {lies}, fused optimizer, batches made ahead"
             announce(f"{self.device}: {how}")
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean of a value over all processes."""
+        """Return the mean of a value over all processes."""
         return value
 
     def state(self, part: Any) -> dict[str, Any]:
-        """The whole state of a network or optimiser, also where each process holds a part."""
+        """Return the full state of a network or optimizer, gathered if it is sharded."""
         return part.state_dict()
 
     def restore(self, part: Any, state: dict[str, Any]) -> None:
-        """Put a whole state into a network or optimiser."""
+        """Load a full state into a network or optimizer."""
         if isinstance(part, torch.optim.Optimizer):
-            # How it is computed is this team's own, not the other's that saved it.
+            # Whether steps are fused depends on this run, not on the one that saved the state.
             fused = [{"fused": group.get("fused")} for group in part.param_groups]
             groups = [a | b for a, b in zip(state["param_groups"], fused, strict=True)]
             state = state | {"param_groups": groups}
         part.load_state_dict(state)
 
     def close(self) -> None:
-        """Part from the others: what comes after is this process's own."""
+        """Leave the process group."""
 
 
 class FabricContext(DistributedContext):
-    """The processes of a launched ``Fabric``, this one among them."""
+    """One process of a launched ``Fabric``."""
 
     def __init__(self, fabric: Any, sharded: bool) -> None:
         self.fabric, self.sharded = fabric, sharded
@@ -99,9 +99,9 @@ class FabricContext(DistributedContext):
     def wrap(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
         network = copy.deepcopy(network)
         if self.device.type == "cuda":
-            # Of the whole batch, not of each share. PyTorch has none for processors.
+            # Statistics of the whole batch, not of each shard. PyTorch has none for CPUs.
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        # FSDP takes weights in their plain order only.
+        # FSDP requires contiguous weights.
         chosen = layout(network, precision, self.device)
         chosen = torch.contiguous_format if self.sharded else chosen
         network = network.to(self.device, memory_format=chosen)
@@ -135,7 +135,7 @@ class FabricContext(DistributedContext):
 
 
 def _assembled(state: Any) -> Any:
-    """A state with its tensors whole, in the processor's memory."""
+    """Return a state with full tensors in CPU memory."""
     if isinstance(state, dict):
         return {name: _assembled(value) for name, value in state.items()}
     if isinstance(state, list | tuple):
@@ -147,7 +147,7 @@ def _assembled(state: Any) -> Any:
 
 
 def _cut_like(value: Any, like: Any) -> Any:
-    """A whole tensor shared out as another is, where shapes agree."""
+    """Shard a full tensor like another one, if the shapes agree."""
     if not hasattr(like, "full_tensor") or getattr(value, "shape", None) != like.shape:
         return value
     from torch.distributed.tensor import distribute_tensor
@@ -158,32 +158,32 @@ def _cut_like(value: Any, like: Any) -> Any:
 def init_distributed(
     devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str = "auto"
 ) -> DistributedContext:
-    """Start the other processes of this machine, and meet those of other machines.
+    """Start the other processes of this machine, and connect to those of other machines.
 
-    The same command runs anew in each process of this machine, up to here. Where ``torchrun`` or
-    Slurm have started all processes, none is started.
+    Each new process of this machine reruns the same command up to this call. If ``torchrun`` or
+    Slurm has already started all processes, no more are started.
 
     Parameters
     ----------
     devices
-        Processes on each machine: one for each GPU, or any number on processors.
+        Processes on each machine: one for each GPU, or any number on CPUs.
     nodes
-        Machines.
+        Number of machines.
     strategy
-        "ddp": every process holds the network. "fsdp": each holds a part of all weights and
+        "ddp": every process holds the whole network. "fsdp": each holds a shard of all weights and
         moments, for networks too large for one device.
 
     Raises
     ------
     ValueError
-        For an unknown strategy or device, more devices than there are, another number than
-        ``torchrun`` has started, or if Lightning Fabric is not installed.
+        If the strategy or device is unknown, ``devices`` exceeds the available GPUs or differs from
+        the processes that ``torchrun`` has started, or Lightning Fabric is not installed.
     """
     check_choice("strategy", strategy, STRATEGIES)
     where = pick_device(device)
     started = int(os.environ.get("WORLD_SIZE", devices * nodes))
     if started != devices * nodes:
-        expected = f"as many as the {started} processes that were started"
+        expected = f"a total of {started} processes, as started"
         refuse("devices", f"{devices} on {nodes} machines", expected)
     if devices * nodes == 1:
         return DistributedContext(device)
@@ -204,7 +204,7 @@ def init_distributed(
             save_distributed_checkpoint=False,
         )
     else:
-        # A discriminator is called twice between two updates: its buffers must not change then.
+        # A discriminator is called twice per update: its buffers must not change in between.
         names = inspect.signature(nn.parallel.DistributedDataParallel).parameters
         new = "forward_sync_buffers"  # its name since PyTorch 2.13
         chosen = DDPStrategy(**{new if new in names else "broadcast_buffers": False})
@@ -216,9 +216,9 @@ def init_distributed(
 def _shard(network: nn.Module, mesh: Any) -> nn.Module:
     from torch.distributed.fsdp import fully_shard
 
-    # Logits are a view where they are cropped; nothing writes into them.
+    # Cropped logits are views; they are never written to.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
-    # Layer by layer, so that only one is whole at a time; what is small goes together.
+    # Layer by layer, so that only one is gathered at a time; small ones are grouped.
     for layer in network.modules():
         weight = getattr(layer, "weight", None)
         if isinstance(weight, Tensor) and weight.numel() > 1000:

@@ -1,4 +1,4 @@
-"""The alternating game of DCGAN: a discriminator learns to tell, a generator to fool it."""
+"""The alternating training of a DCGAN: a discriminator against a generator."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from upconv.training.settings import check_run
 
 @dataclass(frozen=True)
 class GanSettings:
-    """How to train; the defaults are the paper's (Radford, Metz & Chintala 2016, section 4)."""
+    """Training settings; the defaults follow Radford, Metz & Chintala (2016), section 4."""
 
     steps: int = 1000
     batch: int = 128
     learning_rate: float = 2e-4
     beta1: float = 0.5
-    flip: bool = False  # mirror half of the images; never for digits
+    flip: bool = False  # mirror half of the images; not for digits
     seed: int = 0
     precision: str = "auto"
     log_every: int = 10
@@ -47,12 +47,12 @@ class GanSettings:
 @renamed(waited="data_wait")
 @dataclass
 class GanHistory:
-    """One entry every ``log_every`` steps, and how long it took.
+    """Measurements every ``log_every`` steps, and the duration.
 
-    ``real`` and ``fake`` are the discriminator's mean probabilities of being real, for real
-    images and for drawn ones. ``spread`` is how much drawn images of a batch differ, as a share
-    of how much real ones do: near 0, the generator draws one image only. ``data_wait``: for how
-    many of the seconds the device had no images to work on.
+    ``real`` and ``fake`` are the discriminator's mean probabilities of being real, for real and
+    for generated images. ``spread`` is the variation among a batch's generated images relative to
+    that among real ones: near 0, the generator produces a single image. ``data_wait`` is the part
+    of the ``seconds`` during which the device waited for images.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -66,7 +66,7 @@ class GanHistory:
 
     @property
     def verdict(self) -> str:
-        """ "collapsed", "one-sided" (the discriminator always knows), or "in play"."""
+        """ "collapsed", "one-sided" (the discriminator is always right), or "in play"."""
         if not self.spread:
             return "in play"
         last = max(1, len(self.steps) // 10)
@@ -78,20 +78,20 @@ class GanHistory:
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """−log D(x) − log(1 − D(G(z))), from logits, which neither overflow nor saturate."""
+    """−log D(x) − log(1 − D(G(z))), computed from logits without overflow or saturation."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
 def generator_loss(fake: Tensor) -> Tensor:
-    """−log D(G(z)): the non-saturating loss of Goodfellow et al. (2014), from logits."""
+    """−log D(G(z)), from logits: the non-saturating loss of Goodfellow et al. (2014)."""
     return F.softplus(-fake).mean()
 
 
 def make_images(
     data: ImageSet, settings: GanSettings, step: int, shard: slice = slice(None)
 ) -> Tensor:
-    """The real images of a step, (batch, channels, H, W) in [−1, 1]: they depend on the seed and
-    the step alone, and every image comes once an epoch. With ``shard``, only these of them."""
+    """Return a step's real images, (batch, channels, H, W) in [−1, 1]: they depend on the seed and
+    the step alone, each image once per epoch. With ``shard``, return only these of the batch."""
     images = data.images[places_of(step, settings, len(data), stream=2)[shard]]
     if settings.flip:
         mirrored = np.random.default_rng([settings.seed, step]).random(settings.batch) < 0.5
@@ -117,21 +117,21 @@ def train_gan(
     progress: bool = True,
     callback: Callable[[int], None] | None = None,
 ) -> GanHistory:
-    """Train both networks, in place: one step of each in turn, Adam for both.
+    """Train both networks in place with Adam, one step of each in turn.
 
-    In the end they are in evaluation mode.
+    Both end in evaluation mode.
 
-    The same seed gives the same weights to the bit on one machine with one number of threads,
-    also when the run was broken off anywhere and resumed. With ``distributed``, processes
-    share each batch, as of :func:`upconv.training.train`; what the history notes besides losses
-    is of the first process.
+    On one machine with a fixed number of threads, the same seed gives bit-identical weights, also
+    if the run is interrupted at any point and resumed. With ``distributed``, processes share each
+    batch, as in
+    :func:`upconv.training.train`; apart from losses, the history records its first process only.
 
     Raises
     ------
     Diverged
-        If a loss is no number any more.
+        If a loss is NaN or infinite.
     BadCheckpoint
-        If the checkpoint is of another run or cannot be read.
+        If the checkpoint belongs to another run or cannot be read.
     """
     distributed = distributed or DistributedContext(device)
     shard = distributed.shard(settings.batch)
@@ -170,7 +170,7 @@ def train_gan(
 
 
 class _Seen(NamedTuple):
-    """What a step has shown: images (N, C, H, W), their logits, and both losses."""
+    """Results of a step: images (N, C, H, W), their logits, and both losses."""
 
     real: Tensor
     fake: Tensor
@@ -180,7 +180,7 @@ class _Seen(NamedTuple):
 
 
 class _Game:
-    """Both networks in training, each with its Adam."""
+    """Both networks in training, each with its own Adam optimizer."""
 
     def __init__(
         self,
@@ -214,14 +214,14 @@ class _Game:
         }
 
     def step(self, real: Tensor, noise: Tensor) -> _Seen:
-        """The discriminator's turn, then the generator's."""
+        """Update the discriminator, then the generator."""
         with autocast(self.precision, self.device):
             fake = self._generate(noise)
-            # Real and drawn images apart: batch norm must not average over both.
+            # Real and generated images separately: batch norm must not average over both.
             real_logits, fake_logits = self._judge(real), self._judge(fake.detach())
         loss_d = discriminator_loss(real_logits.float(), fake_logits.float())
         self._update(self._adam_d, loss_d)
-        # The generator is judged by the discriminator as it is now, whose own gradient is not used.
+        # The updated discriminator judges the generator; its own gradient is not needed.
         self.discriminator.requires_grad_(False)
         with autocast(self.precision, self.device):
             judged = self.discriminator(fake)

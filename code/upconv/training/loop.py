@@ -1,4 +1,4 @@
-"""One loop that trains a network to segment: seeded, resumable to the bit, as fast as it goes."""
+"""The training loop for segmentation: seeded, fast, and resumable bit for bit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from upconv.training.settings import History, Settings
 
 
 def lr_factor(step: int, settings: Settings) -> float:
-    """Factor on the learning rate, from 0 to 1."""
+    """Return the learning rate factor of a step, from 0 to 1."""
     if settings.schedule == "constant":
         return 1.0
     warm = max(1, settings.steps // 20)
@@ -51,37 +51,37 @@ def train(
 ) -> History:
     """Train a network that maps images (N, C, H, W) to logits (N, classes, h, w), in place.
 
-    In the end it is in evaluation mode.
+    It ends in evaluation mode.
 
-    Cross-entropy on all labelled pixels, weighted if the set has weights; gradient clipping. The
-    network's ``channels`` says whether it takes grey images (1) or colours (3, also if it says
-    nothing). Logits smaller than the image are compared with the middle of the mask.
+    The loss is the cross-entropy over all labeled pixels, weighted if the set has weights; the
+    gradient is clipped. The network's ``channels`` selects gray (1) or color images (3, the
+    default). Logits smaller than the image are compared with the center of the mask.
 
-    On one machine with one number of threads the same seed gives the same weights to the bit,
-    also when the run was broken off anywhere and resumed.
+    On one machine with a fixed number of threads, the same seed gives bit-identical weights, also
+    if the run is interrupted at any point and resumed.
 
     Parameters
     ----------
     checkpoint
-        File to keep the state of the run in, every ``save_every`` steps and at the end.
+        File for the state of the run, written every ``save_every`` steps and at the end.
     resume
-        Go on from ``checkpoint`` if it is there; also with another number of processes.
+        Resume from ``checkpoint`` if it exists; the number of processes may differ.
     distributed
-        Processes to share each batch with, from :func:`upconv.training.init_distributed`, in
-        place of ``device``. ``settings.batch`` is what all of them see in a step. The network
-        that was given changes when all is done, not at each step.
+        Processes that share each batch, from :func:`upconv.training.init_distributed`; replaces
+        ``device``. ``settings.batch`` is the total over all of them. With several processes, the
+        given network changes at the end, not at each step.
     callback
-        Called with the step and its loss. A GPU waits for it at each step; without, losses are
-        read every ``log_every`` steps and before a checkpoint is written.
+        Called with the step and its loss, which synchronizes a GPU at each step; without it,
+        losses are read every ``log_every`` steps and before a checkpoint is written.
 
     Raises
     ------
     Diverged
-        If the loss is no number any more.
+        If the loss is NaN or infinite.
     BadCheckpoint
-        If the checkpoint is of another run or cannot be read.
+        If the checkpoint belongs to another run or cannot be read.
     ValueError
-        If the batch cannot be shared equally, or there are not as many weights as classes.
+        If the batch cannot be divided equally, or the numbers of class weights and classes differ.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def train(
 
 
 class _Segmenting:
-    """A network in training: the two halves of a step."""
+    """A network in training, with the two halves of a step."""
 
     def __init__(
         self,
@@ -151,9 +151,9 @@ class _Segmenting:
             self.class_weights = torch.tensor(settings.class_weights, device=distributed.device)
 
     def backward(self, batch: Batch) -> Tensor:
-        """The loss of a batch, of all processes; gradients lie with the weights."""
+        """Backpropagate a batch; return its mean loss over all processes."""
         images = batch.images.to(self.distributed.device, non_blocking=True)
-        if self.distributed.rank:  # what dropout drops differs between processes
+        if self.distributed.rank:  # dropout masks must differ between processes
             torch.manual_seed(torch.initial_seed() + (self.distributed.rank << 40))
         with autocast(self.precision, self.distributed.device):
             logits = self.call(images)
@@ -165,7 +165,7 @@ class _Segmenting:
         return self.distributed.mean(loss)
 
     def update(self) -> None:
-        """One step of the optimizer."""
+        """Take one optimizer step."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
@@ -176,9 +176,9 @@ def pixel_loss(
     class_weights: Tensor | None = None,
     distributed: DistributedContext | None = None,
 ) -> Tensor:
-    """Mean cross-entropy of the labelled pixels, by their weights if the batch has any.
+    """Compute the mean cross-entropy of the labeled pixels, weighted if the batch has weights.
 
-    In a team: such that its mean over the processes is that of the whole batch.
+    With several processes, the mean of their results is the loss of the whole batch.
     """
     masks, weights = (
         None
@@ -196,7 +196,7 @@ def pixel_loss(
         worth = class_weights[masks[labelled]].sum()
     else:
         worth = labelled.sum().float()
-    # Processes may have different numbers of labelled pixels: all divide by the same.
+    # Processes may have different numbers of labeled pixels: all divide by the mean.
     return each.sum() / (distributed.mean(worth) if distributed else worth).clamp(min=1e-9)
 
 
@@ -218,7 +218,7 @@ def _optimizer(network: nn.Module, settings: Settings, sharded: bool) -> torch.o
         groups.append({"params": encoder, "lr": rates[1]})
     decay = settings.weight_decay
     if settings.optimizer == "sgd":
-        # PyTorch's fused SGD does not know weights that are shared out.
+        # PyTorch's fused SGD does not support sharded weights.
         fused = {} if sharded else {"fused": True}
         optimizer = torch.optim.SGD(groups, momentum=settings.momentum, weight_decay=decay, **fused)
     else:

@@ -1,4 +1,4 @@
-"""Fused optimisers on weights whose channels come last in memory."""
+"""Fused optimizers for weights in channels-last memory format."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-AS_IT_LIES = (0, 2, 3, 1)  # from (O, I, H, W) to the order of a channels-last weight's memory
+AS_IT_LIES = (0, 2, 3, 1)  # from (O, I, H, W) to the memory order of a channels-last weight
 BACK = (0, 3, 1, 2)
 
 
 def fuse_channels_last(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Let an optimiser see channels-last weights, gradients and moments in their order of memory.
+    """Make an optimizer step see channels-last weights, gradients and moments in memory order.
 
-    PyTorch's fused steps go through memory as it lies. On a processor they copy every tensor that
-    is not in plain order, which takes longer than the step; and where a gradient lies otherwise
-    than its weight, they pair the wrong numbers. During the step all are views in plain order.
+    PyTorch's fused steps traverse memory linearly. On a CPU they copy every tensor that is not
+    contiguous, which takes longer than the step; and if a gradient's layout differs from its
+    weight's, they pair the wrong numbers. During the step all are contiguous views.
     """
     flat: list[Tensor] = []
 
@@ -55,5 +55,5 @@ def _permute(optimizer: torch.optim.Optimizer, weight: Tensor, order: tuple[int,
 
 
 def _permuted(values: Tensor, order: tuple[int, ...]) -> Tensor:
-    # A gradient, or moments of another's checkpoint, may lie otherwise: then this is a copy.
+    # A gradient, or moments from another checkpoint, may have another layout: then this copies.
     return values.permute(order).contiguous() if order == AS_IT_LIES else values.permute(order)

@@ -1,4 +1,4 @@
-"""What a run was begun with: data by their contents, networks by what they are."""
+"""Fingerprints of a run's inputs: hashes of the data, configuration of the networks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-ALIKE = 1e-3  # relative: other processors round otherwise where weights are computed
+ALIKE = 1e-3  # relative: computed weights are rounded differently on other CPUs
 
 
 def contents(images: Iterable[np.ndarray]) -> str:
-    """How many arrays, and a SHA-256 of all in their order; of files, of their bytes.
+    """Return the number of arrays and a SHA-256 of all in order; for files, of their bytes.
 
-    Names do not count: a folder that was moved or renamed has the same contents.
+    Names are ignored: a moved or renamed folder has the same contents.
     """
     whole, count = hashlib.sha256(), 0
     paths = getattr(images, "paths", None)
@@ -34,9 +34,9 @@ def contents(images: Iterable[np.ndarray]) -> str:
 
 
 def nature(network: nn.Module) -> dict[str, Any]:
-    """What its weights do not show: its class, and how one of ours is set.
+    """Return what weights do not show: the class and, for this module's networks, the settings.
 
-    Some of ours have the same weights and differ only in what they do with them.
+    Some of them have the same weights and differ only in their use.
     """
     kind = type(network)
     found: dict[str, Any] = {"class": kind.__name__}
@@ -56,27 +56,27 @@ def nature(network: nn.Module) -> dict[str, Any]:
 
 
 def sketch(network: nn.Module) -> list[float]:
-    """A number for each of a network's tensors of weights, to tell it from another."""
+    """Return the norm of each weight tensor, to tell a network from another."""
     return [float(weight.detach().float().norm()) for weight in network.parameters()]
 
 
 def difference(saved: Any, now: dict[str, Any]) -> str:
-    """In what a run was begun otherwise than it is to go on now, in words; "" if in nothing."""
+    """Describe how saved inputs differ from the current ones; "" if they do not."""
     if not isinstance(saved, dict):
         return f"got inputs = {type(saved).__name__}, expected names and hashes"
     for name in [*now, *(name for name in saved if name not in now)]:
         got, expected = saved.get(name), now.get(name)
         if isinstance(expected, dict) and isinstance(got, dict):
-            # What only one of them has is of another version of this module.
+            # Keys that only one of them has stem from another version of this module.
             for key in (key for key in expected if key in got):
                 if got[key] != expected[key]:
                     told = f"got {key} = {got[key]}, expected {expected[key]}"
                     return f"weights of another network ({told})"
         elif isinstance(expected, list) and isinstance(got, list):
             if not _close(got, expected):
-                return f"got {name} = another network's, expected that now given"
+                return f"got another network's {name}, expected the current one's"
         elif got != expected:
-            return f"got {name} = {_short(got)}, expected {_short(expected)} as now given"
+            return f"got {name} = {_short(got)}, expected {_short(expected)} as in the current run"
     return ""
 
 
@@ -88,6 +88,6 @@ def _close(got: list[Any], expected: list[float]) -> bool:
 
 
 def _short(told: Any) -> str:
-    """As many digits of a hash as tell two apart."""
+    """Shorten a hash to enough digits to tell two apart."""
     count, word, digits = str(told).rpartition(" ")
     return f"{count}{word}{digits[:12]}" if told is not None else "none"

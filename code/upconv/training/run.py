@@ -1,4 +1,4 @@
-"""One run of a training: its steps, from checkpoint to checkpoint, with batches made ahead."""
+"""A training run: its steps and checkpoints, with prefetched batches."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from upconv.training.distributed import DistributedContext
 
 
 class Diverged(RuntimeError):
-    """The loss is no number any more."""
+    """The loss is NaN or infinite."""
 
 
-# Kinds of devices from which a number is read without waiting for other work.
+# Device types from which a number can be read without waiting for other work.
 AT_ONCE = ("cpu",)
 
 
 class Losses:
-    """The losses of steps, read from a GPU only when they are asked for.
+    """Losses of the steps, read from a GPU only on request.
 
-    To read one is to wait for all the GPU has to do, and then it waits for its next work.
+    Reading one synchronizes: it waits for all of the GPU's work, and then leaves the GPU idle.
 
     Parameters
     ----------
     device
-        Where they are computed. Where it costs nothing, each is read at once.
+        Where the losses are computed. On a CPU, each is read immediately.
     what, hint
-        How the complaint begins if one is no number, and what may help.
+        Beginning and end of the error message if one is NaN or infinite.
     """
 
     def __init__(self, device: torch.device, what: str, hint: str) -> None:
@@ -49,18 +49,18 @@ class Losses:
         self._last: list[float] = []
 
     def add(self, step: int, *losses: Tensor) -> None:
-        """Keep the losses of a step."""
+        """Store the losses of a step."""
         self._unread[step] = torch.stack([loss.detach() for loss in losses])
         if self._at_once:
             self.read()
 
     def read(self) -> list[float]:
-        """The losses of the last step, after a look at all that have not been read.
+        """Return the last step's losses, after checking all that have not been read.
 
         Raises
         ------
         Diverged
-            If one is no number any more.
+            If one is NaN or infinite.
         """
         if self._unread:
             found = torch.stack([*self._unread.values()]).tolist()
@@ -75,16 +75,16 @@ class Losses:
 
 @dataclass(frozen=True)
 class Keeping:
-    """Where and how often a run keeps its state, and whether it goes on from there."""
+    """Where and how often a run saves its state, and whether it resumes from there."""
 
     path: str | Path | None = None
     resume: bool = False
     every: int = 200  # steps
-    progress: bool = True  # whether a bar is drawn
+    progress: bool = True  # whether to show a progress bar
 
 
 class Run(Generic[Made]):
-    """The steps of a training that are still to do, each with its batch.
+    """Iterate over the remaining steps of a training run, each with its batch.
 
     ::
 
@@ -92,35 +92,37 @@ class Run(Generic[Made]):
             for step, batch in run:
                 …
 
-    Before a step, PyTorch's random numbers are set by the seed and the step, so that dropout and
-    noise depend on nothing else. After it, learning rates follow their schedule,
-    ``history.seconds`` is brought up to date, and the state is saved if it is time.
+    Before each step, PyTorch is seeded from the seed and the step, so that dropout and noise
+    depend on nothing else. After it, learning rates follow their schedule, ``history.seconds``
+    is updated, and the state is saved if due.
 
     Parameters
     ----------
     parts
-        Name → whatever has ``state_dict``: networks, optimizers, scalers.
+        Name → any object with ``state_dict``: networks, optimizers, scalers.
     settings
         With ``steps`` and ``seed``.
     history
-        With ``seconds``, and ``data_wait`` if batches are made.
+        With ``seconds``, and ``data_wait`` if ``make`` is given.
     device
-        What the batches are for.
-    keeping, team
-        As of :func:`upconv.training.train`.
+        Target of the batches.
+    keeping
+        Where to save and resume; see :func:`upconv.training.train`.
+    distributed
+        As in :func:`upconv.training.train`.
     inputs
-        Says what the run is begun with; asked only where there is a checkpoint.
+        Returns fingerprints of the run's inputs; called only if a checkpoint is used.
     make
-        From a step to its batch. Without, batches are None.
+        Maps a step to its batch. Without it, batches are None.
     rate
-        Factor on the learning rates of all optimizers in a step. Without, they stay as they are.
+        Maps a step to a factor on all optimizers' learning rates. Without it, they stay constant.
     losses
-        Read before the state is saved: where one is no number, the run ends and nothing is written.
+        Read before the state is saved: if one is NaN or infinite, the run ends without saving.
 
     Raises
     ------
     BadCheckpoint
-        On entering, if the checkpoint is of another run or cannot be read.
+        On entering, if the checkpoint belongs to another run or cannot be read.
     """
 
     def __init__(
@@ -149,7 +151,7 @@ class Run(Generic[Made]):
         self._told = self._inputs() if path and (self._distributed.first or goes_on) else None
         optimizers = [p for p in self._parts.values() if isinstance(p, torch.optim.Optimizer)]
         bases = [[group["lr"] for group in one.param_groups] for one in optimizers]
-        if self._rate:  # before a file is read, so that its own are looked at
+        if self._rate:  # before loading, so that the file's own values are checked
             _set_initial_rates(optimizers, bases)
         self.start = 0
         if goes_on:
@@ -164,7 +166,7 @@ class Run(Generic[Made]):
             self.start = checkpoints.load(*found)
         self._schedules = []
         if self._rate:
-            _set_initial_rates(optimizers, bases)  # as asked for, whatever a file says
+            _set_initial_rates(optimizers, bases)  # the requested rates, whatever the file says
             last = self.start - 1
             self._schedules = [LambdaLR(one, self._rate, last_epoch=last) for one in optimizers]
         return self
@@ -192,16 +194,16 @@ class Run(Generic[Made]):
                 self._save(step + 1)
 
     def due(self, step: int) -> bool:
-        """Whether the history notes this step: every ``log_every``-th and the last."""
+        """Whether the history records this step: every ``log_every``-th and the last."""
         return step % self._settings.log_every == 0 or step == self._settings.steps - 1
 
     def show(self, **numbers: float) -> None:
-        """Show numbers beside the bar."""
+        """Show numbers next to the progress bar."""
         self._bar.set_postfix({name: f"{number:.3f}" for name, number in numbers.items()})
 
     def _follow_schedules(self, first: bool) -> None:
-        # In fp16 the first step is left out if it overflows, and PyTorch wonders why. After it,
-        # PyTorch does not look; and whoever changes filters has all warnings said once more.
+        # In fp16 the first step is skipped if it overflows, and PyTorch warns. Later it does not
+        # check; and changing the filters would make all warnings appear once more.
         with warnings.catch_warnings() if first else nullcontext():
             if first:
                 warnings.filterwarnings("ignore", "Detected call of `lr_scheduler", UserWarning)

@@ -1,4 +1,4 @@
-"""How to train a network that segments; what the settings of all trainings have in common."""
+"""Settings of segmentation training, and the checks shared by the settings of all loops."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from upconv.checks import (
 from upconv.deprecated import renamed
 from upconv.device import PRECISIONS
 
-LONGEST_SIDE = 2**15  # pixels of a crop or of a picture that is drawn
+LONGEST_SIDE = 2**15  # pixels of a crop or of a generated picture
 MOST_STEPS = 10**9
 LARGEST_BATCH = 2**16
 
 
 def check_run(settings: Any) -> None:
-    """Refuse steps, batch, learning rate, seed and precision out of bounds, where there are any.
+    """Check steps, batch and log_every, if present, and learning rate, seed and precision.
 
     Raises
     ------
     ValueError
-        Naming the field, what came and what was expected.
+        Naming the field, the value and what was expected.
     """
     for name, most in (("steps", MOST_STEPS), ("batch", LARGEST_BATCH), ("log_every", MOST_STEPS)):
         if hasattr(settings, name):
@@ -46,14 +46,13 @@ def check_run(settings: Any) -> None:
 @renamed(elastic="elastic_sigma", jitter="brightness_contrast_jitter", upside_down="vertical_flip")
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """Training settings.
 
     ``precision`` is "bf16" (autocast), "fp16" (autocast and a scaled loss, on GPUs), "fp32", or
-    "auto": bf16 where the device has instructions for it, else fp16 on GPUs that have these. In
-    fp16, steps whose gradients overflow are left out. ``crop`` is the side of the random square
-    crops, or (height, width). ``schedule`` is "cosine" (after a linear warm-up over 5 % of the
-    steps) or "constant". ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net
-    paper).
+    "auto": bf16 if the device has instructions for it, otherwise fp16 on GPUs that support it. In
+    fp16, steps whose gradients overflow are skipped. ``crop`` is the side of random square crops,
+    or (height, width). ``schedule`` is "cosine" (after a linear warm-up over 5 % of the steps) or
+    "constant". ``optimizer`` is "adamw", or "sgd" with ``momentum`` (0.99 in the U-Net paper).
     """
 
     steps: int = 1000
@@ -65,15 +64,15 @@ class Settings:
     optimizer: str = "adamw"
     momentum: float = 0.9
     encoder_factor: float = 1.0  # on the learning rate of ``encoder``; 0 freezes it
-    clip: float = 1.0  # largest norm of the gradient
-    flip: bool = True  # mirror half of the crops; never for digits
+    clip: float = 1.0  # maximum norm of the gradient
+    flip: bool = True  # mirror half of the crops; not for digits
     brightness_contrast_jitter: float = (
-        0.0  # random gain and offset of brightness and colours, as a share of 1
+        0.0  # random gain and offset of brightness and color, as a fraction of 1
     )
-    zoom: tuple[float, float] = (1.0, 1.0)  # range of random enlargements before cropping
-    vertical_flip: bool = False  # turn half of the crops over: where there is no up and down
-    rotate: float = 0.0  # largest angle of random rotations, in degrees
-    elastic_sigma: float = 0.0  # deviation of random displacements on a 3 × 3 grid, in pixels
+    zoom: tuple[float, float] = (1.0, 1.0)  # range of random magnification before cropping
+    vertical_flip: bool = False  # flip half of the crops vertically, for images without up and down
+    rotate: float = 0.0  # maximum angle of random rotations, in degrees
+    elastic_sigma: float = 0.0  # standard deviation of displacements on a 3 × 3 grid, in pixels
     seed: int = 0
     precision: str = "auto"
     class_weights: tuple[float, ...] | None = None
@@ -83,14 +82,14 @@ class Settings:
         check_run(self)
         check_pair("crop", self.crop, 1)
         if max(np.ravel(self.crop)) > LONGEST_SIDE:
-            refuse("crop", repr(self.crop), f"at most {LONGEST_SIDE} pixels a side")
+            refuse("crop", repr(self.crop), f"at most {LONGEST_SIDE} pixels per side")
         for name in ("weight_decay", "encoder_factor"):
             check_real(name, getattr(self, name))
         check_real("clip", self.clip, positive=True)
         check_share("momentum", self.momentum)
         check_real(
             "brightness_contrast_jitter", self.brightness_contrast_jitter, most=1
-        )  # with more, a gain may be below 0
+        )  # above 1, a gain may be negative
         check_range("zoom", self.zoom, 1 / 16, 16)
         check_real("rotate", self.rotate, most=360)
         check_real("elastic_sigma", self.elastic_sigma, most=LONGEST_SIDE)
@@ -103,16 +102,16 @@ class Settings:
 
     @property
     def warps(self) -> bool:
-        """Whether pixels move otherwise than by cropping, mirroring and enlarging."""
+        """Whether crops need more than cropping, horizontal flips and magnification."""
         return bool(self.rotate or self.elastic_sigma or self.vertical_flip)
 
 
 @renamed(waited="data_wait")
 @dataclass
 class History:
-    """The losses of a run, one every ``log_every`` steps, and how long it took.
+    """Losses of a run, one every ``log_every`` steps, and its duration.
 
-    ``data_wait``: for how many seconds of these the device had no batch to work on.
+    ``data_wait`` is the part of the ``seconds`` during which the device waited for a batch.
     """
 
     steps: list[int] = field(default_factory=list)
