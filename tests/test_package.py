@@ -31,9 +31,9 @@ ALLOWED = {
     "data": {"checks", "files"},
     "figures": {"ops", "data", "statistics"},
     "widgets": {"checks", "ops", "data", "results"},
-    "torch": {"checks", "ops", "data", "options", "packages"},
-    "keras": {"checks", "ops", "options", "packages", "frameworks"},
-    "port": {"checks", "files"},  # the only one to see both frameworks
+    "torch": {"checks", "deprecated", "ops", "data", "options", "packages"},
+    "keras": {"checks", "deprecated", "ops", "options", "packages", "frameworks"},
+    "port": {"checks", "deprecated", "files"},  # the only one to see both frameworks
     "metrics": {"checks", "data"},
     "device": {"checks", "torch"},
     "inference": {"checks", "packages", "ops", "data", "pixels", "device", "metrics"},
@@ -42,8 +42,8 @@ ALLOWED = {
         *("pixels", "device"),
     },
     "style": {"checks", "options", "packages", "torch", "pixels", "device", "training"},
-    "zoo": {"checks", "options", "packages", "port", "data", "torch", "keras"},
-    "onnx": {"checks", "ops", "options", "packages", "files", "torch"},
+    "zoo": {"checks", "deprecated", "options", "packages", "port", "data", "torch", "keras"},
+    "onnx": {"checks", "deprecated", "ops", "options", "packages", "files", "torch"},
     "recipes": {"zoo"},
     "cli": {
         *("checks", "packages", "files", "ops", "data", "torch", "zoo", "recipes", "onnx"),

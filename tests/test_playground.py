@@ -316,7 +316,7 @@ def test_maps_are_those_of_the_network(page):
     maps = np.array(found["data"], np.float32).reshape(found["dims"])
     network, seen = in_torch("unet"), []
     assert layer == "down.1.conv2"
-    network.down[1].register_forward_hook(lambda _, __, out: seen.append(out.numpy()))
+    network.encoder[1].register_forward_hook(lambda _, __, out: seen.append(out.numpy()))
     with torch.no_grad():
         network(torch.from_numpy(pixels))
     assert np.ptp(pixels) > 0.5

@@ -179,15 +179,15 @@ def test_mirrored_style_weights_keep_what_they_compute(tmp_path):
 
 
 @pytest.mark.parametrize("padding", ["zeros", "reflect"])
-def test_standardised_activations_have_mean_zero_and_variance_one(padding):
+def test_standardized_activations_have_mean_zero_and_variance_one(padding):
     torch.manual_seed(0)
     network = in_torch.VGG19(0.1, "conv3_1", padding)
-    in_torch.he_initialise(network)
+    in_torch.he_initialize(network)
     with torch.no_grad():
         network.features[0].weight[2] = 0  # never changes
     image = torch.rand(2, 3, 32, 40)
     names = [tag for tag in network.tags if tag.startswith("conv")]
-    in_torch.standardise_activations(network, image)
+    in_torch.standardize_activations(network, image)
     with torch.no_grad():
         for name, maps in network.layers(image, names).items():
             assert maps.mean((0, 2, 3)).abs().max() < 1e-4
@@ -233,7 +233,7 @@ QUICK = StyleSettings(size=48, steps=5, scales=2, precision="fp32")
 def random_vgg():
     torch.manual_seed(0)
     network = in_torch.VGG19(0.1, "conv3_1", "reflect")
-    in_torch.he_initialise(network)
+    in_torch.he_initialize(network)
     return network
 
 

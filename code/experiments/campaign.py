@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from upconv import results
+from upconv.deprecated import ARGUMENTS
 
 # What a run leaves for a later one, or for the end: it need not be kept, and Git ignores it.
 ASIDE = Path(__file__).parents[2] / "build" / "experiments"
@@ -121,6 +122,13 @@ def _merged(result: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
 
 def _compare(name: str, stored: dict[str, Any], about: dict[str, Any]) -> None:
     """Refuse to mix runs. Settings that are new since then have no value in the file."""
+    if "network" in stored.keys() & about.keys():  # which may have the first edition's names
+        tables = ARGUMENTS.values()
+        new = {
+            old: now for table in tables for old, now in table.items() if now in about["network"]
+        }
+        network = {new.get(key, key): value for key, value in stored["network"].items()}
+        stored = stored | {"network": network}
     differing = []
     for part in {"network", "settings"} & stored.keys() & about.keys():
         differing += _differences(part, stored[part], about[part])

@@ -17,7 +17,7 @@ from upconv.metrics import agreement, average_precision, components, thinned
 from upconv.torch import UNet
 from upconv.training import Settings, train
 
-NETWORK = {"width": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
+NETWORK = {"base_channels": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
 COMMON = Settings(
     steps=3000, batch=8, crop=128, learning_rate=2e-3, elastic=10.0, rotate=180,
     upside_down=True, jitter=0.1,

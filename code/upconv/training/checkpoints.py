@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from upconv.deprecated import current_layers
 from upconv.files import write_atomically
 from upconv.training.origin import difference
 from upconv.training.team import Team
@@ -161,6 +162,8 @@ def _checked(part: Any, saved: Any) -> Any:
         if not saved["scale"]:
             raise ValueError("got scale = 0, expected more")
         return saved
+    if isinstance(part, torch.nn.Module):
+        return current_layers(saved, part.state_dict())
     if not isinstance(part, torch.optim.Optimizer):
         return saved
     groups = []

@@ -95,7 +95,7 @@ def train(
     team = team or Team(device)
     share = team.share(settings.batch)
     work = _Segmenting(network, data, settings, team)
-    history, channels = History(), getattr(network, "channels", 3)
+    history, channels = History(), getattr(network, "in_channels", 3)
     losses = Losses(team.device, "the loss is", "lower learning_rate, or set precision to fp32")
     if progress:
         team.announce(network, work.precision)
