@@ -1,4 +1,4 @@
-"""What the first edition wrote is read: weights, ONNX files and checkpoints, by their old names.
+"""What the first edition wrote is read: weights, models, ONNX files, checkpoints, by old names.
 
 The old names stand here once more, written by hand: the table alone cannot vouch for itself.
 """
@@ -6,6 +6,7 @@ The old names stand here once more, written by hand: the table alone cannot vouc
 from __future__ import annotations
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from safetensors.numpy import save_file
 
 from upconv import data, onnx, port, results, zoo
+from upconv import keras as in_keras
 from upconv import torch as in_torch
 from upconv.training import BadCheckpoint, Settings, train
 
@@ -143,6 +145,78 @@ def test_stored_onnx_files_are_read():
     assert network(torch.rand(1, 3, 32, 48)).shape == (1, 11, 32, 48)
     generator = onnx.Network(results.FOLDER / "playground" / "digits.onnx")
     assert (generator.channels, generator.latent, generator.size) == (1, 100, 32)
+
+
+# Layers of Keras: their class and settings now, and as the first edition saved them.
+LAYERS = [
+    ("Normalize", {}, "Normalise", {}),
+    ("CropLike", {"centered": True}, "CropTo", {}),
+    ("CropLike", {"centered": False}, "CutTo", {}),
+    (
+        "PadToMultiple",
+        {"multiple": 4, "centered": False, "fill": "zeros"},
+        "FillUp",
+        {"multiple": 4, "mirror": False},
+    ),
+    (
+        "PadToMultiple",
+        {"multiple": 4, "centered": False, "fill": "reflect"},
+        "FillUp",
+        {"multiple": 4, "mirror": True},
+    ),
+    (
+        "PadToMultiple",
+        {"multiple": 32, "centered": True, "fill": "mean"},
+        "PadToMultiple",
+        {"multiple": 32},
+    ),
+    ("ReflectionPad", {"padding": 1}, "MirrorRim", {"rim": 1}),
+    ("ReflectionPad", {"padding": 4}, "MirrorRim", {"rim": 4}),
+    ("SkipSource", {"kind": "own"}, "Feed", {"kind": "own"}),
+    ("SkipSource", {"kind": "zeros"}, "Feed", {"kind": "nothing"}),
+    ("SkipSource", {"kind": "neighbor"}, "Feed", {"kind": "neighbour"}),
+]
+MODELS = {
+    "U-Net": lambda: in_keras.variants.UNet(2, 3, 2, 2, padded=True, skip_source="neighbor"),
+    "U-Net, zeros": lambda: in_keras.variants.UNet(2, 3, 2, 2, padded=True, skip_source="zeros"),
+    "transformation": lambda: in_keras.TransformNet(base_channels=2, blocks=1),
+    "VGG-19": lambda: in_keras.VGG19(["conv1_2"], 0.05, "reflect"),
+}
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_models_that_keras_saved(tmp_path, make):
+    import keras
+
+    model, changed = make(), 0
+    model.save(tmp_path / "now.keras")
+    with zipfile.ZipFile(tmp_path / "now.keras") as now:
+        parts = {name: now.read(name) for name in now.namelist()}
+    described = json.loads(parts["config.json"])
+    for layer in described["config"]["layers"]:
+        for kind, settings, old, old_settings in LAYERS:
+            own = layer["config"]
+            if layer["class_name"] == kind and settings.items() <= own.items():
+                layer |= {"class_name": old, "registered_name": f"upconv>{old}"}
+                kept = {name: own[name] for name in ("name", "trainable", "dtype")}
+                layer["config"] = kept | old_settings
+                changed += 1
+                break
+    assert changed > 0
+    text = json.dumps(described)
+    assert not any(f'"{kind}"' in text for kind in ("CropLike", "ReflectionPad", "SkipSource"))
+    with zipfile.ZipFile(tmp_path / "then.keras", "w") as then:
+        for name, part in (parts | {"config.json": text}).items():
+            then.writestr(name, part)
+    read = keras.saving.load_model(tmp_path / "then.keras")
+    given = np.random.default_rng(0).random((2, 37, 50, 3), np.float32)
+    for found, expected in zip(
+        *(keras.tree.flatten(each(given)) for each in (read, model)), strict=True
+    ):
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    assert [type(layer) for layer in read.layers] == [type(layer) for layer in model.layers]
+    read.save(tmp_path / "again.keras")
+    keras.saving.load_model(tmp_path / "again.keras")
 
 
 SCENES = data.digit_scenes(4)

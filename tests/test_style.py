@@ -18,7 +18,7 @@ from upconv.data import photo
 from upconv.keras import style as keras_style
 from upconv.style import StyleSettings, stylize, with_colours_of
 from upconv.torch import style as torch_style
-from upconv.torch.weights import vgg19_normalised
+from upconv.torch.weights import vgg19_normalized
 
 SEEDS = st.integers(0, 2**32 - 1)
 sides = st.tuples(st.integers(2, 5), st.integers(2, 5))
@@ -160,7 +160,7 @@ def test_mirrored_style_weights_keep_what_they_compute(tmp_path):
     arrays = {name: value.astype(np.float32) for name, value in arrays.items()}
     np.savez(tmp_path / "weights.npz", **arrays)
     network = in_torch.VGG19(last="conv3_1", padding="reflect")
-    network.load_state_dict(vgg19_normalised(tmp_path / "weights.npz"))
+    network.load_state_dict(vgg19_normalized(tmp_path / "weights.npz"))
     image = torch.rand(1, 3, 20, 24)
     x = torch.nn.functional.conv2d(image, *(torch.tensor(arrays[f"pre_{k}"]) for k in "wb"))
     with torch.inference_mode():

@@ -115,8 +115,10 @@ def test_each_argument_of_a_variant_changes_it(name, own):
         variant.load_state_dict(shaken(paper).state_dict())
         with torch.inference_mode():
             assert not torch.allclose(paper(given), variant(given), rtol=1e-3)
-    with pytest.raises(TypeError, match=next(iter(own))):
-        getattr(in_torch, name)(**options, **own)
+    for room in (in_torch, in_keras):
+        where = rf"{next(iter(own))} is for upconv\.\w+\.variants\.{name} now"
+        with pytest.raises(TypeError, match=where):
+            getattr(room, name)(**options, **own)
 
 
 def test_the_zoo_builds_the_papers_network_where_it_can():

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from importlib import import_module
+from inspect import signature
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -31,6 +32,13 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "Discriminator": {"width": "base_channels"},
     "SmallClassifier": {"channels": "in_channels", "width": "base_channels"},
     "ConvAutoencoder": {"channels": "in_channels"},
+}
+# Arguments that only the variants take now.
+VARIANTS = {
+    "UNet": ("up", "skips", "skip_source"),
+    "FCN": ("score_relu",),
+    "Generator": ("up", "norm", "dense", "act"),
+    "Discriminator": ("down", "norm", "dense", "act"),
 }
 VALUES = {"nothing": "zeros", "neighbour": "neighbor"}
 LAYERS = {"down": "encoder", "bottom": "bottleneck", "mix": "decoder"}
@@ -66,7 +74,8 @@ def renamed(**new: str) -> Callable[[Made], Made]:
     Raises
     ------
     TypeError
-        When called with an argument under both of its names.
+        When called with an argument under both of its names, or with one that only the variant of
+        a network takes.
 
     Examples
     --------
@@ -80,6 +89,7 @@ def renamed(**new: str) -> Callable[[Made], Made]:
     def decorate(made: Made) -> Made:
         call = made.__init__ if isinstance(made, type) else made
         place = f"{made.__module__.rpartition('.')[0]}.{made.__qualname__}"
+        known = signature(call).parameters
         said: set[str] = set()
 
         @wraps(call)
@@ -93,6 +103,10 @@ def renamed(**new: str) -> Callable[[Made], Made]:
                     words = f"{place}: {old} is {now} now; the old name goes in the next version"
                     warnings.warn(words, DeprecationWarning, stacklevel=2)
                 named[now] = _current_value(named.pop(old))
+            for name in named.keys() - known.keys():
+                if name in VARIANTS.get(made.__name__, ()):
+                    room, _, network = place.rpartition(".")
+                    raise TypeError(f"{place}: {name} is for {room}.variants.{network} now")
             return call(*arguments, **named)
 
         accept.said = said
@@ -133,7 +147,6 @@ def current_layers(given: Mapping[str, T], own: Collection[str]) -> dict[str, T]
 
 def takes_old_layers(network: type[T]) -> type[T]:
     """Decorator of a class of networks whose ``load_state_dict`` takes old names of layers, too."""
-    load = network._load_from_state_dict
 
     def load_by_any_name(self: Any, state: dict[str, Any], prefix: str, *others: Any) -> None:
         # In place: what is left in ``state`` under an old name would be refused as unexpected.
@@ -141,7 +154,7 @@ def takes_old_layers(network: type[T]) -> type[T]:
         mine = {name.removeprefix(prefix): value for name, value in mine.items()}
         for name, value in current_layers(mine, self.state_dict()).items():
             state[prefix + name] = value
-        load(self, state, prefix, *others)
+        super(network, self)._load_from_state_dict(state, prefix, *others)
 
     network._load_from_state_dict = load_by_any_name
     return network

@@ -14,7 +14,7 @@ with needed("upconv.keras"):
     import keras  # noqa: F401
     import tensorflow  # noqa: F401
 
-from upconv.keras import variants
+from upconv.keras import first_edition, variants  # noqa: F401 - registers old names
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.dcgan import Discriminator, Generator
 from upconv.keras.encoders import ENCODERS, VGG19, VGG16Classifier, squeezenet, vgg16

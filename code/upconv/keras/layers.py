@@ -162,6 +162,7 @@ def conv(x, filters: int, kernel: int, name: str, activation: str | None = None,
     )(x)
 
 
+@keras.saving.register_keras_serializable("upconv")
 class BilinearStart(keras.initializers.Initializer):
     """Bilinear interpolation by a factor, one class at a time."""
 
@@ -172,6 +173,9 @@ class BilinearStart(keras.initializers.Initializer):
         kernel = np.zeros(shape)
         kernel[:, :, range(shape[2]), range(shape[2])] = bilinear_kernel(self.factor)[..., None]
         return tf.constant(kernel, dtype or "float32")
+
+    def get_config(self):
+        return {"factor": self.factor}
 
 
 def upsample(x, classes: int, factor: int, name: str):
