@@ -166,11 +166,12 @@ def _room(framework: str) -> Any:
     return room
 
 
-def _class(framework: str, kind: str, options: Collection[str]) -> Any:
+def _class(framework: str, kind: str, options: Mapping[str, Any]) -> Any:
     """The paper's network of this class where it takes these options, else the variant."""
     room = _room(framework)
     paper = vars(room).get(kind)
-    if paper is not None and set(options) <= signature(paper).parameters.keys():
+    options = current_arguments(kind, options)  # of old names the network itself warns
+    if paper is not None and options.keys() <= signature(paper).parameters.keys():
         return paper
     return getattr(room.variants, kind, paper)
 

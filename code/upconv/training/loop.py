@@ -52,7 +52,7 @@ def train(
     In the end it is in evaluation mode.
 
     Cross-entropy on all labelled pixels, weighted if the set has weights; gradient clipping. The
-    network's ``channels`` says whether it takes grey images (1) or colours (3, also if it says
+    network's ``in_channels`` says whether it takes gray images (1) or colors (3, also if it says
     nothing). Logits smaller than the image are compared with the middle of the mask.
 
     On one machine with one number of threads the same seed gives the same weights to the bit,
