@@ -40,7 +40,7 @@ def train(out: Path, steps: int, resume: bool) -> float:
 
     found = data.with_border_weights(data.membranes(30), 10.0)
     torch.manual_seed(0)
-    network = zoo.build("unet", 2, width=16, channels=1)
+    network = zoo.build("unet", 2, base_in_channels=16, in_channels=1)
     settings = Settings(
         steps=steps, batch=4, crop=96, learning_rate=2e-3, rotate=180, elastic_sigma=10,
         brightness_contrast_jitter=0.1, vertical_flip=True,

@@ -27,7 +27,7 @@ from upconv.statistics import paired
 from upconv.style import StyleSettings, stylize
 from upconv.style.optimization import StyleTransferLoss
 from upconv.style.pictures import to_tensor
-from upconv.torch import FCN, Discriminator, Generator, SmallClassifier, UNet, describe
+from upconv.torch import FCN, Discriminator, Generator, SmallClassifier, UNet, extract_features
 from upconv.training import GanSettings, Settings, train, train_classifier, train_gan
 
 STORED, MARK = HERE / "quality.json", "<!-- quality -->"
@@ -35,7 +35,7 @@ STORED, MARK = HERE / "quality.json", "<!-- quality -->"
 
 def unet(seed: int, precision: str) -> float:
     """Mean IoU on test membranes."""
-    network = UNet(2, 1, width=8, depth=3, padded=True, norm="batch")
+    network = UNet(2, 1, base_channels=8, depth=3, padded=True, norm="batch")
     settings = Settings(
         steps=300, batch=8, crop=64, learning_rate=4e-3, rotate=180, elastic_sigma=4,
         vertical_flip=True, seed=seed, precision=precision,
@@ -47,7 +47,7 @@ def unet(seed: int, precision: str) -> float:
 
 def fcn(seed: int, precision: str) -> float:
     """Mean IoU on test membranes."""
-    network = FCN(2, 8, "squeezenet", width=0.5, head=64, head_kernel=3)
+    network = FCN(2, 8, "squeezenet", width_mult=0.5, head=64, head_kernel=3)
     settings = Settings(
         steps=300, batch=8, crop=64, learning_rate=2e-3, vertical_flip=True, seed=seed,
         precision=precision,
@@ -62,19 +62,19 @@ def judge() -> tuple[SmallClassifier, np.ndarray]:
     torch.manual_seed(0)
     classifier = SmallClassifier()
     train_classifier(classifier, data.digits())
-    return classifier, describe(classifier, to_pixels(data.digits().images, 1))[0].numpy()
+    return classifier, extract_features(classifier, to_pixels(data.digits().images, 1))[0].numpy()
 
 
 def dcgan(seed: int, precision: str) -> float:
     """Fréchet distance of generated digits to real ones."""
-    sizes = {"size": 32, "channels": 1, "width": 16}
+    sizes = {"size": 32, "channels": 1, "base_channels": 16}
     generator, discriminator = Generator(**sizes), Discriminator(**sizes)
     settings = GanSettings(steps=400, batch=64, learning_rate=8e-4, seed=seed, precision=precision)
     train_gan(generator, discriminator, data.digits(), settings, progress=False)
     noise = np.random.default_rng(0).standard_normal((1000, generator.latent))
     classifier, real = judge()
     drawn = to_pixels(generate(generator, noise, precision=precision), 1)
-    return frechet_distance(real, describe(classifier, drawn)[0].numpy())
+    return frechet_distance(real, extract_features(classifier, drawn)[0].numpy())
 
 
 def style(seed: int, precision: str) -> float:

@@ -159,7 +159,7 @@ def unet(
 ) -> dict[str, tuple[Timed, Timed]]:
     plain = recipes.PlainUNet(width).to(pick_device())
     optimizer = torch.optim.RMSprop(plain.parameters(), 1e-5, momentum=0.9, foreach=False)
-    ours = UNet(2, 3, width=width, padded=True, norm="batch", dropout=0.0)
+    ours = UNet(2, 3, base_channels=width, padded=True, norm="batch", dropout=0.0)
     return segmenting(folder, plain, ours, size, batch, optimizer)
 
 
@@ -168,7 +168,7 @@ def fcn(
 ) -> dict[str, tuple[Timed, Timed]]:
     plain = recipes.PlainFCN8s(width).to(pick_device())
     optimizer = torch.optim.Adam(plain.parameters(), 1e-4, foreach=False)
-    return segmenting(folder, plain, FCN(2, 8, width=width), size, batch, optimizer)
+    return segmenting(folder, plain, FCN(2, 8, width_mult=width), size, batch, optimizer)
 
 
 def dcgan(
@@ -180,7 +180,7 @@ def dcgan(
     discriminator = recipes.plain_discriminator(width).to(where)
     step = recipes.gan_step(generator, discriminator, recipes.pictures(files, batch, size))
     found = data.square_images(folder / "faces", size)
-    sizes = {"size": size, "channels": 3, "width": width}
+    sizes = {"size": size, "channels": 3, "base_channels": width}
     ours = Generator(**sizes), Discriminator(**sizes)
 
     def fast(count: int, mark: Callable[..., None] | None) -> None:

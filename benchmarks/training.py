@@ -32,7 +32,7 @@ NETWORKS: dict[str, tuple[Callable, tuple[int, ...]]] = {
         (8, 3, 128, 192),
     ),
     "FCN-8s, VGG16 (quarter), 16 × 64 × 64": (
-        lambda: FCN(11, 8, "vgg16", width=0.25, head=1024, head_kernel=3),
+        lambda: FCN(11, 8, "vgg16", width_mult=0.25, head=1024, head_kernel=3),
         (16, 3, 64, 64),
     ),
 }

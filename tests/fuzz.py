@@ -327,8 +327,8 @@ def small_files() -> dict[str, bytes]:
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        network = zoo.build("unet", 2, width=4, depth=1)
-        zoo.save(folder / "w.safetensors", network, "unet", ("a", "b"), width=4, depth=1)
+        network = zoo.build("unet", 2, base_channels=4, depth=1)
+        zoo.save(folder / "w.safetensors", network, "unet", ("a", "b"), base_channels=4, depth=1)
         line = torch.nn.Linear(2, 2)
         checkpoints.save(folder / "c.pt", {"network": line}, Settings(steps=3), History(), 1)
         torch.save({"settings": Runs()}, folder / "evil.pt")
@@ -350,7 +350,9 @@ def weights_case(rng: random.Random, folder: Path) -> str:
         about = {
             "network": rng.choice(["unet", "fcn8s", "x", "dcgan"]),
             "classes": rng.choice(["[]", "3", "null", '["a"]', "{"]),
-            "options": rng.choice(["{}", '{"width": -1}', '{"width": 9999}', '{"x": 1}', "[1]"]),
+            "options": rng.choice(
+                ["{}", '{"width": -1}', '{"base_channels": 9999}', '{"x": 1}', "[1]"]
+            ),
         }
         text = json.dumps({"__metadata__": about}).encode()
         data = struct.pack("<Q", len(text)) + text

@@ -30,7 +30,7 @@ options = {
     "callback": lambda step, *loss: os._exit(0) if step == int(halt) else None,
 }
 if kind == "gan":
-    sizes = {"size": 32, "channels": 1, "width": 4, "norm": False}
+    sizes = {"size": 32, "channels": 1, "base_channels": 4, "norm": False}
     networks = [Generator(latent=8, **sizes), Discriminator(**sizes)]
     settings = GanSettings(steps=STEPS, batch=8, precision="fp32", log_every=1, learning_rate=2e-3)
     history = train_gan(*networks, data.digits(), settings, **options)

@@ -74,13 +74,17 @@ def expected(module: str) -> dict[str, tuple[str, str]]:
 
 
 def signature(member: object, method: object = None) -> str:
-    """As Sphinx writes it: of a class, that of ``__new__`` first; none where nothing is taken."""
-    made = inspect.isclass(member) and inspect.isfunction(member.__new__)
+    """As Sphinx writes it: of a class, its own ``__init__`` first, then ``__new__``; none where
+    nothing is taken."""
+    own = inspect.isclass(member) and inspect.isfunction(vars(member).get("__init__"))
+    made = inspect.isclass(member) and inspect.isfunction(member.__new__) and not own
     try:
-        told = inspect.signature(member.__new__ if made else member)
+        told = inspect.signature(
+            member.__init__ if own else member.__new__ if made else member,
+        )
     except ValueError:  # an exception, which takes what exceptions take
         return ""
-    if made or inspect.isfunction(method):  # without the class, the instance
+    if own or made or inspect.isfunction(method):  # without the class, the instance
         told = told.replace(parameters=list(told.parameters.values())[1:])
     if inspect.isclass(member) and not told.parameters:
         return ""

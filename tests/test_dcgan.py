@@ -10,7 +10,7 @@ from upconv import keras as in_keras
 from upconv import port
 from upconv import torch as in_torch
 
-SMALL = {"size": 32, "width": 4, "channels": 2}
+SMALL = {"size": 32, "base_channels": 4, "channels": 2}
 SWITCHES = [
     {},
     {"kernel": 5},
@@ -23,16 +23,21 @@ SWITCHES = [
 ]
 
 
+def room(framework, options: dict):
+    """Where a network with these options is: the paper's, or its variant."""
+    return framework if options.keys() <= {"kernel", "size", "latent"} else framework.variants
+
+
 def both(name: str, options: dict):
     torch.manual_seed(0)
-    first = getattr(in_torch, name)(**SMALL | options).eval()
+    first = getattr(room(in_torch, options), name)(**SMALL | options).eval()
     with torch.no_grad():
         for parameter in first.parameters():
             parameter += 0.2 * torch.randn_like(parameter)
         for kind, buffer in first.named_buffers():
             if kind.endswith("running_var"):
                 buffer *= 0.5 + torch.rand_like(buffer)
-    second = getattr(in_keras, name)(**SMALL | options)
+    second = getattr(room(in_keras, options), name)(**SMALL | options)
     return first, port.load_weights(second, port.weights(first))
 
 
@@ -47,7 +52,7 @@ def test_generators_of_both_frameworks_draw_the_same(options):
     assert ours.std() > 0.05
     assert np.abs(ours).max() <= 1
     np.testing.assert_allclose(np.asarray(second(noise.numpy())), ours, atol=1e-5)
-    back = in_torch.Generator(**SMALL | options).eval()
+    back = room(in_torch, options).Generator(**SMALL | options).eval()
     port.load_weights(back, port.weights(second))
     with torch.inference_mode():
         np.testing.assert_allclose(back(noise).permute(0, 2, 3, 1).numpy(), ours, atol=1e-6)
@@ -98,11 +103,11 @@ def test_weights_begin_as_in_the_paper():
             if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.Linear):
                 assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
                 assert abs(layer.weight.mean().item()) < 0.002
-    kernel = in_keras.Generator(32, width=64).get_layer("up.0.conv").kernel.numpy()
+    kernel = in_keras.Generator(32, base_channels=64).get_layer("up.0.conv").kernel.numpy()
     assert kernel.std() == pytest.approx(0.02, rel=0.05)
 
 
-@pytest.mark.parametrize("room", [in_torch, in_keras])
+@pytest.mark.parametrize("framework", [in_torch, in_keras])
 @pytest.mark.parametrize(
     ("network", "options", "name"),
     [
@@ -113,6 +118,6 @@ def test_weights_begin_as_in_the_paper():
         ("Discriminator", {"act": "gelu"}, "act"),
     ],
 )
-def test_what_is_no_dcgan_is_refused(room, network, options, name):
+def test_what_is_no_dcgan_is_refused(framework, network, options, name):
     with pytest.raises(ValueError, match=f"{name}: got"):
-        getattr(room, network)(**options)
+        getattr(room(framework, options), network)(**options)

@@ -79,7 +79,7 @@ def test_tensorflow_alone_is_enough(missing, tmp_path):
     """Also beside a PyTorch that cannot be loaded, as where a library of CUDA is missing."""
     (tmp_path / "torch.py").write_text(f"raise {missing}('libcudart.so.12: cannot open')")
     words = said(
-        "import upconv.keras as k; print(k.UNet(2, 3, width=2).name, 'torch' in sys.modules)",
+        "import upconv.keras as k; print(k.UNet(2, 3, 2).name, 'torch' in sys.modules)",
         PYTHONPATH=str(tmp_path),
     )
     assert words[-1] == "False"
@@ -204,7 +204,7 @@ def features():
 
 
 def segmenter():
-    return [FCN(11, 8, encoder="squeezenet", width=0.25, head=32, head_kernel=3)]
+    return [FCN(11, 8, encoder="squeezenet", width_mult=0.25, head=32, head_kernel=3)]
 
 
 def train_segmenter(networks, precision, **options):
@@ -216,7 +216,7 @@ def train_segmenter(networks, precision, **options):
 
 
 def pair():
-    return [Generator(32, width=4, latent=10), Discriminator(32, width=4)]
+    return [Generator(32, base_channels=4, latent=10), Discriminator(32, base_channels=4)]
 
 
 def train_pair(networks, precision, **options):
@@ -226,7 +226,7 @@ def train_pair(networks, precision, **options):
 
 
 def painter():
-    return [zoo.build_stylizer("transform", width=4, blocks=1)]
+    return [zoo.build_stylizer("transform", base_channels=4, blocks=1)]
 
 
 def train_painter(networks, precision, **options):
@@ -398,7 +398,7 @@ def test_a_classifier_is_trained_in_fp16_as_in_float32(half):
 
     def learnt(data=crops):
         torch.manual_seed(0)
-        network = SmallClassifier(channels=3, width=4)
+        network = SmallClassifier(in_channels=3, base_channels=4)
         if data:
             train_classifier(network, data, steps=4, batch=8, device="cpu")
         return [network]

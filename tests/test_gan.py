@@ -24,7 +24,14 @@ from upconv.metrics import (
     nearest,
 )
 from upconv.pixels import to_pixels
-from upconv.torch import Discriminator, Generator, SmallClassifier, dead_units, describe
+from upconv.torch import (
+    Discriminator,
+    Generator,
+    SmallClassifier,
+    dead_units,
+    extract_features,
+    variants,
+)
 from upconv.training import (
     BadCheckpoint,
     Diverged,
@@ -47,7 +54,7 @@ def crops():
 
 def pair(seed: int = 0):
     torch.manual_seed(seed)
-    return Generator(32, width=4, latent=10), Discriminator(32, width=4)
+    return Generator(32, base_channels=4, latent=10), Discriminator(32, base_channels=4)
 
 
 def run(crops, settings=SETTINGS, **options):
@@ -158,7 +165,7 @@ def test_drawn_images_depend_on_the_noise_alone():
     assert images.shape == (5, 32, 32, 3)
     assert images.dtype == np.uint8
     np.testing.assert_array_equal(generate(generator, noise, batch=2), images)
-    assert generate(Generator(32, 1, 10, width=4), noise).shape == (5, 32, 32)
+    assert generate(Generator(32, 1, 10, base_channels=4), noise).shape == (5, 32, 32)
 
 
 # ---- measures -----------------------------------------------------------------------------------
@@ -334,7 +341,7 @@ def test_images_without_contrast_have_no_checkerboard(level):
 
 @pytest.mark.parametrize(("act", "dead"), [("relu", True), ("leaky", False)])
 def test_dead_units_are_counted(act, dead):
-    network = Discriminator(32, width=4, act=act)
+    network = variants.Discriminator(32, base_channels=4, act=act)
     images = torch.rand(6, 3, 32, 32)
     with torch.no_grad():  # half of the first layer's channels can never fire
         network.down[0].conv.weight[:2] = 0
@@ -354,9 +361,9 @@ def test_the_classifier_reads_digits():
     images = np.kron(digits.images, np.ones((1, 3, 3))) * 15
     known = data.ImageSet("digits", images.astype(np.uint8), digits.target)
     torch.manual_seed(0)
-    network = SmallClassifier(10, 1, width=8)
+    network = SmallClassifier(10, 1, base_channels=8)
     assert train_classifier(network, known, steps=120, batch=64) > 0.9
-    features, probabilities = describe(network, to_pixels(known.images[:50], 1))
+    features, probabilities = extract_features(network, to_pixels(known.images[:50], 1))
     assert features.shape == (50, 64)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     with pytest.raises(ValueError, match="without labels"):
@@ -382,7 +389,7 @@ def test_the_stored_sheet_is_what_the_stored_generator_draws():
 
 
 def test_noise_is_numbers_of_the_generators_length():
-    generator = Generator(32, width=4, latent=8)
+    generator = Generator(32, base_channels=4, latent=8)
     noise = torch.randn(2, 8, requires_grad=True)
     assert np.array_equal(generate(generator, noise), generate(generator, noise.detach().numpy()))
     for wrong in ([[1.0, 2.0], [3.0]], "x", [["a"] * 8], np.zeros(8), np.zeros((2, 7)), noise[0]):

@@ -49,11 +49,11 @@ def as_exact_as_a_processor(monkeypatch):
 
 
 def unet() -> UNet:
-    return UNet(11, 3, width=4, depth=2, padded=True, norm="batch", dropout=0.0)
+    return UNet(11, 3, base_channels=4, depth=2, padded=True, norm="batch", dropout=0.0)
 
 
 def fcn() -> FCN:
-    network = FCN(11, 8, encoder="squeezenet", width=0.25, head=32, head_kernel=3)
+    network = FCN(11, 8, encoder="squeezenet", width_mult=0.25, head=32, head_kernel=3)
     for layer in network.modules():
         if isinstance(layer, nn.Dropout | nn.Dropout2d):  # devices draw different numbers
             layer.p = 0.0
@@ -145,7 +145,10 @@ def test_a_style_is_drawn_as_on_a_processor():
 
 def gan(device, settings=GanSettings(steps=STEPS, batch=8, log_every=100), each=None):  # noqa: B008
     torch.manual_seed(0)
-    generator, discriminator = Generator(32, 1, width=4), Discriminator(32, 1, width=4)
+    generator, discriminator = (
+        Generator(32, 1, base_channels=4),
+        Discriminator(32, 1, base_channels=4),
+    )
     if each:
         generator.register_forward_pre_hook(each)
     return train_gan(

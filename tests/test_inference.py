@@ -38,23 +38,23 @@ DIGITS = data.ImageSet("random", RNG.integers(0, 256, (8, 32, 32)).astype(np.uin
 
 def unet():
     # Batch norm and dropout: what a network would do otherwise in the other mode.
-    return in_torch.UNet(width=4, depth=2, channels=3, norm="batch", dropout=0.5)
+    return in_torch.UNet(base_channels=4, depth=2, in_channels=3, norm="batch", dropout=0.5)
 
 
 def generator():
-    return in_torch.Generator(32, 1, width=4)
+    return in_torch.Generator(32, 1, base_channels=4)
 
 
 def discriminator():
-    return in_torch.Discriminator(32, 1, width=4)
+    return in_torch.Discriminator(32, 1, base_channels=4)
 
 
 def painter():
-    return in_torch.TransformNet(width=4, blocks=1)
+    return in_torch.TransformNet(base_channels=4, blocks=1)
 
 
 def classifier():
-    return in_torch.SmallClassifier(width=2)
+    return in_torch.SmallClassifier(base_channels=2)
 
 
 def step(network, given, generation=None):
@@ -82,13 +82,13 @@ LOOKS = {
         IMAGES[:, :1, :32, :32],
         lambda n, **_: dead_units(n, IMAGES[:, :1, :32, :32]),
     ),
-    "describe": (
+    "extract_features": (
         classifier,
         IMAGES[:, :1, :32, :32],
-        lambda n, **_: in_torch.describe(n, IMAGES[:, :1, :32, :32]),
+        lambda n, **_: in_torch.extract_features(n, IMAGES[:, :1, :32, :32]),
     ),
     "difference": (
-        lambda: in_torch.FCN(2, 8, "squeezenet", width=0.25, head=8, head_kernel=3),
+        lambda: in_torch.FCN(2, 8, "squeezenet", width_mult=0.25, head=8, head_kernel=3),
         IMAGES,
         lambda n, **_: onnx.difference(n, n),
     ),
@@ -135,7 +135,7 @@ def test_the_mode_is_restored_part_by_part():
 class Noted(nn.Module):
     """A network that notes how it is called."""
 
-    channels, padded = 3, True
+    in_channels, padded = 3, True
 
     def __init__(self):
         super().__init__()
@@ -160,7 +160,7 @@ def test_what_predicts_does_so_in_evaluation_mode_and_without_gradients():
 
 def test_features_can_be_learned_from():
     """Tensors made in inference mode could not."""
-    features, chances = in_torch.describe(classifier(), IMAGES[:, :1, :32, :32])
+    features, chances = in_torch.extract_features(classifier(), IMAGES[:, :1, :32, :32])
     probe = nn.Linear(64, 2)
     probe(features).sum().backward()
     assert not (features.is_inference() or chances.is_inference())
@@ -180,7 +180,7 @@ LOOPS = {
     ),
     "train_transform": lambda net, look: train_transform(
         net,
-        in_torch.VGG19(width=0.1, last="conv3_1"),
+        in_torch.VGG19(width_mult=0.1, last="conv3_1"),
         list(PICTURES),
         PICTURES[0],
         TransformSettings(steps=4, crop=32, style_size=48, log_every=1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pytest
 import torch
@@ -12,44 +14,68 @@ from upconv import torch as in_torch
 from upconv.torch.weights import squeezenet_from_caffe
 
 # One small configuration of every network: name, arguments, input size, classes.
-SMALL = {"encoder": "vgg16", "width": 0.05, "head": 200, "head_kernel": 7}
-UNET = {"width": 6, "depth": 3, "classes": 4}
-LIGHT = {"encoder": "squeezenet", "width": 0.25, "head": 32, "head_kernel": 3}
+SMALL = {"encoder": "vgg16", "width_mult": 0.05, "head": 200, "head_kernel": 7}
+UNET = {"base_channels": 6, "depth": 3, "classes": 4}
+PADDED = UNET | {"in_channels": 3, "padded": True}
+WITH_RELU = {"classes": 3, "steps": "three with ReLU", "width_mult": 0.05}
+LIGHT = {"encoder": "squeezenet", "width_mult": 0.25, "head": 32, "head_kernel": 3}
 NETWORKS = [
     ("FCN", {"classes": 5, "stride": 32} | SMALL, (45, 70)),
     ("FCN", {"classes": 5, "stride": 16} | SMALL, (64, 33)),
     ("FCN", {"classes": 5, "stride": 8} | SMALL, (45, 70)),
     ("FCN", {"classes": 3, "stride": 8} | LIGHT, (50, 97)),
     ("FCN", {"classes": 3, "stride": 2} | LIGHT, (64, 64)),
-    ("FeatureSumFCN", {"classes": 2, "skips": True} | SMALL, (45, 70)),
-    ("FeatureSumFCN", {"classes": 2, "skips": False} | LIGHT, (45, 70)),
-    ("ConcatFCN", {"classes": 4} | SMALL, (45, 70)),
-    ("ConcatFCN", {"classes": 4, "stride": 4} | LIGHT, (31, 64)),
-    ("EightfoldFCN", {"classes": 3, "width": 0.05}, (45, 70)),
-    ("EightfoldFCN", {"classes": 3, "steps": "three", "width": 0.05}, (45, 70)),
-    ("EightfoldFCN", {"classes": 3, "steps": "three with ReLU", "width": 0.05}, (45, 70)),
+    ("variants.FCN", {"classes": 5, "score_relu": True} | SMALL, (45, 70)),
+    ("variants.FeatureSumFCN", {"classes": 2, "skips": True} | SMALL, (45, 70)),
+    ("variants.FeatureSumFCN", {"classes": 2, "skips": False} | LIGHT, (45, 70)),
+    ("variants.ConcatFCN", {"classes": 4} | SMALL, (45, 70)),
+    ("variants.ConcatFCN", {"classes": 4, "stride": 4} | LIGHT, (31, 64)),
+    ("variants.EightfoldFCN", {"classes": 3, "width_mult": 0.05}, (45, 70)),
+    ("variants.EightfoldFCN", {"classes": 3, "steps": "three", "width_mult": 0.05}, (45, 70)),
+    (
+        "variants.EightfoldFCN",
+        {"classes": 3, "steps": "three with ReLU", "width_mult": 0.05},
+        (45, 70),
+    ),
     ("ConvAutoencoder", {"hidden": 6, "latent": 3}, (48, 64)),
     ("WindowClassifier", {"classes": 4, "hidden": 5}, (40, 37)),
-    ("VGG16Classifier", {"classes": 7, "width": 0.02}, (224, 224)),
-    ("UNet", {"channels": 3, "width": 4}, (188, 204)),
-    ("UNet", {"channels": 3, "width": 4, "depth": 2, "classes": 3}, (44, 60)),
-    ("UNet", {"channels": 3, "padded": True} | UNET, (37, 50)),
-    ("UNet", {"channels": 3, "padded": True, "norm": "batch", "skips": "add"} | UNET, (40, 33)),
-    ("UNet", {"channels": 3, "padded": True, "norm": "group", "up": "resize"} | UNET, (37, 50)),
-    ("UNet", {"channels": 3, "padded": True, "skips": "none"} | UNET, (37, 50)),
-    ("UNet", {"channels": 3, "padded": True, "skips": "switches"} | UNET, (37, 50)),
-    ("UNet", {"channels": 3, "padded": True, "feed": "neighbour"} | UNET, (37, 50)),
-    ("UNet", {"channels": 3, "padded": True, "feed": "nothing"} | UNET, (37, 50)),
-    ("TransformNet", {"width": 4, "blocks": 2}, (37, 50)),
-    ("TransformNet", {"width": 3, "blocks": 0}, (16, 41)),
+    ("VGG16Classifier", {"classes": 7, "width_mult": 0.02}, (224, 224)),
+    ("UNet", {"in_channels": 3, "base_channels": 4}, (188, 204)),
+    ("UNet", {"in_channels": 3, "base_channels": 4, "depth": 2, "classes": 3}, (44, 60)),
+    ("UNet", PADDED, (37, 50)),
+    (
+        "variants.UNet",
+        PADDED | {"norm": "batch", "skips": "add"},
+        (40, 33),
+    ),
+    (
+        "variants.UNet",
+        PADDED | {"norm": "group", "up": "resize"},
+        (37, 50),
+    ),
+    ("variants.UNet", PADDED | {"skips": "none"}, (37, 50)),
+    ("variants.UNet", PADDED | {"skips": "switches"}, (37, 50)),
+    (
+        "variants.UNet",
+        PADDED | {"skip_source": "neighbor"},
+        (37, 50),
+    ),
+    ("variants.UNet", PADDED | {"skip_source": "zeros"}, (37, 50)),
+    ("TransformNet", {"base_channels": 4, "blocks": 2}, (37, 50)),
+    ("TransformNet", {"base_channels": 3, "blocks": 0}, (16, 41)),
 ]
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(NETWORKS)]
+
+
+def room(framework, name: str):
+    """A network by its name in upconv.torch or upconv.keras: "UNet", or "variants.UNet"."""
+    return attrgetter(name)(framework)
 
 
 def both(name: str, options: dict):
     """The network in PyTorch with weights that leave nothing zero, and in Keras."""
     torch.manual_seed(0)
-    first = getattr(in_torch, name)(**options).eval()
+    first = room(in_torch, name)(**options).eval()
     with torch.no_grad():
         for parameter in first.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
@@ -58,7 +84,7 @@ def both(name: str, options: dict):
                 buffer += 0.1 * torch.randn_like(buffer)
             elif name_.endswith("running_var"):
                 buffer *= 0.5 + torch.rand_like(buffer)
-    return first, getattr(in_keras, name)(**options)
+    return first, room(in_keras, name)(**options)
 
 
 def outputs(first, second, size) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +108,7 @@ def test_both_frameworks_compute_the_same(name, options, size):
     assert_equal(*outputs(first, second, size))
     # And back, into a network that knows nothing of the first.
     torch.manual_seed(1)
-    third = getattr(in_torch, name)(**options).eval()
+    third = room(in_torch, name)(**options).eval()
     port.load_weights(third, port.weights(second))
     assert_equal(*outputs(third, second, size))
     moments = [b for n, b in first.named_buffers() if n.endswith(("_mean", "_var"))]
@@ -91,7 +117,7 @@ def test_both_frameworks_compute_the_same(name, options, size):
 
 @pytest.mark.parametrize(("name", "options", "size"), NETWORKS, ids=IDS)
 def test_logits_have_the_size_of_the_image(name, options, size):
-    network = getattr(in_torch, name)(**options).eval()
+    network = room(in_torch, name)(**options).eval()
     out = network(torch.rand(1, 3, *size))
     expected = {
         "ConvAutoencoder": (1, 3, *size),
@@ -99,7 +125,7 @@ def test_logits_have_the_size_of_the_image(name, options, size):
         "WindowClassifier": (1, 4, size[0] - 28, size[1] - 28),
         "VGG16Classifier": (1, 7),
         "UNet": (1, options.get("classes", 2), *unet_output(options, size)),
-    }.get(name, (1, options.get("classes"), *size))
+    }.get(name.removeprefix("variants."), (1, options.get("classes"), *size))
     assert out.shape == expected
 
 
@@ -110,11 +136,11 @@ def unet_output(options: dict, size: tuple[int, int]) -> tuple[int, int]:
     return tuple(side - {4: 184, 2: 40}[depth] for side in size)
 
 
-@pytest.mark.parametrize("name", ["FCN", "FeatureSumFCN", "ConcatFCN"])
+@pytest.mark.parametrize("name", ["FCN", "variants.FeatureSumFCN", "variants.ConcatFCN"])
 @pytest.mark.parametrize("encoder", [SMALL, LIGHT], ids=["vgg16", "squeezenet"])
 def test_a_step_of_training_lowers_the_loss(name, encoder):
     torch.manual_seed(0)
-    network = getattr(in_torch, name)(classes=2, **encoder)
+    network = room(in_torch, name)(classes=2, **encoder)
     images = torch.rand(2, 3, 64, 64)
     images[:, 0, :, 32:] = 0
     masks = (images[:, 0] == 0).long()
@@ -134,7 +160,7 @@ def test_a_step_of_training_lowers_the_loss(name, encoder):
 def test_feature_sum_network_row_by_row():
     """Parameters of every layer at full size, without making its half a gigabyte."""
     with torch.device("meta"):
-        network = in_torch.FeatureSumFCN()
+        network = in_torch.variants.FeatureSumFCN()
     rows = [
         sum(p.numel() for p in layer.parameters())
         for layer in network.modules()
@@ -145,7 +171,7 @@ def test_feature_sum_network_row_by_row():
     assert rows == expected
     assert sum(rows) == 136_514_116
     with torch.device("meta"):
-        twin = in_torch.FeatureSumFCN(skips=False)
+        twin = in_torch.variants.FeatureSumFCN(skips=False)
     assert sum(p.numel() for p in twin.parameters()) == 136_514_116
 
 
@@ -169,7 +195,7 @@ def test_upsampling_begins_as_bilinear_interpolation():
 
 @pytest.mark.parametrize("encoder", ["vgg16", "squeezenet"])
 def test_maps_have_the_strides_they_are_called_by(encoder):
-    network = in_torch.ENCODERS[encoder](width=0.1)
+    network = in_torch.ENCODERS[encoder](width_mult=0.1)
     maps = network(torch.rand(1, 3, 96, 64))
     for stride, found in maps.items():
         assert found.shape == (1, network.channels[stride], 96 // stride, 64 // stride)
@@ -177,7 +203,7 @@ def test_maps_have_the_strides_they_are_called_by(encoder):
 
 def test_names_are_torchvisions():
     """Of the published checkpoints, as far as an encoder goes."""
-    vgg = {name for name, _ in in_torch.VGG16Classifier(width=0.02).named_parameters()}
+    vgg = {name for name, _ in in_torch.VGG16Classifier(width_mult=0.02).named_parameters()}
     places = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
     expected = {f"features.{i}.{kind}" for i in places for kind in ("weight", "bias")}
     expected |= {f"classifier.{i}.{kind}" for i in (0, 3, 6) for kind in ("weight", "bias")}
@@ -233,7 +259,7 @@ def test_kerass_own_vgg16_computes_the_same_in_ours():
         got, wanted = (np.asarray(maps)[:, inside, inside] for maps in (got, wanted))
         assert np.abs(got - wanted).max() < 0.02 * np.abs(wanted).max()
     with pytest.raises(ValueError, match="network: got"):
-        in_keras.load_imagenet(in_keras.FCN(2, width=0.1), theirs)
+        in_keras.load_imagenet(in_keras.FCN(2, width_mult=0.1), theirs)
 
 
 def test_caffes_squeezenet_computes_the_same_in_ours(tmp_path):
@@ -284,7 +310,7 @@ def test_unet_is_the_papers():
 
 
 def test_unet_without_padding_takes_its_own_sizes_only():
-    network = in_torch.UNet(width=1, depth=3)
+    network = in_torch.UNet(base_channels=1, depth=3)
     good = [size for size in range(60, 140) if takes(network, size)]
     assert good == [size for size in range(60, 140) if size >= 92 and (size - 92) % 8 == 0]
     assert ops.unet_size(1, 3)[0] == 92
@@ -312,18 +338,18 @@ def takes(network, size: int) -> bool:
 
 def test_unet_skips_hand_over_what_they_are_told_to():
     torch.manual_seed(0)
-    network = in_torch.UNet(width=4, depth=2, padded=True).eval()
+    network = in_torch.variants.UNet(base_channels=4, depth=2, padded=True).eval()
     images = torch.rand(3, 1, 16, 16)
     own = network(images)
-    network.feed = "neighbour"
+    network.skip_source = "neighbor"
     assert not torch.allclose(network(images), own)
     same = images[:1].repeat(3, 1, 1, 1)  # a neighbour like oneself changes nothing
     shuffled = network(same)
-    network.feed = "own"
+    network.skip_source = "own"
     torch.testing.assert_close(shuffled, network(same))
-    network.feed = "nothing"
-    # Without skips, what is drawn depends on the image through the bottom alone.
-    network.bottom.register_forward_hook(lambda _, __, out: torch.zeros_like(out))
+    network.skip_source = "zeros"
+    # Without skips, what is drawn depends on the image through the bottleneck alone.
+    network.bottleneck.register_forward_hook(lambda _, __, out: torch.zeros_like(out))
     first, second = network(images), network(1 - images)
     torch.testing.assert_close(first, second)
 
@@ -333,7 +359,7 @@ def test_unet_skips_hand_over_what_they_are_told_to():
 )
 def test_unet_learns(options):
     torch.manual_seed(0)
-    network = in_torch.UNet(width=4, depth=2, padded=True, dropout=0, **options)
+    network = in_torch.variants.UNet(base_channels=4, depth=2, padded=True, dropout=0, **options)
     images = torch.rand(4, 1, 32, 32)
     masks = (torch.nn.functional.avg_pool2d(images, 5, 1, 2)[:, 0] > 0.5).long()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
@@ -354,7 +380,7 @@ def test_unet_learns(options):
         ({"depth": 0}, "depth"),
         ({"norm": "layer"}, "norm"),
         ({"skips": "some"}, "skips"),
-        ({"feed": "all"}, "feed"),
+        ({"skip_source": "all"}, "skip_source"),
         ({"up": "bicubic"}, "up"),
         ({"skips": "switches"}, "padded"),
         ({"up": "resize"}, "padded"),
@@ -363,11 +389,11 @@ def test_unet_learns(options):
 @pytest.mark.parametrize("room", [in_torch, in_keras])
 def test_what_is_no_unet_is_refused(room, options, name):
     with pytest.raises(ValueError, match=f"{name}: got"):
-        room.UNet(**options)
+        room.variants.UNet(**options)
 
 
 @pytest.mark.parametrize("room", [in_torch, in_keras])
-@pytest.mark.parametrize("options", [{"width": 0}, {"blocks": -1}])
+@pytest.mark.parametrize("options", [{"base_channels": 0}, {"blocks": -1}])
 def test_what_is_no_transformation_is_refused(room, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))}: got"):
         room.TransformNet(**options)

@@ -18,17 +18,17 @@ from upconv import cli, zoo
 from upconv.inference import generate, predict, predict_tiles
 from upconv.onnx import Network, export
 
-SMALL = {"encoder": "vgg16", "width": 0.125, "head": 128, "head_kernel": 3}
+SMALL = {"encoder": "vgg16", "width_mult": 0.125, "head": 128, "head_kernel": 3}
 
 
 def make(name, seed=0):
     """A small network with weights as if trained: no layer at zero, batch norms that have seen."""
     torch.manual_seed(seed)
     if name in zoo.GENERATORS:
-        network = zoo.build_generator(name, size=32, width=8, channels=1)
+        network = zoo.build_generator(name, size=32, base_channels=8, channels=1)
         shape = (16, network.latent)
     elif zoo.is_unet(name):
-        network = zoo.build(name, 5, width=4, channels=3)
+        network = zoo.build(name, 5, base_channels=4, in_channels=3)
         shape = (4, 3, 188, 188)
     else:
         network = zoo.build(name, 5, **SMALL)
@@ -106,7 +106,7 @@ def test_maps_are_those_after_each_relu(files):
     read = Network(path)
     image = torch.rand(1, 3, 64, 64)
     seen = {}
-    for place, block in (("down.0", network.down[0]), ("bottom", network.bottom)):
+    for place, block in (("encoder.0", network.encoder[0]), ("bottleneck", network.bottleneck)):
         block.register_forward_hook(lambda _, __, out, place=place: seen.update({place: out}))
     with torch.no_grad():
         network(image)
@@ -205,7 +205,7 @@ def test_what_is_no_file_of_ours_is_refused(files, tmp_path):
         Network(tmp_path / "none")
 
 
-TOLD = {"padded": True, "multiple": 16, "rim": 92, "depth": 4, "channels": 3}
+TOLD = {"padded": True, "multiple": 16, "context_margin": 92, "depth": 4, "in_channels": 3}
 
 
 @pytest.mark.parametrize(
@@ -213,9 +213,9 @@ TOLD = {"padded": True, "multiple": 16, "rim": 92, "depth": 4, "channels": 3}
     [
         *(("padded", value) for value in (1, "no", None)),
         *(("multiple", value) for value in (0, -2, 1.5, "16", 10**9)),
-        *(("rim", value) for value in (-1, float("nan"), True, [92])),
+        *(("context_margin", value) for value in (-1, float("nan"), True, [92])),
         *(("depth", value) for value in (0, 10**6, "4")),
-        *(("channels", value) for value in (0, 1, 2, "3", None)),
+        *(("in_channels", value) for value in (0, 1, 2, "3", None)),
         *(("latent", value) for value in (100, 0, "x")),
         *(("tile", value) for value in (0, "256", 10**9)),
         *((None, value) for value in ([], "x", 3, {"padded": False}, {"latent": 100})),
@@ -258,7 +258,7 @@ def test_what_a_file_says_of_classes_is_looked_at(files, tmp_path, monkeypatch, 
 def test_a_file_of_another_network_is_refused_not_computed(files, tmp_path):
     """What the graph is and what is said of it must agree."""
     noise, image = files("dcgan")[1], files("unet")[1]
-    for source, told in ((noise, TOLD), (noise, {"latent": 7}), (image, TOLD | {"channels": 1})):
+    for source, told in ((noise, TOLD), (noise, {"latent": 7}), (image, TOLD | {"in_channels": 1})):
         with pytest.raises(ValueError, match="got no ONNX file of"):
             Network(changed(source, tmp_path / "wrong.onnx", told=told))
     tiled = changed(files("unet_valid")[1], tmp_path / "t.onnx", told=TOLD | {

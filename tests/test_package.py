@@ -33,7 +33,7 @@ ALLOWED = {
     "widgets": {"deprecated", "checks", "ops", "data", "results"},
     "torch": {"deprecated", "checks", "ops", "data", "options", "packages"},
     "keras": {"deprecated", "checks", "ops", "options", "packages", "frameworks"},
-    "port": {"checks", "files"},  # the only one to see both frameworks
+    "port": {"checks", "deprecated", "files"},  # the only one to see both frameworks
     "metrics": {"deprecated", "checks", "data"},
     "device": {"checks", "torch"},
     "inference": {"deprecated", "checks", "packages", "ops", "data", "pixels", "device", "metrics"},
@@ -51,8 +51,8 @@ ALLOWED = {
         "device",
         "training",
     },
-    "zoo": {"checks", "options", "packages", "port", "data", "torch", "keras"},
-    "onnx": {"checks", "ops", "options", "packages", "files", "torch"},
+    "zoo": {"checks", "deprecated", "options", "packages", "port", "data", "torch", "keras"},
+    "onnx": {"checks", "deprecated", "ops", "options", "packages", "files", "torch"},
     "recipes": {"zoo"},
     "cli": {
         *("checks", "packages", "files", "ops", "data", "torch", "zoo", "recipes", "onnx"),

@@ -24,6 +24,7 @@ from test_explorers import choose, drag
 from test_site import PHONE, soup
 
 from upconv import results, zoo
+from upconv.deprecated import current_arguments, current_layers
 from upconv.inference import generate
 from upconv.onnx import Network
 from upconv.style import TransformSettings
@@ -49,7 +50,8 @@ def in_torch(name: str) -> torch.nn.Module:
         for tensor in model.graph.initializer
     }
     if run["kind"] == "painter":
-        network = zoo.build_stylizer("transform", **run["network"])
+        options = current_arguments("TransformNet", run["network"])
+        network = zoo.build_stylizer("transform", **options)
         norms = [key for key, m in network.named_modules() if isinstance(m, torch.nn.GroupNorm)]
         for kind, part in (("Mul", "weight"), ("Add", "bias")):
             constants = [
@@ -60,13 +62,15 @@ def in_torch(name: str) -> torch.nn.Module:
             ]
             given |= dict(zip([f"{norm}.{part}" for norm in norms], constants, strict=True))
     else:
-        network = zoo.build(name, 11, **run["network"])
+        options = current_arguments(zoo.NETWORKS[name][0], run["network"])
+        network = zoo.build(name, 11, **options)
         if name == "unet":
             for module in network.modules():
                 for kind in ("norm1", "norm2"):
                     if hasattr(module, kind):
                         setattr(module, kind, torch.nn.Identity())
     state = network.state_dict()
+    given = current_layers(given, state)  # the file may have the first edition's names
     for key, value in state.items():
         found = given[key].astype(np.float32).reshape(value.shape)
         value.copy_(torch.from_numpy(found))
@@ -316,7 +320,7 @@ def test_maps_are_those_of_the_network(page):
     maps = np.array(found["data"], np.float32).reshape(found["dims"])
     network, seen = in_torch("unet"), []
     assert layer == "down.1.conv2"
-    network.down[1].register_forward_hook(lambda _, __, out: seen.append(out.numpy()))
+    network.encoder[1].register_forward_hook(lambda _, __, out: seen.append(out.numpy()))
     with torch.no_grad():
         network(torch.from_numpy(pixels))
     assert np.ptp(pixels) > 0.5

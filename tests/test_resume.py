@@ -15,7 +15,7 @@ from PIL import Image
 
 from upconv import cli, data, zoo
 from upconv.style import StyleSettings, TransformSettings, stylize, train_transform
-from upconv.torch import Discriminator, Generator
+from upconv.torch import Discriminator, variants
 from upconv.training import (
     BadCheckpoint,
     GanSettings,
@@ -40,21 +40,24 @@ def features(seed=0):
 
 def segment(found=SCENES, network="unet", **options):
     torch.manual_seed(0)
-    built = zoo.build(network, 11, width=4, depth=2, channels=3)
+    built = zoo.build(network, 11, base_channels=4, depth=2, in_channels=3)
     settings = Settings(steps=4, batch=2, crop=32, precision="fp32")
     return train(built, found, settings, device="cpu", progress=False, **options)
 
 
 def play(found=CROPS, act="relu", **options):
     torch.manual_seed(0)
-    networks = Generator(32, width=4, latent=8, act=act), Discriminator(32, width=4)
+    networks = (
+        variants.Generator(32, base_channels=4, latent=8, act=act),
+        Discriminator(32, base_channels=4),
+    )
     settings = GanSettings(steps=4, batch=4, precision="fp32")
     return train_gan(*networks, found, settings, device="cpu", progress=False, **options)
 
 
 def paint(photographs=PICTURES[:2], style=PICTURES[0], seed=0, **options):
     torch.manual_seed(0)
-    network = zoo.build_stylizer("transform", width=4, blocks=1)
+    network = zoo.build_stylizer("transform", base_channels=4, blocks=1)
     settings = TransformSettings(
         steps=4, crop=32, style_size=32, windows=1, precision="fp32", **LAYERS
     )

@@ -90,7 +90,7 @@ def test_a_weight_for_each_class():
 
     scenes = data.digit_scenes(2, 32)
     settings = Settings(steps=1, batch=1, crop=16, class_weights=(1.0, 2.0))
-    network = UNet(11, 3, width=2, depth=1, padded=True)
+    network = UNet(11, 3, base_channels=2, depth=1, padded=True)
     with pytest.raises(ValueError, match="class_weights: got 2 numbers, expected 11"):
         training.train(network, scenes, settings, progress=False)
 

@@ -18,7 +18,7 @@ from upconv.data import photo
 from upconv.keras import style as keras_style
 from upconv.style import StyleSettings, stylize, with_colors_of
 from upconv.torch import style as torch_style
-from upconv.torch.weights import vgg19_normalised
+from upconv.torch.weights import vgg19_normalized
 
 SEEDS = st.integers(0, 2**32 - 1)
 sides = st.tuples(st.integers(2, 5), st.integers(2, 5))
@@ -160,7 +160,7 @@ def test_mirrored_style_weights_keep_what_they_compute(tmp_path):
     arrays = {name: value.astype(np.float32) for name, value in arrays.items()}
     np.savez(tmp_path / "weights.npz", **arrays)
     network = in_torch.VGG19(last="conv3_1", padding="reflect")
-    network.load_state_dict(vgg19_normalised(tmp_path / "weights.npz"))
+    network.load_state_dict(vgg19_normalized(tmp_path / "weights.npz"))
     image = torch.rand(1, 3, 20, 24)
     x = torch.nn.functional.conv2d(image, *(torch.tensor(arrays[f"pre_{k}"]) for k in "wb"))
     with torch.inference_mode():
@@ -179,15 +179,15 @@ def test_mirrored_style_weights_keep_what_they_compute(tmp_path):
 
 
 @pytest.mark.parametrize("padding", ["zeros", "reflect"])
-def test_standardised_activations_have_mean_zero_and_variance_one(padding):
+def test_standardized_activations_have_mean_zero_and_variance_one(padding):
     torch.manual_seed(0)
     network = in_torch.VGG19(0.1, "conv3_1", padding)
-    in_torch.he_initialise(network)
+    in_torch.he_initialize(network)
     with torch.no_grad():
         network.features[0].weight[2] = 0  # never changes
     image = torch.rand(2, 3, 32, 40)
     names = [tag for tag in network.tags if tag.startswith("conv")]
-    in_torch.standardise_activations(network, image)
+    in_torch.standardize_activations(network, image)
     with torch.no_grad():
         for name, maps in network.layers(image, names).items():
             assert maps.mean((0, 2, 3)).abs().max() < 1e-4
@@ -233,7 +233,7 @@ QUICK = StyleSettings(size=48, steps=5, scales=2, precision="fp32")
 def random_vgg():
     torch.manual_seed(0)
     network = in_torch.VGG19(0.1, "conv3_1", "reflect")
-    in_torch.he_initialise(network)
+    in_torch.he_initialize(network)
     return network
 
 

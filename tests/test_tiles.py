@@ -9,7 +9,7 @@ import torch
 from upconv.inference import evaluate, mirrored, predict, predict_tiles, probabilities
 from upconv.ops import unet_size
 from upconv.pixels import to_pixels
-from upconv.torch import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN, UNet
+from upconv.torch.variants import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN, UNet
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def image():
 
 def network(**options):
     torch.manual_seed(0)
-    net = UNet(width=4, **options).eval()
+    net = UNet(base_channels=4, **options).eval()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter += 0.03 * torch.randn_like(parameter)
@@ -31,7 +31,7 @@ def test_a_network_without_padding_leaves_no_seam(image, depth, tile):
     """Equal everywhere to the mirrored image seen as a whole."""
     net = network(depth=depth)
     seen, _ = unet_size(max(image.shape), depth)
-    places = [mirrored(-net.rim, seen - net.rim, n) for n in image.shape]
+    places = [mirrored(-net.context_margin, seen - net.context_margin, n) for n in image.shape]
     with torch.inference_mode():
         whole = net(to_pixels(image[np.ix_(*places)][None], 1)).softmax(1)[0].numpy()
     expected = whole[:, : image.shape[0], : image.shape[1]]
@@ -73,7 +73,7 @@ def test_images_smaller_than_a_tile_and_a_margin():
 def test_colours_and_other_networks_go_by_tiles(image):
     colors = np.stack([image] * 3, -1)
     torch.manual_seed(1)
-    net = FCN(3, 8, "squeezenet", width=0.25, head=16, head_kernel=3).eval()
+    net = FCN(3, 8, "squeezenet", width_mult=0.25, head=16, head_kernel=3).eval()
     with torch.no_grad():
         net.score.weight.normal_()
         net.score_skip["8"].weight.normal_()
@@ -104,7 +104,7 @@ def test_a_network_without_padding_is_trained_and_measured():
 
     cells = with_border_weights(membranes(6, size=64))
     torch.manual_seed(0)
-    net = UNet(width=6, depth=2, dropout=0)
+    net = UNet(base_channels=6, depth=2, dropout=0)
     settings = Settings(
         40, batch=4, crop=76, learning_rate=5e-3, rotate=180, elastic_sigma=4, vertical_flip=True,
         optimizer="adamw", log_every=1,
@@ -117,7 +117,7 @@ def test_a_network_without_padding_is_trained_and_measured():
 def fully_convolutional(kind, encoder, **options):
     """With weights that hand everything on: none is negative, so that no ReLU hides anything."""
     torch.manual_seed(0)
-    net = kind(3, encoder=encoder, width=0.03, head=8, **options).eval()
+    net = kind(3, encoder=encoder, width_mult=0.03, head=8, **options).eval()
     with torch.no_grad():
         for weights in net.parameters():
             weights.copy_(torch.rand_like(weights) / max(1, weights[0].numel()))
@@ -143,7 +143,7 @@ def test_the_rim_is_what_a_block_sees(kind, encoder, options):
     seen = (image.grad[0] != 0).any(0)
     for places in (seen.any(0).nonzero().ravel(), seen.any(1).nonzero().ravel()):
         reach = max(320 - int(places[0]), int(places[-1]) - 351)
-        assert net.rim - 3 <= reach <= net.rim
+        assert net.context_margin - 3 <= reach <= net.context_margin
 
 
 @pytest.mark.parametrize("size", [(576, 544), (571, 549)])
@@ -175,7 +175,7 @@ def test_a_tile_is_no_larger_than_the_image(image, options, monkeypatch):
     )  # fmt: skip
     net = network(**options)
     found = predict_tiles(net, image, tile=10**9, precision="fp32")
-    assert max(seen[0][1:3]) <= max(image.shape) + 2 * net.rim + 2 * net.multiple
+    assert max(seen[0][1:3]) <= max(image.shape) + 2 * net.context_margin + 2 * net.multiple
     np.testing.assert_array_equal(found, predict_tiles(net, image, tile=160, precision="fp32"))
 
 
@@ -183,7 +183,7 @@ def test_a_tile_is_no_larger_than_the_image(image, options, monkeypatch):
     ("classes", "dtype"), [(256, np.uint8), (257, np.uint16), (300, np.uint16)]
 )
 def test_many_classes_keep_their_numbers(image, classes, dtype):
-    net = UNet(classes, width=2, depth=1, padded=True).eval()
+    net = UNet(classes, base_channels=2, depth=1, padded=True).eval()
     with torch.no_grad():
         net.score.weight.zero_()
         net.score.bias.copy_(torch.arange(classes))

@@ -27,7 +27,7 @@ from upconv.training.batches import make_batch
 from upconv.training.loop import lr_factor
 from upconv.training.optimizers import fuse_channels_last
 
-SMALL = {"encoder": "squeezenet", "width": 0.25, "head": 32, "head_kernel": 3}
+SMALL = {"encoder": "squeezenet", "width_mult": 0.25, "head": 32, "head_kernel": 3}
 SETTINGS = Settings(steps=12, batch=4, crop=32, learning_rate=2e-3, flip=False, precision="fp32")
 
 
@@ -356,7 +356,7 @@ def test_absent_classes_count_nowhere():
 class Perfect(torch.nn.Module):
     """Says what the image says: bright is class 1."""
 
-    channels, padded = 1, True
+    in_channels, padded = 1, True
 
     def forward(self, image):
         return torch.cat([0.5 - image, image - 0.5], 1) * 40
@@ -385,7 +385,7 @@ def test_a_wrong_threshold_costs_at_one_half_and_not_at_the_best():
     dim.images = (dim.images * 0.46 + 100).astype(np.uint8)  # the line, too, is a little bright
     network = Perfect()
     shifted = torch.nn.Sequential()
-    shifted.channels, shifted.padded = 1, True
+    shifted.in_channels, shifted.padded = 1, True
     shifted.forward = lambda image: network(image + 0.12)
     scores = evaluate_instances(shifted, dim, precision="fp32")
     assert scores.half.v_rand < 0.8

@@ -42,7 +42,7 @@ def style():
 
 def train(features, style, settings=FAST, **options):
     torch.manual_seed(0)
-    network = zoo.build_stylizer("transform", width=4, blocks=1)
+    network = zoo.build_stylizer("transform", base_channels=4, blocks=1)
     history = train_transform(
         network, features, data.photographs(), style, settings, progress=False, **options
     )

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from upconv import port, zoo
 
-UNET = {"width": 4, "depth": 1, "channels": 1}
+UNET = {"base_channels": 4, "depth": 1, "in_channels": 1}
 
 
 @pytest.fixture(scope="module")
@@ -55,27 +55,35 @@ def test_other_kinds_of_numbers_are_refused_in_a_line(tmp_path, kind):
 
 # Network, its options, and what is wrong with them.
 HOSTILE = [
-    *(("unet", UNET | {"width": width}, "width: got") for width in (0, -3, 2**40, 1.5, "8", True)),
-    *(("unet", UNET | {"channels": value}, "channels: got") for value in (0, None, 10**9)),
+    *(
+        ("unet", UNET | {"base_channels": value}, "base_channels: got")
+        for value in (0, -3, 2**40, 1.5, "8", True)
+    ),
+    ("unet", {"depth": 1, "width": 0}, "base_channels: got"),  # as the first edition wrote it
+    *(("unet", UNET | {"in_channels": value}, "in_channels: got") for value in (0, None, 10**9)),
     *(("unet", UNET | {"depth": value}, "depth: got") for value in (0, 10**6, [2])),
     ("unet", UNET | {"dropout": 7.0}, "unet"),
     ("unet", UNET | {"norm": {}}, "norm: got"),
-    ("unet", UNET | {"width": 4096}, "describes"),
+    ("unet", UNET | {"base_channels": 4096}, "describes"),
     ("unet", UNET | {"x": 1}, "x"),
     ("unet", "[1]", "options: got"),
     ("unet", "{", "Expecting"),
-    ("fcn8s", {"width": 0}, "width: got"),
-    ("fcn8s", {"width": 1e300}, "width: got"),
-    ("fcn8s", '{"width": NaN}', "width: got"),
+    ("fcn8s", {"width_mult": 0}, "width_mult: got"),
+    ("fcn8s", {"width": 0}, "width_mult: got"),
+    ("fcn8s", {"width_mult": 1e300}, "width_mult: got"),
+    ("fcn8s", '{"width_mult": NaN}', "width_mult: got"),
     ("fcn8s", {"head": 10**12}, "head: got"),
     ("fcn8s", {"head_kernel": 0}, "head_kernel: got"),
     ("fcn8s", {"encoder": "vgg16"}, "describes"),
     ("resnet", {}, "network: got"),
-    *(("dcgan", {"size": 32, name: -1}, f"{name}: got") for name in ("width", "latent", "dense")),
+    *(
+        ("dcgan", {"size": 32, name: -1}, f"{name}: got")
+        for name in ("base_channels", "latent", "dense")
+    ),
     ("dcgan", {"size": 32, "channels": 0}, "channels: got"),
     ("dcgan", {"size": 0}, "size: got"),
     ("dcgan", {}, "describes"),
-    ("transform", {"width": 0}, "width: got"),
+    ("transform", {"base_channels": 0}, "base_channels: got"),
     ("transform", {"blocks": 10**6}, "blocks: got"),
     ("transform", {}, "describes"),
 ]

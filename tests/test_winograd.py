@@ -177,11 +177,11 @@ def test_it_pays_with_many_channels_and_tiles_only():
 
 def test_networks_of_strided_kernels_keep_their_channels_last(capability):
     capability("AVX2")
-    for network in (Generator(64, 3, width=8), Discriminator(64, 3, width=8)):
+    for network in (Generator(64, 3, base_channels=8), Discriminator(64, 3, base_channels=8)):
         assert layout(network, "fp32", CPU) == torch.channels_last
-    assert layout(UNet(2, 3, width=8), "fp32", CPU) == torch.contiguous_format
-    assert layout(UNet(2, 3, width=8), "bf16", CPU) == torch.channels_last
-    assert layout(UNet(2, 3, width=8), "fp32", torch.device("cuda")) == torch.channels_last
+    assert layout(UNet(2, 3, base_channels=8), "fp32", CPU) == torch.contiguous_format
+    assert layout(UNet(2, 3, base_channels=8), "bf16", CPU) == torch.channels_last
+    assert layout(UNet(2, 3, base_channels=8), "fp32", torch.device("cuda")) == torch.channels_last
 
 
 class Wide(nn.Module):

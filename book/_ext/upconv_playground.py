@@ -94,11 +94,11 @@ def _called(layers: list[str]) -> dict[str, str]:
     """What the chapters call the layers of SqueezeNet and of U-Net."""
     fires = dict.fromkeys(re.findall(r"features\.([1-9]\d*)", "\n".join(layers)))
     names = {f"encoder.features.{place}": f"fire{n}" for n, place in enumerate(fires, 2)}
-    names |= {"encoder.features.0": "conv1", "bottom": "bottom"}
+    names |= {"encoder.features.0": "conv1", "bottom": "bottom", "bottleneck": "bottom"}
     names |= {
         f"{part}.{n}": f"{name} {n + 1}"
         for n in range(9)
-        for part, name in (("down", "down"), ("mix", "up"))
+        for part, name in (("down", "down"), ("encoder", "down"), ("mix", "up"), ("decoder", "up"))
     }
     called = {}
     for layer in layers:

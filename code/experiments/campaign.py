@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from upconv import results
+from upconv.deprecated import ARGUMENTS, current_fields
 
 # Intermediate files for later runs or the end: temporary, and ignored by Git.
 ASIDE = Path(__file__).parents[2] / "build" / "experiments"
@@ -120,7 +121,16 @@ def _merged(result: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compare(name: str, stored: dict[str, Any], about: dict[str, Any]) -> None:
-    """Refuse to mix runs with different settings; settings missing in the file are new."""
+    """Refuse to mix runs. Settings that are new since then have no value in the file."""
+    if "network" in stored.keys() & about.keys():  # which may have the first edition's names
+        tables = ARGUMENTS.values()
+        new = {
+            old: now for table in tables for old, now in table.items() if now in about["network"]
+        }
+        network = {new.get(key, key): value for key, value in stored["network"].items()}
+        stored = stored | {"network": network}
+    if isinstance(stored.get("settings"), dict):
+        stored = stored | {"settings": _current(stored["settings"])}
     differing = []
     for part in {"network", "settings"} & stored.keys() & about.keys():
         differing += _differences(part, stored[part], about[part])
@@ -130,6 +140,14 @@ def _compare(name: str, stored: dict[str, Any], about: dict[str, Any]) -> None:
             f"results/{name}.json: got settings that differ from those of its runs ({differing}),"
             " expected the same; move the file away to start over"
         )
+
+
+def _current(settings: dict[str, Any]) -> dict[str, Any]:
+    """Stored settings, of one run or by the names of several, with today's names of fields."""
+    return {
+        name: _current(value) if isinstance(value, dict) else value
+        for name, value in current_fields(settings).items()
+    }
 
 
 def _differences(name: str, old: Any, new: Any) -> list[str]:

@@ -27,18 +27,12 @@ from upconv.metrics import (
     nearest,
 )
 from upconv.pixels import to_pixels
-from upconv.torch import (
-    Discriminator,
-    Generator,
-    SmallClassifier,
-    dead_units,
-    describe,
-    he_initialise,
-)
+from upconv.torch import SmallClassifier, dead_units, extract_features, he_initialize
+from upconv.torch.variants import Discriminator, Generator
 from upconv.training import GanSettings, train_classifier, train_gan
 
 SETTINGS = GanSettings(steps=2500, batch=64, learning_rate=2e-4)
-SIZES = {"size": 32, "channels": 1, "width": 32}
+SIZES = {"size": 32, "channels": 1, "base_channels": 32}
 DRAWN, COMPARED = 5000, 2000
 
 # Name → changes in the generator and in the discriminator.
@@ -66,7 +60,7 @@ def build(kind: type[nn.Module], options: dict[str, Any]) -> nn.Module:
     """Build a network with initial weights from the paper, or He's."""
     network = kind(**SIZES, **{name: options[name] for name in options if name != "weights"})
     if options.get("weights") == "he":
-        he_initialise(network)
+        he_initialize(network)
     return network
 
 
@@ -77,7 +71,7 @@ def prepare() -> tuple[data.ImageSet, SmallClassifier, float, np.ndarray]:
     torch.manual_seed(0)
     classifier = SmallClassifier()
     accuracy = train_classifier(classifier, images, steps=800)
-    features, _ = describe(classifier, to_pixels(images.images, 1))
+    features, _ = extract_features(classifier, to_pixels(images.images, 1))
     return images, classifier, accuracy, features.numpy()[order_of(images)]
 
 
@@ -87,8 +81,9 @@ def order_of(images: data.ImageSet) -> np.ndarray:
 
 
 def measure(drawn: np.ndarray, real: np.ndarray, classifier: SmallClassifier) -> dict[str, float]:
-    """Compute all metrics of generated images (N, H, W) against features (M, D) of real ones."""
-    features, probabilities = (part.numpy() for part in describe(classifier, to_pixels(drawn, 1)))
+    """All measures of drawn images (N, H, W) against the features (M, D) of real ones."""
+    found = extract_features(classifier, to_pixels(drawn, 1))
+    features, probabilities = (part.numpy() for part in found)
     near = density_and_coverage(real[:COMPARED], features[:COMPARED])
     read = class_entropy(probabilities)
     distances, _ = nearest(real, features[:COMPARED])

@@ -22,7 +22,7 @@ from upconv.files import atomic_write, save_picture
 from upconv.inference import generate
 from upconv.metrics import class_entropy, nearest
 from upconv.pixels import to_pixels
-from upconv.torch import Discriminator, Generator, describe
+from upconv.torch import Discriminator, Generator, extract_features
 from upconv.training import GanSettings, train_gan
 from upconv.widgets.latent import encode_sheet, places, strongest_directions
 
@@ -37,7 +37,8 @@ def draw_neighbours(images, drawn: np.ndarray, classifier) -> dict[str, float]:
     Compared with the distances between real digits: copies would be much nearer.
     """
     real, made = (
-        describe(classifier, to_pixels(part, 1))[0].numpy() for part in (images.images, drawn)
+        extract_features(classifier, to_pixels(part, 1))[0].numpy()
+        for part in (images.images, drawn)
     )
     half = len(real) // 2
     distances, places = nearest(real[:half], made)
@@ -64,7 +65,7 @@ def look_at_middles(generator, classifier, count: int = 3000) -> dict[str, dict[
         ("middle of the great circle", circle),
         ("middle of the straight line", straight),
     ):
-        _, chances = describe(classifier, to_pixels(generate(generator, noise), 1))
+        _, chances = extract_features(classifier, to_pixels(generate(generator, noise), 1))
         found[name] = {
             "length": float(np.linalg.norm(noise, axis=1).mean()),
             "confident": class_entropy(chances.numpy()).confident,

@@ -33,14 +33,14 @@ SEGMENTERS: dict[str, dict[str, Any]] = {
     "fcn32s": LIGHT,
     "fcn16s": LIGHT,
     "fcn8s": LIGHT,
-    "unet": {"width": 12, "channels": 3},
+    "unet": {"base_channels": 12, "in_channels": 3},
 }
 SETTINGS = Settings(
     steps=2000, batch=16, crop=SIDE, learning_rate=1e-3, flip=False, brightness_contrast_jitter=0.1,
     class_weights=(0.4, *[1.0] * 10),
 )  # fmt: skip
 STYLES = ("starry_night", "wave", "composition_vii")
-PAINTER = {"width": 16, "blocks": 5}
+PAINTER = {"base_channels": 16, "blocks": 5}
 PAINTING = TransformSettings(steps=4000)
 LANCZOS = Image.Resampling.LANCZOS
 

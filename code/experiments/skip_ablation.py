@@ -16,10 +16,10 @@ from campaign import Experiment, Key, of_seeds
 
 from upconv.data import SegmentationSet, digit_scenes
 from upconv.inference import evaluate
-from upconv.torch import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
+from upconv.torch.variants import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
 from upconv.training import Settings, train
 
-SIZES = {"encoder": "vgg16", "width": 0.25}
+SIZES = {"encoder": "vgg16", "width_mult": 0.25}
 HEAD = {"head": 1024, "head_kernel": 3}
 SETTINGS = Settings(
     steps=400,

@@ -16,14 +16,14 @@ from campaign import Experiment, Key, of_seeds
 
 from upconv import data
 from upconv.inference import evaluate_instances, predict
-from upconv.torch import UNet
+from upconv.torch.variants import UNet
 from upconv.training import Settings, train
 
-# Per set: the network, the settings, and the width at which a decoder without concatenated feature
-# maps has the same number of parameters.
+# Per set: the network, the settings, and the base channels with which a decoder that gets no maps
+# concatenated has as many parameters.
 SCALES: dict[str, dict[str, Any]] = {
     "membranes": {
-        "network": {"width": 8, "depth": 3, "dropout": 0.2},
+        "network": {"base_channels": 8, "depth": 3, "dropout": 0.2},
         "settings": Settings(
             steps=800, batch=8, crop=64, learning_rate=4e-3, elastic_sigma=4.0,
             rotate=180, vertical_flip=True, brightness_contrast_jitter=0.1,
@@ -33,7 +33,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "words": "membranes, 4 images of 128 × 128 to train (seed of the run), 20 to test",
     },
     "isbi2012": {
-        "network": {"width": 16, "depth": 4, "dropout": 0.5},
+        "network": {"base_channels": 16, "depth": 4, "dropout": 0.5},
         "settings": Settings(
             steps=500, batch=8, crop=128, learning_rate=2e-3, elastic_sigma=10.0,
             rotate=180, vertical_flip=True, brightness_contrast_jitter=0.1,
@@ -63,6 +63,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
+# What the skips of a trained network carry → what the stored results call it.
+SOURCES = {"own": "own", "neighbor": "neighbour", "zeros": "nothing"}
+
 
 def sets(name: str, seed: int) -> tuple[data.SegmentationSet, data.SegmentationSet]:
     if name == "membranes":
@@ -74,7 +77,7 @@ def build(name: str, variant: str) -> UNet:
     scale, differing = SCALES[name], VARIANTS[variant].get("network", {})
     options = scale["network"] | {"padded": True, "norm": "batch"} | differing
     if options.get("skips") in ("add", "none"):
-        options["width"] = scale["wider"]
+        options["base_channels"] = scale["wider"]
     return UNet(**options)
 
 
@@ -97,10 +100,10 @@ def run(name: str, key: Key) -> dict[str, Any]:
     } | evaluate_instances(network, test).asdict()
     if variant == "U-Net":  # the trained network with other skips
         outcome["fed"] = {}
-        for feed in ("own", "neighbour", "nothing"):
-            network.feed = feed
+        for source, name in SOURCES.items():
+            network.skip_source = source
             said = predict(network, test.images)
-            outcome["fed"][feed] = float(np.mean(said == test.masks))
+            outcome["fed"][name] = float(np.mean(said == test.masks))
     return outcome
 
 

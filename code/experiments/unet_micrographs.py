@@ -17,7 +17,7 @@ from upconv.metrics import average_precision, components, rand_and_info_scores, 
 from upconv.torch import UNet
 from upconv.training import Settings, train
 
-NETWORK = {"width": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
+NETWORK = {"base_channels": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
 COMMON = Settings(
     steps=3000, batch=8, crop=128, learning_rate=2e-3, elastic_sigma=10.0, rotate=180,
     vertical_flip=True, brightness_contrast_jitter=0.1,

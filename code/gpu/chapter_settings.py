@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-UNET = {"width": 64, "depth": 4}
+UNET = {"base_channels": 64, "depth": 4}
 UNET_SETTINGS = {
     "steps": 4000, "crop": 256, "learning_rate": 1e-3, "elastic_sigma": 10, "batch": 8,
     "rotate": 180, "vertical_flip": True, "brightness_contrast_jitter": 0.1,

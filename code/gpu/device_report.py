@@ -70,7 +70,7 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
         "minutes": options.minutes,
         "smallest": options.smallest,
         "unet": UNET | UNET_SETTINGS,
-        "dcgan": {"width": DCGAN_WIDTH} | DCGAN_SETTINGS,
+        "dcgan": {"base_channels": DCGAN_WIDTH} | DCGAN_SETTINGS,
         "style": {name: list(v) if isinstance(v, tuple) else v for name, v in STYLE.items()},
     }
 

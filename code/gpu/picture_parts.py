@@ -35,7 +35,7 @@ def dcgan(task: Task) -> Iterator[Row]:
     images, words = clothes()
     settings, most = GanSettings(**DCGAN_SETTINGS), DCGAN_SETTINGS["steps"]
     width = 4 if task.smallest else DCGAN_WIDTH
-    sizes = {"size": 32, "channels": images.channels, "width": width}
+    sizes = {"size": 32, "channels": images.channels, "base_channels": width}
     begin()
 
     def run(steps: int) -> Any:

@@ -78,7 +78,7 @@ def fcn(task: Task) -> Iterator[Row]:
     known = (cache_folder() / "torchvision" / "vgg16-397923af.pth").exists()
     if task.smallest:
         training, test, known = training.subset(slice(8)), test.subset(slice(2)), False
-        sizes |= {"width": 0.03, "head": 64, "head_kernel": 3}
+        sizes |= {"width_mult": 0.03, "head": 64, "head_kernel": 3}
 
     def make() -> Any:
         network = zoo.build("fcn8s", 11, **sizes)
@@ -103,7 +103,7 @@ def skips(task: Task) -> Iterator[Row]:
     counts = (3000, 400)
     if task.smallest:
         counts = (8, 2)
-        sizes |= {"width": 0.03, "head": 64, "head_kernel": 3}
+        sizes |= {"width_mult": 0.03, "head": 64, "head_kernel": 3}
     training, test = data.digit_scenes(counts[0]), data.digit_scenes(counts[1], split="test")
     said = {"data": "digit scenes, 64 × 64", "network": sizes}
     steps = 0
@@ -135,7 +135,7 @@ def unet(task: Task) -> Iterator[Row]:
         words = f"membranes, {size} × {size}, for there was no ISBI 2012"
     if task.smallest:
         training, test = training.subset(slice(2)), test.subset(slice(1))
-        sizes = {"width": 2, "depth": 2}
+        sizes = {"base_channels": 2, "depth": 2}
     training = data.with_border_weights(training)
 
     def make() -> Any:

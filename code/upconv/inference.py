@@ -122,7 +122,7 @@ def _labels(logits: torch.Tensor) -> np.ndarray:
 
 
 def _logits(network, images, where) -> torch.Tensor:
-    return network(to_pixels(np.array(images), getattr(network, "channels", 3)).to(where))
+    return network(to_pixels(np.array(images), getattr(network, "in_channels", 3)).to(where))
 
 
 def predict_tiles(
@@ -196,7 +196,7 @@ def predict_tiles(
 def _corners(network: nn.Module, size: tuple[int, int], tile: int) -> list[tuple[int, int]]:
     """Return the row and column at which each tile begins."""
     # Aligned with a forward pass over the whole image: otherwise the pooling grids would differ.
-    step = network.multiple if getattr(network, "centred", False) else 1
+    step = network.multiple if getattr(network, "centered", False) else 1
     rows, columns = (range(-(-n % step // 2), n, tile) for n in size)
     return [(top, left) for top in rows for left in columns]
 
@@ -237,7 +237,7 @@ def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int
         return out // step * step, (seen - out) // 2, seen, 0
     step = getattr(network, "multiple", 1)
     if margin is None:
-        margin = getattr(network, "rim", 192)
+        margin = getattr(network, "context_margin", 192)
     tile, margin = (-(-n // step) * step for n in (tile, margin))
     return tile, margin, tile + 2 * margin, margin
 
@@ -391,7 +391,8 @@ def generate(
     Examples
     --------
     >>> from upconv.torch import Generator
-    >>> images = generate(Generator(size=32, channels=1, latent=10, width=8), np.zeros((2, 10)))
+    >>> generator = Generator(size=32, channels=1, latent=10, base_channels=8)
+    >>> images = generate(generator, np.zeros((2, 10)))
     >>> images.shape, np.unique(images).tolist()  # untrained, zeros give gray
     ((2, 32, 32), [128])
     """

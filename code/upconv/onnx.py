@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from upconv.checks import refuse
+from upconv.deprecated import TOLD
 from upconv.files import atomic_write
 from upconv.ops import unet_size
 from upconv.options import COUNTS
@@ -32,8 +33,9 @@ with needed("upconv.onnx"):
 
 # What tiling and reading images have to know of a network, and least and most of what is a number.
 _TOLD: dict[str, tuple[int, int]] = {
-    "padded": (0, 1), "multiple": (1, 2**12), "rim": (0, 2**16), "centred": (0, 1),
-    "depth": COUNTS["depth"], "channels": (1, 3), "latent": COUNTS["latent"],
+    "padded": (0, 1), "multiple": (1, 2**12), "context_margin": (0, 2**16),
+    "centered": (0, 1),
+    "depth": COUNTS["depth"], "in_channels": (1, 3), "channels": (1, 3), "latent": COUNTS["latent"],
     "size": (1, 2**14), "tile": (1, 2**14),
 }  # fmt: skip
 _CLASSES = 256  # as many as a mask of bytes can number
@@ -51,7 +53,7 @@ def export(
 ) -> None:
     """Write a network of ``upconv.torch`` as an ONNX file.
 
-    Its input is "image", (N, channels, H, W) in [0, 1], or "noise", (N, latent), of a generator.
+    Its input is "image", (N, C, H, W) in [0, 1], or "noise", (N, latent), of a generator.
     N is free, and so are H and W where the network has padding; its first output is "logits",
     "painting" or "image". Inside, all is computed in float32.
 
@@ -123,7 +125,7 @@ class Network(nn.Module):
             )
             found = self.session.get_modelmeta().custom_metadata_map
             self.about: dict[str, Any] = json.loads(found["about"])
-            told = json.loads(found["told"])
+            told = _current(json.loads(found["told"]))
             _check_told(told)
             _check_inputs(self.session.get_inputs(), told)
             self.input = self.session.get_inputs()[0].name
@@ -173,6 +175,13 @@ class Network(nn.Module):
             raise ValueError(f"{self.input}: {' '.join(str(error).split())}") from error
 
 
+def _current(told: Any) -> Any:
+    """What a network says of itself, by the names of today; a generator's have not changed."""
+    if not isinstance(told, dict) or "latent" in told:
+        return told
+    return {TOLD.get(name, name): value for name, value in told.items()}
+
+
 def _check_told(told: Any) -> None:
     """Refuse what no network says of itself.
 
@@ -185,13 +194,13 @@ def _check_told(told: Any) -> None:
         refuse("told", type(told).__name__, "names and values")
     for name in (name for name in _TOLD if name in told):
         value = told[name]
-        if name in ("padded", "centred"):
+        if name in ("padded", "centered"):
             good, expected = isinstance(value, bool), "true or false"
         else:
             least, most = _TOLD[name]
             good = isinstance(value, int) and not isinstance(value, bool)
             good, expected = good and least <= value <= most, f"a whole number, {least} to {most}"
-        if not good or (name == "channels" and value not in (1, 3)):
+        if not good or (name.endswith("channels") and value not in (1, 3)):
             refuse(name, repr(value), expected)
     if not told.get("padded", True):
         for name in ("depth", "tile"):
@@ -213,7 +222,7 @@ def _check_inputs(inputs: list[Any], told: dict[str, Any]) -> None:
     given = inputs[0]
     if (given.name == "noise") != ("latent" in told):
         refuse("latent", told.get("latent"), "one of noise only, not of image")
-    rank, name = (2, "latent") if given.name == "noise" else (4, "channels")
+    rank, name = (2, "latent") if given.name == "noise" else (4, "in_channels")
     shape, second = list(given.shape), told.get(name, 3)
     if given.type != "tensor(float)" or len(shape) != rank or shape[1] != second:
         expected = f"float32 with {rank} axes, {second} {name}"
@@ -241,7 +250,7 @@ def _example(network: nn.Module) -> tuple[torch.Tensor, dict, tuple[str, str]]:
     free = torch.export.Dim.DYNAMIC
     if hasattr(network, "latent"):
         return torch.randn(2, network.latent), {0: free}, ("noise", "image")
-    channels = getattr(network, "channels", 3)
+    channels = getattr(network, "in_channels", 3)
     output = "painting" if getattr(network, "paints", False) else "logits"
     if not getattr(network, "padded", True):
         side = unet_size(_TILE, network.depth)[0]

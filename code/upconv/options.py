@@ -1,4 +1,4 @@
-"""What networks may be asked for: one complaint for both frameworks."""
+"""Which arguments networks take: one error for both frameworks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,13 @@ from numbers import Integral
 
 from upconv.checks import check_choice, refuse
 
-UNET = {
-    "norm": ("none", "batch", "group"),
-    "up": ("transposed", "resize"),
-    "skips": ("concat", "add", "none", "switches"),
-    "feed": ("own", "nothing", "neighbour"),
-}
-
-
 # Least and most of what a network is made of: more than any of ours has, and few enough that one
 # can be described without filling the memory.
 COUNTS = {
     "classes": (1, 2**16),
+    "in_channels": (1, 2**12),
     "channels": (1, 2**12),
-    "width": (1, 2**14),
+    "base_channels": (1, 2**14),
     "depth": (1, 12),
     "latent": (1, 2**20),
     "dense": (0, 2**20),
@@ -45,19 +38,35 @@ def check_counts(**counts: int) -> None:
             refuse(name, repr(value), f"a whole number, {least} to {most}")
 
 
-def check_unet(
-    depth: int, padded: bool, *, classes: int, channels: int, width: int, **chosen: str
-) -> None:
-    """Refuse what is no U-Net.
+def check_unet(classes: int, in_channels: int, base_channels: int, depth: int, norm: str) -> None:
+    """Refuse arguments that do not describe a U-Net.
 
     Raises
     ------
     ValueError
-        For an unknown choice, a number out of range, or what needs padding without it.
+        For a number out of range, or an unknown norm.
     """
-    check_counts(classes=classes, channels=channels, width=width, depth=depth)
+    check_counts(classes=classes, in_channels=in_channels, base_channels=base_channels, depth=depth)
+    check_choice("norm", norm, ("none", "batch", "group"))
+
+
+UNET_VARIANTS = {
+    "up": ("transposed", "resize"),
+    "skips": ("concat", "add", "none", "switches"),
+    "skip_source": ("own", "zeros", "neighbor"),
+}
+
+
+def check_unet_variant(padded: bool, **chosen: str) -> None:
+    """Refuse choices that no variant of U-Net has.
+
+    Raises
+    ------
+    ValueError
+        For an unknown choice, or one that needs padding without it.
+    """
     for name, value in chosen.items():
-        check_choice(name, value, UNET[name])
+        check_choice(name, value, UNET_VARIANTS[name])
     for name, value in (("skips", "switches"), ("up", "resize")):
         if not padded and chosen[name] == value:
             refuse("padded", f"False with {name}={value!r}", "True")
@@ -68,35 +77,46 @@ def norm_groups(channels: int) -> int:
     return next(n for n in range(8, 0, -1) if channels % n == 0)
 
 
-DCGAN = {
+def check_dcgan(size: int, kernel: int, **counts: int) -> None:
+    """Refuse arguments that do not describe a DCGAN.
+
+    Raises
+    ------
+    ValueError
+        For a size or kernel that does not fit, or a number out of range.
+    """
+    check_counts(**counts)
+    for name, value, known in (("size", size, (32, 64, 128)), ("kernel", kernel, (3, 4, 5))):
+        if value not in known:
+            refuse(name, value, f"one of {', '.join(map(str, known))}")
+
+
+DCGAN_VARIANTS = {
     "up": ("transposed", "resize"),
     "down": ("strided", "pool"),
     "act": ("relu", "leaky", "tanh"),
 }
 
 
-def check_dcgan(size: int, kernel: int, counts: dict[str, int], **chosen: str) -> None:
-    """Refuse what is no DCGAN.
+def check_dcgan_variant(dense: int, **chosen: str) -> None:
+    """Refuse choices that no variant of DCGAN has.
 
     Raises
     ------
     ValueError
-        For a size or kernel that does not fit, a number out of range, or an unknown choice.
+        For a number of units out of range, or an unknown choice.
     """
-    check_counts(**counts)
-    for name, value, known in (("size", size, (32, 64, 128)), ("kernel", kernel, (3, 4, 5))):
-        if value not in known:
-            refuse(name, value, f"one of {', '.join(map(str, known))}")
+    check_counts(dense=dense)
     for name, value in chosen.items():
-        check_choice(name, value, DCGAN[name])
+        check_choice(name, value, DCGAN_VARIANTS[name])
 
 
-def check_transform(width: int, blocks: int) -> None:
-    """Refuse what is no image transformation network.
+def check_transform(base_channels: int, blocks: int) -> None:
+    """Refuse arguments that do not describe an image transformation network.
 
     Raises
     ------
     ValueError
         For a number out of range.
     """
-    check_counts(width=width, blocks=blocks)
+    check_counts(base_channels=base_channels, blocks=blocks)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from upconv.checks import refuse
+from upconv.deprecated import current_layers
 from upconv.files import atomic_write
 
 Weights = dict[str, np.ndarray]
@@ -50,6 +51,8 @@ def weights(model: Any) -> Weights:
 def load_weights(model: Any, given: Weights) -> Any:
     """Put weights into a network, in place; all of them must fit, or nothing is changed.
 
+    Weights of the first edition, whose layers had other names, are taken, too.
+
     Raises
     ------
     ValueError
@@ -58,14 +61,15 @@ def load_weights(model: Any, given: Weights) -> Any:
     Examples
     --------
     >>> import upconv.torch, upconv.keras
-    >>> here = upconv.torch.UNet(width=4, depth=1)
-    >>> there = load_weights(upconv.keras.UNet(width=4, depth=1), weights(here))
+    >>> here = upconv.torch.UNet(base_channels=4, depth=1)
+    >>> there = load_weights(upconv.keras.UNet(base_channels=4, depth=1), weights(here))
     >>> image = np.random.default_rng(0).random((1, 20, 20, 1), np.float32)
     >>> maps = here.eval()(torch.from_numpy(image.transpose(0, 3, 1, 2))).detach().numpy()
     >>> bool(np.allclose(there(image), maps.transpose(0, 2, 3, 1), atol=1e-3))
     True
     """
     own = {name: value.shape for name, value in weights(model).items()}
+    given = current_layers(given, own)
     for name in sorted(own.keys() | given.keys()):
         if name not in given or name not in own:
             where = "the network" if name not in own else "the weights"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from upconv.checks import check_choice, refuse
+from upconv.deprecated import current_arguments
 from upconv.options import COUNTS, check_counts
 from upconv.packages import needed
 
-# Name → class in upconv.torch (and upconv.keras), and the arguments that make it what it is.
+# Name → class in upconv.torch (and upconv.keras) or its variants, and the arguments that make it
+# what it is.
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn32s": ("FCN", {"stride": 32}),
     "fcn16s": ("FCN", {"stride": 16}),
@@ -32,15 +35,15 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
 # Generators: name → class, and side of the image for each kind of machine.
 GENERATORS: dict[str, str] = {"dcgan": "Generator"}
 GENERATOR_SCALES: dict[str, dict[str, int]] = {
-    "cpu": {"size": 32, "width": 32},
-    "gpu": {"size": 64, "width": 128},
+    "cpu": {"size": 32, "base_channels": 32},
+    "gpu": {"size": 64, "base_channels": 128},
 }
 
 # Networks that paint in one style: name → class, and sizes for each kind of machine.
 STYLIZERS: dict[str, str] = {"transform": "TransformNet"}
 STYLIZER_SCALES: dict[str, dict[str, int]] = {
-    "cpu": {"width": 16, "blocks": 5},
-    "gpu": {"width": 32, "blocks": 5},
+    "cpu": {"base_channels": 16, "blocks": 5},
+    "gpu": {"base_channels": 32, "blocks": 5},
 }
 
 # What a style is measured by: name → content layer and style layers, called as in the papers.
@@ -53,12 +56,12 @@ FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
 # One set of sizes for each kind of machine; nothing else differs between them.
 SCALES: dict[str, dict[str, dict[str, Any]]] = {
     "cpu": {
-        "FCN": {"encoder": "squeezenet", "width": 1.0, "head": 256, "head_kernel": 3},
-        "UNet": {"width": 16},
+        "FCN": {"encoder": "squeezenet", "width_mult": 1.0, "head": 256, "head_kernel": 3},
+        "UNet": {"base_channels": 16},
     },
     "gpu": {
-        "FCN": {"encoder": "vgg16", "width": 1.0, "head": 4096, "head_kernel": 7},
-        "UNet": {"width": 64},
+        "FCN": {"encoder": "vgg16", "width_mult": 1.0, "head": 4096, "head_kernel": 7},
+        "UNet": {"base_channels": 64},
     },
 }
 
@@ -83,7 +86,7 @@ def build(name: str, classes: int, framework: str = "torch", **options: Any) -> 
     """
     check_choice("network", name, list(NETWORKS))
     kind, fixed = NETWORKS[name]
-    return getattr(_room(framework), kind)(classes=classes, **fixed, **options)
+    return _class(framework, kind, {**fixed, **options})(classes=classes, **fixed, **options)
 
 
 def build_generator(name: str, framework: str = "torch", **options: Any) -> Any:
@@ -95,7 +98,7 @@ def build_generator(name: str, framework: str = "torch", **options: Any) -> Any:
         For an unknown name or framework.
     """
     check_choice("network", name, list(GENERATORS))
-    return getattr(_room(framework), GENERATORS[name])(**options)
+    return _class(framework, GENERATORS[name], options)(**options)
 
 
 def build_stylizer(name: str, framework: str = "torch", **options: Any) -> Any:
@@ -107,7 +110,7 @@ def build_stylizer(name: str, framework: str = "torch", **options: Any) -> Any:
         For an unknown name or framework.
     """
     check_choice("network", name, list(STYLIZERS))
-    return getattr(_room(framework), STYLIZERS[name])(**options)
+    return _class(framework, STYLIZERS[name], options)(**options)
 
 
 def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
@@ -149,9 +152,9 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
         return room.load_style_weights(room.VGG19(last=last, padding="reflect"))
     torch.manual_seed(seed)
     network = room.VGG19(last=last, padding="reflect")
-    room.he_initialise(network)
+    room.he_initialize(network)
     seen = torch.tensor(data.photo("astronaut", 128, gray=False), dtype=torch.float32)
-    return room.standardise_activations(network, seen.permute(2, 0, 1)[None])
+    return room.standardize_activations(network, seen.permute(2, 0, 1)[None])
 
 
 def _room(framework: str) -> Any:
@@ -161,6 +164,16 @@ def _room(framework: str) -> Any:
     else:
         from upconv import keras as room
     return room
+
+
+def _class(framework: str, kind: str, options: Mapping[str, Any]) -> Any:
+    """The paper's network of this class where it takes these options, else the variant."""
+    room = _room(framework)
+    paper = vars(room).get(kind)
+    options = current_arguments(kind, options)  # of old names the network itself warns
+    if paper is not None and options.keys() <= signature(paper).parameters.keys():
+        return paper
+    return getattr(room.variants, kind, paper)
 
 
 def save(
@@ -188,7 +201,7 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
         name, classes = about["network"], json.loads(about["classes"])
         if not (isinstance(classes, list) and all(isinstance(each, str) for each in classes)):
             refuse("classes", about["classes"], "a list of names")
-        options = _options(about, NETWORKS)
+        options = _options(about, {kind: NETWORKS[kind][0] for kind in NETWORKS})
         check_counts(classes=len(classes))
         network = _made(lambda: build(name, len(classes), framework, **options), found, framework)
     return load_weights(network, found), tuple(classes), name
@@ -206,18 +219,21 @@ def _described(path: str | Path, kind: str) -> Iterator[None]:
         raise ValueError(f"{path}: not the weights of a {kind} ({error})") from error
 
 
-def _options(about: dict[str, str], known: Collection[str]) -> dict[str, Any]:
-    """The options of a file, looked at before anything is built of them."""
+def _options(about: dict[str, str], known: Mapping[str, str]) -> dict[str, Any]:
+    """The options of a file, checked before anything is built of them.
+
+    ``known`` has the class of each network. A file of the first edition has old names.
+    """
     check_choice("network", about["network"], list(known))
     options = json.loads(about["options"])
     if not isinstance(options, dict):
         refuse("options", about["options"], "names and values")
+    options = current_arguments(known[about["network"]], options)
     for name, value in options.items():
-        factor = name == "width" and known is NETWORKS and not is_unet(about["network"])
-        if factor:
+        if name == "width_mult":
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (number and 0 < value <= 4):
-                refuse("width", value, "more than 0, at most 4")
+                refuse(name, value, "more than 0, at most 4")
         elif name in COUNTS:
             check_counts(**{name: value})
         elif not isinstance(value, bool | int | float | str):

@@ -35,7 +35,7 @@ class _Renamed(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
         option_string: str | None = None,
     ) -> None:  # fmt: skip
-        words = f"{option_string} is {self.new} now; the old name goes in the next version"
+        words = f"{option_string} is {self.new} now; the next version removes the old name"
         print(f"{parser.prog}: {words}", file=sys.stderr)
         setattr(namespace, self.dest, values)
 

@@ -135,7 +135,7 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     _check_data(options)
     unet = zoo.is_unet(options.network)
     sizes = _sizes(options)
-    pretrained = not options.from_scratch and not unet and sizes["width"] == 1
+    pretrained = not options.from_scratch and not unet and sizes["width_mult"] == 1
     out, checkpoint, distributed = _start(options)
     found = load_data(options, "train")
     suited, height = recipes.suited_to(options.data), options.border_weight
@@ -152,14 +152,14 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     from upconv.training import train
 
     if unet:
-        sizes["channels"] = 1 if found.images[0].ndim == 2 else 3
+        sizes["in_channels"] = 1 if found.images[0].ndim == 2 else 3
     torch.manual_seed(options.seed)
     network = zoo.build(options.network, len(found.classes), **sizes)
     settings = _settings(options, network)
     if pretrained and not (options.resume and checkpoint.exists()):
         load_imagenet(network.encoder, sizes["encoder"])
     start = "ImageNet weights" if pretrained else "random weights"
-    size = f"{sizes['width']} channels" if unet else sizes["encoder"]
+    size = f"{sizes['base_channels']} channels" if unet else sizes["encoder"]
     if distributed.first:
         print(f"{options.network} ({size}, from {start}) on {len(found)} images", file=sys.stderr)
     history = train(
@@ -187,7 +187,7 @@ def _train_generator(options: argparse.Namespace) -> None:
         raise UsageError("--data folder needs --images")
     sizes = dict(GENERATOR_SCALES[options.scale])
     if options.width is not None:
-        sizes["width"] = _channels(options.width)
+        sizes["base_channels"] = _channels(options.width)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
@@ -236,7 +236,7 @@ def _train_stylizer(options: argparse.Namespace) -> None:
         raise UsageError("--data folder needs --images")
     style, sizes = data.read_image(options.style), dict(STYLIZER_SCALES[options.scale])
     if options.width is not None:
-        sizes["width"] = _channels(options.width)
+        sizes["base_channels"] = _channels(options.width)
     if options.data == "folder":
         photographs = data.image_files(options.images)
     elif options.data == "camvid":
@@ -255,7 +255,7 @@ def _train_stylizer(options: argparse.Namespace) -> None:
     features = zoo.features(options.features, layers, options.seed)
     torch.manual_seed(options.seed)
     network = zoo.build_stylizer(options.network, **sizes)
-    what = f"{options.network} ({sizes['width']} channels)"
+    what = f"{options.network} ({sizes['base_channels']} channels)"
     print(f"{what}, on {len(photographs)} photographs", file=sys.stderr)
     history = train_transform(
         network, features, photographs, style, settings,
@@ -281,10 +281,10 @@ def _sizes(options: argparse.Namespace) -> dict[str, Any]:
     if options.width is None:
         return sizes
     if zoo.is_unet(options.network):
-        return sizes | {"width": _channels(options.width)}
+        return sizes | {"base_channels": _channels(options.width)}
     if not 0 < options.width <= 4:
         raise UsageError(f"--width: got {options.width:g}, expected a factor above 0 and at most 4")
-    return sizes | {"width": options.width}
+    return sizes | {"width_mult": options.width}
 
 
 def _channels(width: float) -> int:

@@ -5,6 +5,7 @@ The examples come after ``import numpy as np``, ``import keras`` and
 """
 
 # ruff: noqa: E402 - the order matters
+from upconv.deprecated import moved
 from upconv.frameworks import before_tensorflow
 from upconv.packages import needed
 
@@ -13,11 +14,12 @@ with needed("upconv.keras"):
     import keras  # noqa: F401
     import tensorflow  # noqa: F401
 
+from upconv.keras import first_edition, variants  # noqa: F401 - registers old names
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.dcgan import Discriminator, Generator
 from upconv.keras.encoders import ENCODERS, VGG19, VGG16Classifier, squeezenet, vgg16
-from upconv.keras.fcn import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
-from upconv.keras.layers import CropTo, Normalise, PadToMultiple
+from upconv.keras.fcn import FCN
+from upconv.keras.layers import CropLike, Normalize, PadToMultiple, ReflectionPad
 from upconv.keras.transform import TransformNet
 from upconv.keras.unet import UNet
 from upconv.keras.weights import load_imagenet
@@ -26,20 +28,31 @@ __all__ = [
     "ENCODERS",
     "FCN",
     "VGG19",
-    "ConcatFCN",
     "ConvAutoencoder",
-    "CropTo",
+    "CropLike",
     "Discriminator",
-    "EightfoldFCN",
-    "FeatureSumFCN",
     "Generator",
-    "Normalise",
+    "Normalize",
     "PadToMultiple",
+    "ReflectionPad",
     "TransformNet",
     "UNet",
     "VGG16Classifier",
     "WindowClassifier",
     "load_imagenet",
     "squeezenet",
+    "variants",
     "vgg16",
 ]
+
+# Old name → new: for one version both are found.
+__getattr__ = moved(
+    "upconv.keras",
+    {
+        "FeatureSumFCN": "upconv.keras.variants.FeatureSumFCN",
+        "ConcatFCN": "upconv.keras.variants.ConcatFCN",
+        "EightfoldFCN": "upconv.keras.variants.EightfoldFCN",
+        "CropTo": "upconv.keras.CropLike",
+        "Normalise": "upconv.keras.Normalize",
+    },
+)

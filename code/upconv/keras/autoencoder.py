@@ -1,23 +1,26 @@
-"""The auto-encoder and the classifier of windows, in Keras."""
+"""The autoencoder and the classifier of windows, in Keras."""
 
 from __future__ import annotations
 
 import keras
 from keras import layers
 
+from upconv.deprecated import ARGUMENTS, renamed
 
-def ConvAutoencoder(channels: int = 3, hidden: int = 32, latent: int = 16) -> keras.Model:
+
+@renamed(**ARGUMENTS["ConvAutoencoder"])
+def ConvAutoencoder(in_channels: int = 3, hidden: int = 32, latent: int = 16) -> keras.Model:
     """(N, H, W, C) in [0, 1], H and W multiples of 8 → the same shape; "down3" is the code.
 
     Examples
     --------
-    >>> network = ConvAutoencoder(channels=1, hidden=4, latent=2)
+    >>> network = ConvAutoencoder(in_channels=1, hidden=4, latent=2)
     >>> tuple(network(keras.random.uniform((1, 16, 24, 1))).shape)
     (1, 16, 24, 1)
     >>> network.get_layer("down3").filters, network.count_params()
     (2, 1691)
     """
-    image = keras.Input((None, None, channels), name="image")
+    image = keras.Input((None, None, in_channels), name="image")
     x = image
     for name, filters, activation in (
         ("down1", hidden, "relu"),
@@ -30,7 +33,7 @@ def ConvAutoencoder(channels: int = 3, hidden: int = 32, latent: int = 16) -> ke
     for name, filters, activation in (
         ("up3", 2 * hidden, "relu"),
         ("up2", hidden, "relu"),
-        ("up1", channels, "sigmoid"),
+        ("up1", in_channels, "sigmoid"),
     ):
         x = layers.Conv2DTranspose(filters, 4, 2, "same", activation=activation, name=name)(x)
     return keras.Model(image, x, name="autoencoder")

@@ -8,26 +8,28 @@ import keras
 from keras import layers
 
 from upconv.checks import check_choice
-from upconv.keras.layers import MirrorRim, Normalise, conv, scaled
+from upconv.deprecated import ARGUMENTS, renamed
+from upconv.keras.layers import Normalize, ReflectionPad, conv, scaled
 
 _VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
 
-def vgg16(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
+@renamed(**ARGUMENTS["VGG16"])
+def vgg16(image, width_mult: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
     """Maps of VGG16 after each pooling, {stride: map}: Simonyan & Zisserman (2015).
 
     Examples
     --------
-    >>> maps = vgg16(keras.Input((64, 64, 3)), width=1 / 16)
+    >>> maps = vgg16(keras.Input((64, 64, 3)), width_mult=1 / 16)
     >>> {stride: found.shape[1:] for stride, found in maps.items()}
     {2: (32, 32, 4), 4: (16, 16, 8), 8: (8, 8, 16), 16: (4, 4, 32), 32: (2, 2, 32)}
     """
-    x = Normalise(name=f"{prefix}normalise")(image)
+    x = Normalize(name=f"{prefix}normalize")(image)
     maps, index = {}, 0
     for block, (channels, count) in enumerate(_VGG16, 1):
         for _ in range(count):
-            x = conv(x, scaled(channels, width), 3, f"{prefix}features.{index}", "relu")
+            x = conv(x, scaled(channels, width_mult), 3, f"{prefix}features.{index}", "relu")
             index += 2  # torchvision counts the ReLU
         x = layers.MaxPooling2D(2, name=f"{prefix}features.{index}")(x)
         index += 1
@@ -35,8 +37,9 @@ def vgg16(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, obje
     return maps
 
 
+@renamed(**ARGUMENTS["VGG19"])
 def VGG19(
-    names: Sequence[str] = ("conv5_4",), width: float = 1.0, padding: str = "zeros"
+    names: Sequence[str] = ("conv5_4",), width_mult: float = 1.0, padding: str = "zeros"
 ) -> keras.Model:
     """VGG-19 for style: images (N, H, W, 3) in [0, 1] → {name: map}, no deeper than need be.
 
@@ -49,21 +52,21 @@ def VGG19(
 
     Examples
     --------
-    >>> network = VGG19(["conv1_1", "conv3_1"], width=1 / 16, padding="reflect")
+    >>> network = VGG19(["conv1_1", "conv3_1"], width_mult=1 / 16, padding="reflect")
     >>> maps = network(keras.random.uniform((1, 32, 32, 3)))
     >>> {name: tuple(found.shape[1:]) for name, found in maps.items()}
     {'conv1_1': (32, 32, 4), 'conv3_1': (8, 8, 16)}
     """
     check_choice("padding", padding, ("zeros", "reflect"))
     image = keras.Input((None, None, 3), name="image")
-    x, index = Normalise(name="normalise")(image), 0
+    x, index = Normalize(name="normalize")(image), 0
     maps = {}
     for block, (channels, count) in enumerate(_VGG19, 1):
         for number in range(1, count + 1):
             if padding == "reflect":
-                x = MirrorRim(name=f"features.{index}.pad")(x)
+                x = ReflectionPad(name=f"features.{index}.pad")(x)
             x = layers.Conv2D(
-                scaled(channels, width),
+                scaled(channels, width_mult),
                 3,
                 padding="same" if padding == "zeros" else "valid",
                 kernel_initializer="he_normal",
@@ -80,7 +83,8 @@ def VGG19(
     return keras.Model(image, {name: maps[name] for name in names}, name="vgg19")
 
 
-def squeezenet(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
+@renamed(**ARGUMENTS["SqueezeNet"])
+def squeezenet(image, width_mult: float = 1.0, prefix: str = "encoder.") -> dict[int, object]:
     """Maps of SqueezeNet 1.1, {stride: map}: Iandola et al. (2016), padded as in PyTorch here.
 
     Examples
@@ -92,10 +96,10 @@ def squeezenet(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int,
     >>> keras.Model(image, maps[32]).count_params()
     722496
     """
-    c = {n: scaled(n, width) for n in (16, 32, 48, 64, 128, 192, 256)}
+    c = {n: scaled(n, width_mult) for n in (16, 32, 48, 64, 128, 192, 256)}
 
     def pool(x, index: int):
-        # After a ReLU nothing is below zero, so a rim of zeros never wins.
+        # After a ReLU nothing is below zero, so a border of zeros never wins.
         x = layers.ZeroPadding2D(1, name=f"{prefix}features.{index}.pad")(x)
         return layers.MaxPooling2D(3, 2, name=f"{prefix}features.{index}")(x)
 
@@ -105,7 +109,7 @@ def squeezenet(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int,
         sides = [conv(x, c[expand], k, f"{name}.expand{k}x{k}", "relu") for k in (1, 3)]
         return layers.Concatenate(name=f"{name}.concatenate")(sides)
 
-    x = Normalise(name=f"{prefix}normalise")(image)
+    x = Normalize(name=f"{prefix}normalize")(image)
     x = layers.ZeroPadding2D(1, name=f"{prefix}features.0.pad")(x)
     x = layers.Conv2D(
         c[64], 3, 2, activation="relu", kernel_initializer="he_normal", name=f"{prefix}features.0"
@@ -125,22 +129,23 @@ def squeezenet(image, width: float = 1.0, prefix: str = "encoder.") -> dict[int,
 ENCODERS = {"vgg16": vgg16, "squeezenet": squeezenet}
 
 
-def VGG16Classifier(classes: int = 1000, width: float = 1.0) -> keras.Model:
+@renamed(**ARGUMENTS["VGG16Classifier"])
+def VGG16Classifier(classes: int = 1000, width_mult: float = 1.0) -> keras.Model:
     """All of VGG16: (N, 224, 224, 3) in [0, 1] → (N, classes) logits.
 
     Examples
     --------
-    >>> network = VGG16Classifier(classes=10, width=1 / 64)
+    >>> network = VGG16Classifier(classes=10, width_mult=1 / 64)
     >>> network.output_shape
     (None, 10)
     >>> tuple(network.get_layer("classifier.0").kernel.shape)  # 7 × 7 places of 8 channels
     (392, 64)
     """
     image = keras.Input((224, 224, 3), name="image")
-    x = vgg16(image, width, prefix="")[32]
+    x = vgg16(image, width_mult, prefix="")[32]
     # Flatten channel by channel, as PyTorch does, so that the dense weights are the same.
     x = layers.Flatten()(layers.Permute((3, 1, 2))(x))
-    hidden = scaled(4096, width)
+    hidden = scaled(4096, width_mult)
     x = layers.Dense(hidden, "relu", name="classifier.0")(x)
     x = layers.Dropout(0.5)(x)
     x = layers.Dense(hidden, "relu", name="classifier.3")(x)

@@ -1,6 +1,6 @@
-"""The networks of ``upconv.torch.fcn`` in Keras: same names, same parameters, same outputs.
+"""FCN in Keras: the same layers, names and outputs as in ``upconv.torch.fcn``.
 
-All take images in [0, 1], (N, H, W, 3) of any size, and return logits (N, H, W, classes).
+Images in [0, 1], (N, H, W, 3) of any size, to logits (N, H, W, classes).
 """
 
 from __future__ import annotations
@@ -8,159 +8,56 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from upconv.checks import check_choice, refuse
+from upconv.deprecated import ARGUMENTS, renamed
 from upconv.keras.encoders import ENCODERS
-from upconv.keras.layers import CropTo, PadToMultiple, conv, scaled, upsample
+from upconv.keras.layers import CropLike, PadToMultiple, conv, scaled, upsample
 
 
-def _start(encoder: str, width: float, size: int | None, pad: bool):
-    """Input, its maps, and the layer that crops the result back."""
-    if encoder not in ENCODERS:
-        raise ValueError(f"encoder: got {encoder!r}, expected one of {', '.join(ENCODERS)}")
-    image = keras.Input((size, size, 3), name="image")
-    maps = ENCODERS[encoder](PadToMultiple(name="pad")(image) if pad else image, width)
-    crop = (lambda x: CropTo(name="crop")([x, image])) if pad else (lambda x: x)
-    return image, maps, crop
-
-
+@renamed(**ARGUMENTS["FCN"])
 def FCN(
     classes: int,
     stride: int = 8,
     encoder: str = "vgg16",
-    width: float = 1.0,
+    width_mult: float = 1.0,
     head: int = 4096,
     head_kernel: int = 7,
 ) -> keras.Model:
-    """FCN-32s, 16s, 8s (down to 2s) as in the paper: class scores of maps, summed.
+    """FCN-32s, 16s, 8s (down to 2s) as in the paper: summed class scores of feature maps.
+
+    Parameters as of :class:`upconv.torch.FCN`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown stride or encoder.
 
     Examples
     --------
-    >>> network = FCN(classes=21, stride=8, width=1 / 16, head=64)
+    >>> network = FCN(classes=21, stride=8, width_mult=1 / 16, head=64)
     >>> logits = network(keras.random.uniform((1, 50, 70, 3)))
     >>> tuple(logits.shape), bool(logits.numpy().any())  # scores begin at zero
     ((1, 50, 70, 21), False)
     """
     if stride not in (2, 4, 8, 16, 32):
-        raise ValueError(f"stride: got {stride}, expected 32, 16, 8, 4 or 2")
-    image, maps, crop = _start(encoder, width, None, pad=True)
-    hidden = scaled(head, width)
-    x = layers.Dropout(0.5)(conv(maps[32], hidden, head_kernel, "fc6", "relu"))
+        refuse("stride", stride, "32, 16, 8, 4 or 2")
+    check_choice("encoder", encoder, ENCODERS)
+    # The comments have the channels of VGG16 and FCN-8s.
+    image = keras.Input((None, None, 3), name="image")
+    x = PadToMultiple(name="pad")(image)
+    maps = ENCODERS[encoder](x, width_mult)  # 8: (N, H/8, W/8, 256), … 32: (N, H/32, W/32, 512)
+    hidden = scaled(head, width_mult)
+    x = conv(maps[32], hidden, head_kernel, "fc6", "relu")  # (N, H/32, W/32, 4096)
+    x = layers.Dropout(0.5)(x)
     x = layers.Dropout(0.5)(conv(x, hidden, 1, "fc7", "relu"))
-    x = conv(x, classes, 1, "score", kernel_initializer="zeros")
+    x = score(x, classes, "score")  # (N, H/32, W/32, classes)
     for s in (s for s in (16, 8, 4, 2) if s >= stride):
-        scores = conv(maps[s], classes, 1, f"score_skip.{s}", kernel_initializer="zeros")
-        x = layers.Add(name=f"add.{s}")([upsample(x, classes, 2, f"up.{s}"), scores])
-    return keras.Model(image, crop(upsample(x, classes, stride, "up_last")), name=f"fcn{stride}s")
+        x = upsample(x, classes, 2, f"up.{s}")  # (N, H/16, W/16, classes), (N, H/8, W/8, classes)
+        x = layers.Add(name=f"add.{s}")([x, score(maps[s], classes, f"score_skip.{s}")])
+    x = upsample(x, classes, stride, "up_last")  # (N, H, W, classes)
+    return keras.Model(image, CropLike(name="crop")([x, image]), name=f"fcn{stride}s")
 
 
-def FeatureSumFCN(
-    classes: int = 2,
-    skips: bool = True,
-    encoder: str = "vgg16",
-    width: float = 1.0,
-    head: int = 4096,
-    head_kernel: int = 7,
-    size: int | None = None,
-    softmax: bool = False,
-) -> keras.Model:
-    """FCN-8s with sums of feature maps, or its twin without them.
-
-    With ``size`` the input is fixed to that multiple of 32 and nothing is padded; ``softmax``
-    gives probabilities instead of logits.
-
-    Examples
-    --------
-    >>> twins = [FeatureSumFCN(skips=skips, width=1 / 16, head=64) for skips in (True, False)]
-    >>> [twin.count_params() for twin in twins]
-    [81592, 81592]
-    >>> network = FeatureSumFCN(width=1 / 16, head=64, size=64, softmax=True)
-    >>> chances = network(keras.random.uniform((1, 64, 64, 3))).numpy()
-    >>> bool(np.allclose(chances.sum(-1), 1))
-    True
-    """
-    image, maps, crop = _start(encoder, width, size, pad=size is None)
-    hidden = scaled(head, width)
-    x = conv(maps[32], hidden, head_kernel, "fc6", "relu")
-    x = conv(x, hidden, 1, "fc7", "relu")
-    x = conv(x, classes, 1, "score", "relu")
-
-    def up(x, channels: int, factor: int, name: str, **options):
-        return layers.Conv2DTranspose(
-            channels, 2 * factor, strides=factor, padding="same", name=name,
-            kernel_initializer="he_normal", **options,
-        )(x)  # fmt: skip
-
-    for s in (16, 8):
-        x = up(x, maps[s].shape[-1], 2, f"up{s}")
-        if skips:
-            x = layers.Add(name=f"add{s}")([x, maps[s]])
-    x = up(x, classes, 8, "up1", activation="softmax" if softmax else None)
-    return keras.Model(image, crop(x), name="feature_sum" if skips else "without_skips")
-
-
-def ConcatFCN(
-    classes: int,
-    stride: int = 8,
-    encoder: str = "vgg16",
-    width: float = 1.0,
-    head: int = 4096,
-    head_kernel: int = 7,
-    hidden: int = 64,
-) -> keras.Model:
-    """FCN with skips by concatenation, as in U-Net.
-
-    Examples
-    --------
-    >>> network = ConcatFCN(classes=5, width=1 / 16, head=64, hidden=6)
-    >>> tuple(network(keras.random.uniform((1, 50, 70, 3))).shape)
-    (1, 50, 70, 5)
-    >>> {s: network.get_layer(f"mix.{s}").kernel.shape[2] for s in (16, 8)}  # 6 and the map's
-    {16: 38, 8: 22}
-    """
-    image, maps, crop = _start(encoder, width, None, pad=True)
-    x = layers.Dropout(0.5)(conv(maps[32], scaled(head, width), head_kernel, "fc6", "relu"))
-    x = layers.Dropout(0.5)(conv(x, scaled(head, width), 1, "fc7", "relu"))
-    for s in (s for s in (16, 8, 4, 2) if s >= stride):
-        x = layers.Conv2DTranspose(
-            hidden, 4, 2, "same", activation="relu", kernel_initializer="he_normal", name=f"up.{s}"
-        )(x)
-        x = layers.Concatenate(name=f"concatenate.{s}")([x, maps[s]])
-        x = conv(x, hidden, 3, f"mix.{s}", "relu")
-    x = conv(x, classes, 1, "score")
-    return keras.Model(image, crop(upsample(x, classes, stride, "up_last")), name="concat")
-
-
-def EightfoldFCN(
-    classes: int, steps: str = "one", encoder: str = "vgg16", width: float = 1.0, head: int = 512
-) -> keras.Model:
-    """Scores at stride 8, enlarged in "one" jump, in "three" steps, or "three with ReLU".
-
-    Examples
-    --------
-    >>> network = EightfoldFCN(3, steps="three", width=1 / 16)
-    >>> ups = [network.get_layer(f"up.{place}") for place in range(3)]
-    >>> sum(up.count_params() for up in ups)  # one jump has 16 · 16 · 3 · 3 = 2304
-    2160
-    >>> tuple(network(keras.random.uniform((1, 50, 70, 3))).shape)
-    (1, 50, 70, 3)
-    """
-    if steps not in ("one", "three", "three with ReLU"):
-        raise ValueError(f"steps: got {steps!r}, expected one, three or three with ReLU")
-    image, maps, crop = _start(encoder, width, None, pad=True)
-    x = conv(conv(maps[8], scaled(head, width), 3, "fc", "relu"), classes, 1, "score")
-
-    def up(x, channels: int, factor: int, place: int):
-        return layers.Conv2DTranspose(
-            channels, 2 * factor, factor, "same", use_bias=False,
-            kernel_initializer="he_normal", name=f"up.{place}",
-        )(x)  # fmt: skip
-
-    if steps == "one":
-        return keras.Model(image, crop(up(x, classes, 8, 0)), name="eightfold")
-    between, place = int((17 * classes**2) ** 0.5 - classes), 0
-    for after in (between, between, classes):
-        if place and steps == "three with ReLU":
-            x = layers.ReLU(name=f"up.{place}")(x)
-            place += 1
-        x = up(x, after, 2, place)
-        place += 1
-    return keras.Model(image, crop(x), name="eightfold")
+def score(x, classes: int, name: str):
+    """Class scores, which begin at zero, as in the paper."""
+    return conv(x, classes, 1, name, kernel_initializer="zeros")

@@ -25,7 +25,7 @@ def style_loss(drawn, style):
 
 
 def total_variation(image):
-    """Mean absolute difference of neighbours, down plus across, of each image: (N,)."""
+    """Mean absolute difference of neighbors, down plus across, of each image: (N,)."""
     down = tf.reduce_mean(tf.abs(image[:, 1:] - image[:, :-1]), (1, 2, 3))
     return down + tf.reduce_mean(tf.abs(image[:, :, 1:] - image[:, :, :-1]), (1, 2, 3))
 

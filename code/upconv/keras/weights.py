@@ -31,7 +31,7 @@ def load_imagenet(
     Parameters
     ----------
     network
-        With a VGG16 encoder of width 1.
+        With a VGG16 encoder of ``width_mult`` 1.
     source
         A VGG16 of ``keras.applications`` whose weights to take instead of ImageNet's.
     prefix
@@ -58,7 +58,9 @@ def load_imagenet(
     shapes = [[layer.kernel.shape for layer in layers] for layers in (own, convolutions)]
     if shapes[0] != shapes[1]:
         got = f"{len(own)} convolutions of other shapes"
-        raise ValueError(f"network: got {got}, expected the {len(convolutions)} of VGG16, width 1")
+        raise ValueError(
+            f"network: got {got}, expected the {len(convolutions)} of VGG16, width_mult 1"
+        )
     for target, given in zip(own, convolutions, strict=True):
         target.set_weights(given.get_weights())
     kernel, bias = convolutions[0].get_weights()

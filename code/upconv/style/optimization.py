@@ -204,7 +204,7 @@ def stylize(
     Examples
     --------
     >>> from upconv.torch import VGG19
-    >>> network = VGG19(width=1 / 8, last="conv1_1")
+    >>> network = VGG19(width_mult=1 / 8, last="conv1_1")
     >>> content, style = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     >>> only = {"content_layers": ("conv1_1",), "style_layers": ("conv1_1",)}
     >>> settings = StyleSettings(**only, size=32, scales=1, steps=3)

@@ -3,13 +3,15 @@
 The examples come after ``import torch`` and ``from upconv.torch import *``.
 """
 
+from upconv.deprecated import moved
 from upconv.packages import needed
 
 with needed("upconv.torch"):
     import torch  # noqa: F401
 
+from upconv.torch import variants
 from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
-from upconv.torch.classifier import SmallClassifier, describe
+from upconv.torch.classifier import SmallClassifier, extract_features
 from upconv.torch.dcgan import Discriminator, Generator
 from upconv.torch.encoders import (
     ENCODERS,
@@ -18,33 +20,23 @@ from upconv.torch.encoders import (
     Encoder,
     SqueezeNet,
     VGG16Classifier,
-    he_initialise,
+    he_initialize,
 )
-from upconv.torch.fcn import (
-    FCN,
-    ConcatFCN,
-    EightfoldFCN,
-    FeatureSumFCN,
-    Segmenter,
-    pad_to_multiple,
-    upsampling,
-)
+from upconv.torch.fcn import FCN, upsampling
+from upconv.torch.segmenter import Segmenter, pad_to_multiple
 from upconv.torch.transform import TransformNet
 from upconv.torch.unet import UNet
 from upconv.torch.units import Units, dead_units
-from upconv.torch.weights import load_imagenet, load_style_weights, standardise_activations
+from upconv.torch.weights import load_imagenet, load_style_weights, standardize_activations
 
 __all__ = [
     "ENCODERS",
     "FCN",
     "VGG16",
     "VGG19",
-    "ConcatFCN",
     "ConvAutoencoder",
     "Discriminator",
-    "EightfoldFCN",
     "Encoder",
-    "FeatureSumFCN",
     "Generator",
     "Segmenter",
     "SmallClassifier",
@@ -55,11 +47,25 @@ __all__ = [
     "VGG16Classifier",
     "WindowClassifier",
     "dead_units",
-    "describe",
-    "he_initialise",
+    "extract_features",
+    "he_initialize",
     "load_imagenet",
     "load_style_weights",
     "pad_to_multiple",
-    "standardise_activations",
+    "standardize_activations",
     "upsampling",
+    "variants",
 ]
+
+# Old name → new: for one version both are found.
+__getattr__ = moved(
+    "upconv.torch",
+    {
+        "FeatureSumFCN": "upconv.torch.variants.FeatureSumFCN",
+        "ConcatFCN": "upconv.torch.variants.ConcatFCN",
+        "EightfoldFCN": "upconv.torch.variants.EightfoldFCN",
+        "describe": "upconv.torch.extract_features",
+        "he_initialise": "upconv.torch.he_initialize",
+        "standardise_activations": "upconv.torch.standardize_activations",
+    },
+)

@@ -1,32 +1,35 @@
-"""A convolutional auto-encoder, and a classifier of windows: what came before FCN."""
+"""A convolutional autoencoder, and a classifier of windows: what came before FCN."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from upconv.deprecated import ARGUMENTS, renamed
 
+
+@renamed(**ARGUMENTS["ConvAutoencoder"])
 class ConvAutoencoder(nn.Module):
     """Three strided convolutions down, three transposed ones up: Masci et al. (2011) in spirit.
 
     Images in [0, 1], (N, C, H, W) with H and W multiples of 8 → the same shape. ``encode`` gives
-    the latent maps, (N, latent, H / 8, W / 8).
+    the latent feature maps, (N, latent, H / 8, W / 8).
 
     Examples
     --------
-    >>> network = ConvAutoencoder(channels=1, hidden=4, latent=2)
+    >>> network = ConvAutoencoder(in_channels=1, hidden=4, latent=2)
     >>> image = torch.rand(1, 1, 16, 24)
     >>> tuple(network.encode(image).shape), tuple(network(image).shape)
     ((1, 2, 2, 3), (1, 1, 16, 24))
     """
 
-    def __init__(self, channels: int = 3, hidden: int = 32, latent: int = 16) -> None:
+    def __init__(self, in_channels: int = 3, hidden: int = 32, latent: int = 16) -> None:
         super().__init__()
-        self.down1 = nn.Conv2d(channels, hidden, 4, stride=2, padding=1)
+        self.down1 = nn.Conv2d(in_channels, hidden, 4, stride=2, padding=1)
         self.down2 = nn.Conv2d(hidden, 2 * hidden, 4, stride=2, padding=1)
         self.down3 = nn.Conv2d(2 * hidden, latent, 4, stride=2, padding=1)
         self.up3 = nn.ConvTranspose2d(latent, 2 * hidden, 4, stride=2, padding=1)
         self.up2 = nn.ConvTranspose2d(2 * hidden, hidden, 4, stride=2, padding=1)
-        self.up1 = nn.ConvTranspose2d(hidden, channels, 4, stride=2, padding=1)
+        self.up1 = nn.ConvTranspose2d(hidden, in_channels, 4, stride=2, padding=1)
 
     def encode(self, image: Tensor) -> Tensor:
         return self.down3(self.down2(self.down1(image).relu()).relu())

@@ -1,14 +1,16 @@
-"""DCGAN: Radford, Metz & Chintala (2016), every guideline of theirs a switch."""
+"""DCGAN: Radford, Metz & Chintala (2016). For ablations: ``upconv.torch.variants``."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+from itertools import pairwise
+
 from torch import Tensor, nn
 
+from upconv.deprecated import ARGUMENTS, renamed
 from upconv.options import check_dcgan
 
 
-def initialise(network: nn.Module) -> None:
+def initialize(network: nn.Module) -> None:
     """As in the paper: weights from N(0, 0.02²), those of batch norm from N(1, 0.02²)."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -19,46 +21,31 @@ def initialise(network: nn.Module) -> None:
             nn.init.normal_(layer.weight, 1.0, 0.02)
 
 
-def activation(kind: str) -> nn.Module:
-    """ReLU, LeakyReLU of slope 0.2, or tanh."""
-    return {"relu": nn.ReLU(), "leaky": nn.LeakyReLU(0.2), "tanh": nn.Tanh()}[kind]
+class Upsample(nn.Module):
+    """Transposed convolution: (N, before, H, W) → (N, after, 2H, 2W), whatever the kernel."""
 
-
-class Enlarge(nn.Module):
-    """Twice as large: a transposed convolution of stride 2, or copied pixels and a convolution."""
-
-    def __init__(self, before: int, after: int, kernel: int, up: str, bias: bool) -> None:
+    def __init__(self, before: int, after: int, kernel: int, bias: bool = False) -> None:
         super().__init__()
-        self.resize = up == "resize"
-        if self.resize:
-            self.conv = nn.Conv2d(before, after, 3, padding=1, bias=bias)
-        else:
-            # So padded that the output is exactly twice as large.
-            rest = (kernel - 2) % 2
-            self.conv = nn.ConvTranspose2d(
-                before, after, kernel, 2, (kernel - 2 + rest) // 2, rest, bias=bias
-            )
+        rest = (kernel - 2) % 2
+        padding = (kernel - 2 + rest) // 2
+        self.conv = nn.ConvTranspose2d(before, after, kernel, 2, padding, rest, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest") if self.resize else x)
+        return self.conv(x)
 
 
-class Halve(nn.Module):
-    """Half as large: a convolution of stride 2, or one of stride 1 and max pooling."""
+class Downsample(nn.Module):
+    """Strided convolution: (N, before, H, W) → (N, after, H/2, W/2)."""
 
-    def __init__(self, before: int, after: int, kernel: int, down: str, bias: bool) -> None:
+    def __init__(self, before: int, after: int, kernel: int, bias: bool = False) -> None:
         super().__init__()
-        self.pool = down == "pool"
-        if self.pool:
-            self.conv = nn.Conv2d(before, after, 3, padding=1, bias=bias)
-        else:
-            self.conv = nn.Conv2d(before, after, kernel, 2, (kernel - 1) // 2, bias=bias)
+        self.conv = nn.Conv2d(before, after, kernel, 2, (kernel - 1) // 2, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        return F.max_pool2d(x, 2) if self.pool else x
+        return self.conv(x)
 
 
+@renamed(**ARGUMENTS["Generator"])
 class Generator(nn.Module):
     """Noise (N, latent) to images (N, channels, size, size) in [−1, 1].
 
@@ -67,25 +54,22 @@ class Generator(nn.Module):
     Parameters
     ----------
     size
-        Side of the images: 32, 64 or 128.
+        Side of the images in pixels: 32, 64 or 128.
     channels, latent
-        Of the images; length of the noise.
-    width
-        Channels of the last hidden map; each one before has twice as many.
+        Channels of the images; length of the noise.
+    base_channels
+        Channels of the last hidden feature map; each one before has twice as many.
     kernel
         Of the transposed convolutions: 5 in the paper's figure, 4 in most programs since.
-    up
-        "transposed", or "resize": guideline 1 switched off.
-    norm
-        Batch norm (guideline 2) or not.
-    dense
-        A hidden dense layer of that many units before the first map, or 0 (guideline 3).
-    act
-        "relu" (guideline 4), "leaky" or "tanh". The output goes through tanh.
+
+    Raises
+    ------
+    ValueError
+        For an argument out of range.
 
     Examples
     --------
-    >>> generator = Generator(size=32, channels=1, latent=10, width=8)
+    >>> generator = Generator(size=32, channels=1, latent=10, base_channels=8)
     >>> images = generator(torch.randn(2, 10))
     >>> tuple(images.shape), bool(images.abs().max() <= 1)
     ((2, 1, 32, 32), True)
@@ -98,90 +82,75 @@ class Generator(nn.Module):
         size: int = 64,
         channels: int = 3,
         latent: int = 100,
-        width: int = 128,
+        base_channels: int = 128,
         kernel: int = 4,
-        up: str = "transposed",
-        norm: bool = True,
-        dense: int = 0,
-        act: str = "relu",
     ) -> None:
         super().__init__()
-        counts = {"channels": channels, "latent": latent, "width": width, "dense": dense}
-        check_dcgan(size, kernel, counts, up=up, act=act)
+        check_dcgan(size, kernel, channels=channels, latent=latent, base_channels=base_channels)
         self.latent, self.size, self.channels = latent, size, channels
-        steps = size.bit_length() - 3  # doublings from 4 × 4
-        widths = [width * 2**level for level in reversed(range(steps))]
-        self.hidden = nn.Linear(latent, dense) if dense else None
-        self.project = nn.Linear(dense or latent, widths[0] * 16, bias=not norm)
-        self.norms = nn.ModuleList(
-            nn.BatchNorm2d(count) if norm else nn.Identity() for count in widths
+        counts = channel_counts(size, base_channels)[::-1]  # 1024, 512, 256, 128
+        self.project = nn.Linear(latent, counts[0] * 16, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(count) for count in counts)
+        self.up = nn.ModuleList(
+            Upsample(before, after, kernel) for before, after in pairwise(counts)
         )
-        self.up = nn.ModuleList()
-        for level, before in enumerate(widths):
-            last = level == steps - 1
-            after = channels if last else widths[level + 1]
-            self.up.append(Enlarge(before, after, kernel, up, bias=last or not norm))
-        self.act = activation(act)
-        initialise(self)
+        self.up.append(Upsample(counts[-1], channels, kernel, bias=True))
+        self.act = nn.ReLU()
+        initialize(self)
 
+    # The comments have the paper's channels.
     def forward(self, noise: Tensor) -> Tensor:
-        if self.hidden is not None:
-            noise = self.act(self.hidden(noise))
-        x = self.project(noise).view(len(noise), -1, 4, 4)
+        x = self.project(noise)  # (N, 1024 · 16)
+        x = x.view(len(noise), -1, 4, 4)  # (N, 1024, 4, 4)
         for norm, up in zip(self.norms, self.up, strict=True):
-            x = up(self.act(norm(x)))
+            x = self.act(norm(x))
+            x = up(x)  # (N, 512, 8, 8), (N, 256, 16, 16), (N, 128, 32, 32), (N, 3, 64, 64)
         return x.tanh()
 
 
+@renamed(**ARGUMENTS["Discriminator"])
 class Discriminator(nn.Module):
-    """Images (N, channels, size, size) to one logit each, (N,): real or not.
+    """Images (N, channels, size, size) in [−1, 1] to one logit each, (N,): real or not.
 
-    The generator's mirror. Parameters as of :class:`Generator`; ``down`` is "strided"
-    (guideline 1) or "pool", ``act`` "leaky" (guideline 5), "relu" or "tanh". The first layer has
-    no batch norm, as in the paper.
+    The generator's mirror, with its parameters. The first layer has no batch norm, as in the paper.
+
+    Raises
+    ------
+    ValueError
+        For an argument out of range.
 
     Examples
     --------
-    >>> discriminator = Discriminator(size=32, channels=1, width=8)
-    >>> grey = torch.zeros(2, 1, 32, 32)
-    >>> discriminator(grey).sigmoid().tolist()  # biases begin at zero: it cannot tell
+    >>> discriminator = Discriminator(size=32, channels=1, base_channels=8)
+    >>> gray = torch.zeros(2, 1, 32, 32)
+    >>> discriminator(gray).sigmoid().tolist()  # biases begin at zero: it cannot tell
     [0.5, 0.5]
     """
 
     def __init__(
-        self,
-        size: int = 64,
-        channels: int = 3,
-        width: int = 128,
-        kernel: int = 4,
-        down: str = "strided",
-        norm: bool = True,
-        dense: int = 0,
-        act: str = "leaky",
+        self, size: int = 64, channels: int = 3, base_channels: int = 128, kernel: int = 4
     ) -> None:
         super().__init__()
-        counts = {"channels": channels, "width": width, "dense": dense}
-        check_dcgan(size, kernel, counts, down=down, act=act)
+        check_dcgan(size, kernel, channels=channels, base_channels=base_channels)
         self.size, self.channels = size, channels
-        steps = size.bit_length() - 3
-        widths = [width * 2**level for level in range(steps)]
-        self.down, self.norms = nn.ModuleList(), nn.ModuleList()
-        before = channels
-        for level, after in enumerate(widths):
-            normed = norm and level > 0
-            self.down.append(Halve(before, after, kernel, down, bias=not normed))
-            self.norms.append(nn.BatchNorm2d(after) if normed else nn.Identity())
-            before = after
-        self.hidden = nn.Linear(16 * before, dense) if dense else None
-        self.score = nn.Linear(dense or 16 * before, 1)
-        self.act = activation(act)
-        initialise(self)
+        first, *others = counts = channel_counts(size, base_channels)  # 128, 256, 512, 1024
+        self.down = nn.ModuleList([Downsample(channels, first, kernel, bias=True)])
+        self.down.extend(Downsample(before, after, kernel) for before, after in pairwise(counts))
+        self.norms = nn.ModuleList([nn.Identity(), *map(nn.BatchNorm2d, others)])
+        self.score = nn.Linear(counts[-1] * 16, 1)
+        self.act = nn.LeakyReLU(0.2)
+        initialize(self)
 
+    # The comments have the paper's channels.
     def forward(self, image: Tensor) -> Tensor:
-        x = image
+        x = image  # (N, 3, 64, 64)
         for down, norm in zip(self.down, self.norms, strict=True):
-            x = self.act(norm(down(x)))
-        x = x.flatten(1)
-        if self.hidden is not None:
-            x = self.act(self.hidden(x))
-        return self.score(x)[:, 0]
+            x = down(x)  # (N, 128, 32, 32), (N, 256, 16, 16), (N, 512, 8, 8), (N, 1024, 4, 4)
+            x = self.act(norm(x))
+        x = x.flatten(1)  # (N, 1024 · 16)
+        return self.score(x)[:, 0]  # (N,)
+
+
+def channel_counts(size: int, base_channels: int) -> list[int]:
+    """Channels of the hidden feature maps, from that of size / 2 to that of 4 × 4 pixels."""
+    return [base_channels * 2**level for level in range(size.bit_length() - 3)]

@@ -14,17 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from upconv.checks import check_choice
+from upconv.deprecated import ARGUMENTS, renamed
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def scaled(channels: int, width: float) -> int:
+def scaled(channels: int, width_mult: float) -> int:
     """A number of channels, scaled, at least 1."""
-    return max(1, round(channels * width))
+    return max(1, round(channels * width_mult))
 
 
-def he_initialise(network: nn.Module) -> None:
+def he_initialize(network: nn.Module) -> None:
     """He et al. (2015): weights of variance 2 / fan-in, biases zero; for networks with ReLU.
 
     PyTorch's own default is smaller, and without batch norm the signal dies out on the way.
@@ -34,7 +35,7 @@ def he_initialise(network: nn.Module) -> None:
     >>> layer = torch.nn.Conv2d(128, 128, 3)
     >>> round(128 * 9 * layer.weight.var().item(), 1)  # PyTorch's own: a third
     0.3
-    >>> he_initialise(layer)
+    >>> he_initialize(layer)
     >>> round(128 * 9 * layer.weight.var().item(), 1)
     2.0
     """
@@ -52,7 +53,7 @@ def he_initialise(network: nn.Module) -> None:
 
 
 class Encoder(nn.Module):
-    """Base: normalisation, and the walk along ``features`` that collects the maps.
+    """Base: normalization, and the walk along ``features`` that collects the maps.
 
     Examples
     --------
@@ -118,13 +119,15 @@ class _VGG(Encoder):
 
     blocks: tuple[tuple[int, int], ...]  # channels and number of convolutions
 
-    def __init__(self, width: float = 1.0, last: str | None = None, padding: str = "zeros") -> None:
+    def __init__(
+        self, width_mult: float = 1.0, last: str | None = None, padding: str = "zeros"
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         self.channels, self.ends, self.tags = {}, {}, {}
         before = 3
         for block, (channels, count) in enumerate(self.blocks, 1):
-            after = scaled(channels, width)
+            after = scaled(channels, width_mult)
             for number in range(1, count + 1):
                 conv = nn.Conv2d(before, after, 3, padding=1, padding_mode=padding)
                 for kind, layer in (("conv", conv), ("relu", nn.ReLU(inplace=True))):
@@ -144,6 +147,7 @@ class _VGG(Encoder):
         self.features = nn.Sequential(*layers)
 
 
+@renamed(**ARGUMENTS["VGG16"])
 class VGG16(_VGG):
     """The convolutions of VGG16: Simonyan & Zisserman (2015), configuration D.
 
@@ -151,7 +155,7 @@ class VGG16(_VGG):
 
     Examples
     --------
-    >>> encoder = VGG16(width=1 / 16)
+    >>> encoder = VGG16(width_mult=1 / 16)
     >>> maps = encoder(torch.rand(1, 3, 64, 64))
     >>> {stride: tuple(found.shape[1:]) for stride, found in maps.items()}
     {2: (4, 32, 32), 4: (8, 16, 16), 8: (16, 8, 8), 16: (32, 4, 4), 32: (32, 2, 2)}
@@ -159,25 +163,26 @@ class VGG16(_VGG):
 
     blocks = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
-    def __init__(self, width: float = 1.0) -> None:
-        super().__init__(width)
+    def __init__(self, width_mult: float = 1.0) -> None:
+        super().__init__(width_mult)
 
 
+@renamed(**ARGUMENTS["VGG19"])
 class VGG19(_VGG):
     """The convolutions of VGG-19: Simonyan & Zisserman (2015), configuration E; for style.
 
     Parameters
     ----------
-    width
-        Factor of the channels.
+    width_mult
+        Factor on all numbers of channels.
     last
         The last convolution, "conv1_1" to "conv5_4"; what comes after it is left out.
     padding
-        "zeros", or "reflect": no dark rim in pictures that are drawn by gradients.
+        "zeros", or "reflect": no dark border in images made by gradient descent.
 
     Examples
     --------
-    >>> encoder = VGG19(width=1 / 16, last="conv3_1", padding="reflect")
+    >>> encoder = VGG19(width_mult=1 / 16, last="conv3_1", padding="reflect")
     >>> maps = encoder.layers(torch.rand(1, 3, 32, 32), ["conv1_1", "conv3_1"])
     >>> {name: tuple(found.shape[1:]) for name, found in maps.items()}
     {'conv1_1': (4, 32, 32), 'conv3_1': (16, 8, 8)}
@@ -187,9 +192,11 @@ class VGG19(_VGG):
 
     blocks = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
-    def __init__(self, width: float = 1.0, last: str = "conv5_4", padding: str = "zeros") -> None:
+    def __init__(
+        self, width_mult: float = 1.0, last: str = "conv5_4", padding: str = "zeros"
+    ) -> None:
         check_choice("padding", padding, ("zeros", "reflect"))
-        super().__init__(width, last, padding)
+        super().__init__(width_mult, last, padding)
 
 
 class Fire(nn.Module):
@@ -206,6 +213,7 @@ class Fire(nn.Module):
         return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1).relu()
 
 
+@renamed(**ARGUMENTS["SqueezeNet"])
 class SqueezeNet(Encoder):
     """SqueezeNet 1.1: Iandola et al. (2016), 0.7 million parameters; strides 2 to 32.
 
@@ -217,14 +225,14 @@ class SqueezeNet(Encoder):
     --------
     >>> sum(weight.numel() for weight in SqueezeNet().parameters())
     722496
-    >>> maps = SqueezeNet(width=1 / 16)(torch.rand(1, 3, 64, 64))
+    >>> maps = SqueezeNet(width_mult=1 / 16)(torch.rand(1, 3, 64, 64))
     >>> {stride: tuple(found.shape[1:]) for stride, found in maps.items()}
     {2: (4, 32, 32), 4: (8, 16, 16), 8: (16, 8, 8), 16: (32, 4, 4), 32: (32, 2, 2)}
     """
 
-    def __init__(self, width: float = 1.0) -> None:
+    def __init__(self, width_mult: float = 1.0) -> None:
         super().__init__()
-        c = {n: scaled(n, width) for n in (16, 32, 48, 64, 128, 192, 256)}
+        c = {n: scaled(n, width_mult) for n in (16, 32, 48, 64, 128, 192, 256)}
         self.features = nn.Sequential(
             nn.Conv2d(3, c[64], 3, stride=2, padding=1),
             nn.ReLU(inplace=True),  # stride 2
@@ -252,6 +260,7 @@ class SqueezeNet(Encoder):
 ENCODERS = {"vgg16": VGG16, "squeezenet": SqueezeNet}
 
 
+@renamed(**ARGUMENTS["VGG16Classifier"])
 class VGG16Classifier(nn.Module):
     """All of VGG16 as torchvision names it: features, then three dense layers.
 
@@ -267,11 +276,11 @@ class VGG16Classifier(nn.Module):
     123642856
     """
 
-    def __init__(self, classes: int = 1000, width: float = 1.0) -> None:
+    def __init__(self, classes: int = 1000, width_mult: float = 1.0) -> None:
         super().__init__()
-        encoder = VGG16(width)
+        encoder = VGG16(width_mult)
         self.features = encoder.features
-        hidden = scaled(4096, width)
+        hidden = scaled(4096, width_mult)
         self.classifier = nn.Sequential(
             nn.Linear(encoder.channels[32] * 49, hidden),
             nn.ReLU(inplace=True),

@@ -42,7 +42,7 @@ def style_loss_of(drawn: Tensor, wanted: Tensor) -> Tensor:
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Mean absolute difference of neighbours, down plus across, of each image: (N,)."""
+    """Mean absolute difference of neighbors, down plus across, of each image: (N,)."""
     down = (image[:, :, 1:] - image[:, :, :-1]).abs().mean((1, 2, 3))
     return down + (image[..., 1:] - image[..., :-1]).abs().mean((1, 2, 3))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upconv.deprecated import ARGUMENTS, renamed
 from upconv.options import check_transform
-from upconv.torch.encoders import he_initialise
+from upconv.torch.encoders import he_initialize
 
 
 class ConvNorm(nn.Module):
-    """Convolution with mirrored rim, then instance norm (Ulyanov, Vedaldi & Lempitsky 2016)."""
+    """Convolution with reflection padding, then instance norm (Ulyanov et al. 2016)."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -34,24 +35,25 @@ class Residual(nn.Module):
         return x + self.conv2(self.conv1(x).relu())
 
 
+@renamed(**ARGUMENTS["TransformNet"])
 class TransformNet(nn.Module):
-    """Images (N, 3, H, W) in [0, 1], of 16 pixels a side or more, to painted ones, as large.
+    """Images (N, 3, H, W) in [0, 1], to stylized ones; at least 16 pixels a side.
 
-    With ``width=32`` and five blocks the paper's sizes: 9 × 9, two convolutions of stride 2,
-    residual blocks, twice enlarged, 9 × 9. Other than there: instance norm in place of batch
-    norm, rims mirrored instead of cut off, pixels copied before a 3 × 3 convolution instead of
-    a transposed one (Odena, Dumoulin & Olah 2016), and a sigmoid at the end.
+    With ``base_channels=32`` and five blocks the paper's sizes: 9 × 9, two convolutions of stride
+    2, residual blocks, twice upsampled, 9 × 9. Unlike there: instance norm in place of batch norm,
+    reflection padding in place of cropping, pixels copied before a 3 × 3 convolution instead of a
+    transposed one (Odena, Dumoulin & Olah 2016), and a sigmoid at the end.
 
     Parameters
     ----------
-    width
+    base_channels
         Channels of the first layer; the two after it have two and four times as many.
     blocks
         Residual blocks.
 
     Examples
     --------
-    >>> network = TransformNet(width=4, blocks=1)
+    >>> network = TransformNet(base_channels=4, blocks=1)
     >>> painted = network(torch.rand(1, 3, 30, 50))
     >>> tuple(painted.shape), bool(painted.min() >= 0), bool(painted.max() <= 1)
     ((1, 3, 30, 50), True, True)
@@ -62,29 +64,35 @@ class TransformNet(nn.Module):
     paints = True
     multiple = 4
 
-    def __init__(self, width: int = 32, blocks: int = 5) -> None:
+    def __init__(self, base_channels: int = 32, blocks: int = 5) -> None:
         super().__init__()
-        check_transform(width, blocks)
+        check_transform(base_channels, blocks)
         self.down = nn.ModuleList(
             [
-                ConvNorm(3, width, 9),
-                ConvNorm(width, 2 * width, 3, stride=2),
-                ConvNorm(2 * width, 4 * width, 3, stride=2),
+                ConvNorm(3, base_channels, 9),
+                ConvNorm(base_channels, 2 * base_channels, 3, stride=2),
+                ConvNorm(2 * base_channels, 4 * base_channels, 3, stride=2),
             ]
         )
-        self.blocks = nn.ModuleList(Residual(4 * width) for _ in range(blocks))
-        self.up = nn.ModuleList([ConvNorm(4 * width, 2 * width, 3), ConvNorm(2 * width, width, 3)])
-        self.paint = nn.Conv2d(width, 3, 9, padding=4, padding_mode="reflect")
-        he_initialise(self)
+        self.blocks = nn.ModuleList(Residual(4 * base_channels) for _ in range(blocks))
+        self.up = nn.ModuleList(
+            [
+                ConvNorm(4 * base_channels, 2 * base_channels, 3),
+                ConvNorm(2 * base_channels, base_channels, 3),
+            ]
+        )
+        self.paint = nn.Conv2d(base_channels, 3, 9, padding=4, padding_mode="reflect")
+        he_initialize(self)
 
     def forward(self, image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
         x = 4 * (image - 0.5)
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="reflect")
         for layer in self.down:
-            x = layer(x).relu()
+            x = layer(x).relu()  # (N, 32, H, W), (N, 64, H/2, W/2), (N, 128, H/4, W/4)
         for block in self.blocks:
             x = block(x)
         for layer in self.up:
-            x = layer(F.interpolate(x, scale_factor=2, mode="nearest")).relu()
-        return self.paint(x).sigmoid()[..., :height, :width]
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = layer(x).relu()  # (N, 64, H/2, W/2), (N, 32, H, W)
+        return self.paint(x).sigmoid()[..., :height, :width]  # (N, 3, height, width)

@@ -17,7 +17,7 @@ class Units(NamedTuple):
 
     Examples
     --------
-    >>> units = dead_units(Generator(32, channels=1, width=4), torch.randn(4, 100))
+    >>> units = dead_units(Generator(32, channels=1, base_channels=4), torch.randn(4, 100))
     >>> sorted(units)
     ['layer 1', 'layer 2', 'layer 3']
     >>> units["layer 1"].silent == units["layer 1"].dead  # a ReLU's silent units are dead
@@ -41,10 +41,11 @@ def dead_units(network: nn.Module, images: torch.Tensor) -> dict[str, Units]:
     Examples
     --------
     >>> black = torch.zeros(2, 1, 32, 32)
-    >>> dead_units(Discriminator(32, channels=1, width=4, act="relu"), black)["layer 2"]
-    Units(silent=1.0, dead=1.0)
-    >>> dead_units(Discriminator(32, channels=1, width=4, act="leaky"), black)["layer 2"]
+    >>> dead_units(Discriminator(32, channels=1, base_channels=4), black)["layer 2"]
     Units(silent=1.0, dead=0.0)
+    >>> with_relu = variants.Discriminator(32, channels=1, base_channels=4, act="relu")
+    >>> dead_units(with_relu, black)["layer 2"]
+    Units(silent=1.0, dead=1.0)
     """
     act = getattr(network, "act", None)
     if act is None:

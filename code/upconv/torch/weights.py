@@ -22,7 +22,7 @@ _MIRRORED_STYLE = "vgg19_norm_conv3_1.npz"
 
 
 def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
-    """Put ImageNet weights into an encoder of width 1 (or a ``VGG16Classifier``), in place.
+    """Put ImageNet weights into an encoder (or a ``VGG16Classifier``) of full width, in place.
 
     VGG16, VGG-19 and SqueezeNet 1.1 come from torchvision's checkpoints; SqueezeNet's also from a
     mirror.
@@ -32,7 +32,7 @@ def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
     DataUnavailable
         If they are not here and cannot be fetched.
     ValueError
-        For an unknown name, or an encoder of another width.
+        For an unknown name, or an encoder of another ``width_mult``.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
     wrong = [key for key in state if state[key].shape != own[key].shape]
     if missing or wrong:
         key = sorted(missing or wrong)[0]
-        raise ValueError(f"encoder: {key} does not fit; expected {name} of width 1")
+        raise ValueError(f"encoder: {key} does not fit; expected {name} of width_mult 1")
     encoder.load_state_dict(state)
     return encoder
 
@@ -71,15 +71,15 @@ def load_style_weights(encoder: VGG19) -> VGG19:
     mirrored = find(_MIRRORED_STYLE)
     if mirrored is None or "conv3_2" in encoder.tags:
         return load_imagenet(encoder, "vgg19")
-    state = vgg19_normalised(mirrored)
+    state = vgg19_normalized(mirrored)
     encoder.load_state_dict({key: state[key] for key in encoder.state_dict()})
     return encoder
 
 
-def vgg19_normalised(path) -> dict[str, torch.Tensor]:
+def vgg19_normalized(path) -> dict[str, torch.Tensor]:
     """The mirror's VGG-19, conv1_1 to conv3_1, as weights for :class:`VGG19`.
 
-    Its own first layer turns RGB from 0 to 1 into BGR minus a mean. Ours gets RGB normalised with
+    Its own first layer turns RGB from 0 to 1 into BGR minus a mean. Ours gets RGB normalized with
     ImageNet's mean and deviation: conv1_1 absorbs both, exactly so with mirrored borders.
     """
     with np.load(path) as file:
@@ -90,7 +90,7 @@ def vgg19_normalised(path) -> dict[str, torch.Tensor]:
     shift = torch.einsum("oixy,i->o", weight, before @ mean + arrays["pre_b"])
     arrays["conv1_1_w"] = torch.einsum("oixy,ij->ojxy", weight, before) * std.view(3, 1, 1)
     arrays["conv1_1_b"] = arrays["conv1_1_b"] + shift
-    tags = VGG19(width=0.01, last="conv3_1").tags
+    tags = VGG19(width_mult=0.01, last="conv3_1").tags
     return {
         f"features.{index}.{kind}": arrays[f"{tag}_{kind[0]}"]
         for tag, index in tags.items()
@@ -100,7 +100,7 @@ def vgg19_normalised(path) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def standardise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
+def standardize_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
     """Rescale an encoder of convolutions and ReLUs, in place: each channel to mean 0, variance 1.
 
     Before the ReLU and over the images, layer by layer; for random weights, as Mishkin & Matas
@@ -115,7 +115,7 @@ def standardise_activations(encoder: Encoder, images: torch.Tensor) -> Encoder:
     Examples
     --------
     >>> images = torch.rand(2, 3, 32, 32)
-    >>> encoder = standardise_activations(VGG19(width=1 / 8, last="conv2_1"), images)
+    >>> encoder = standardize_activations(VGG19(width_mult=1 / 8, last="conv2_1"), images)
     >>> maps = encoder.layers(images, ["conv2_1"])["conv2_1"]
     >>> maps.var((0, 2, 3), correction=0).round(decimals=2).unique().tolist()
     [1.0]
@@ -146,7 +146,7 @@ def _checkpoint(file: str) -> dict[str, torch.Tensor]:
 def squeezenet_from_caffe(path) -> dict[str, torch.Tensor]:
     """Caffe's SqueezeNet 1.1 as weights for :class:`SqueezeNet`.
 
-    It was trained on BGR from 0 to 255 minus a mean; ours takes RGB from 0 to 1, normalised with
+    It was trained on BGR from 0 to 255 minus a mean; ours takes RGB from 0 to 1, normalized with
     ImageNet's mean and deviation. The first convolution absorbs the difference.
     """
     with np.load(path) as file:

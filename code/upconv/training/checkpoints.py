@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from upconv.deprecated import current_fields, current_layers
 from upconv.files import atomic_write
 from upconv.training.distributed import DistributedContext
 from upconv.training.origin import difference
@@ -83,6 +84,7 @@ def load(
         raise BadCheckpoint(f"{path}: not a checkpoint of a run ({reason})") from error
     if not (isinstance(state, dict) and isinstance(saved, dict)):
         raise BadCheckpoint(f"{path}: not a checkpoint of a run (no settings)")
+    saved = current_fields(saved)
     for name, value in asdict(settings).items():
         if saved.get(name) != value:
             got = f"got {name} = {saved.get(name)}, expected {value} as in the current settings"
@@ -115,6 +117,7 @@ def load(
 def _history(path: Path, saved: Any, history: Any) -> dict[str, Any]:
     """Validate the saved history: lists of numbers of equal length, and seconds."""
     known = asdict(history)
+    saved = current_fields(saved) if isinstance(saved, dict) else saved
     if not isinstance(saved, dict) or not saved.keys() <= known.keys():
         raise BadCheckpoint(f"{path}: got no history, expected {', '.join(known)}")
     merged = known | saved
@@ -163,6 +166,8 @@ def _checked(part: Any, saved: Any) -> Any:
         if not saved["scale"]:
             raise ValueError("got scale = 0, expected a positive number")
         return saved
+    if isinstance(part, torch.nn.Module):
+        return current_layers(saved, part.state_dict())
     if not isinstance(part, torch.optim.Optimizer):
         return saved
     groups = []

@@ -56,7 +56,7 @@ def train_classifier(
     bar = tqdm(range(steps), disable=None if progress else True, file=sys.stderr)
     for _ in bar:
         places = rng.integers(known, size=batch)
-        pixels = to_pixels(data.images[places], network.channels)
+        pixels = to_pixels(data.images[places], network.in_channels)
         pixels = torch.roll(pixels, tuple(rng.integers(-2, 3, 2).tolist()), (2, 3))
         with autocast(precision, where):
             logits = network(pixels.to(where))
@@ -70,7 +70,7 @@ def train_classifier(
     with torch.inference_mode():
         right = 0
         for start in range(known, len(data), 500):
-            pixels = to_pixels(data.images[start : start + 500], network.channels).to(where)
+            pixels = to_pixels(data.images[start : start + 500], network.in_channels).to(where)
             said = network(pixels).argmax(1).cpu().numpy()
             right += (said == data.labels[start : start + 500]).sum()
     return float(right / held_out)

@@ -54,7 +54,7 @@ def train(
     It ends in evaluation mode.
 
     The loss is the cross-entropy over all labeled pixels, weighted if the set has weights; the
-    gradient is clipped. The network's ``channels`` selects gray (1) or color images (3, the
+    gradient is clipped. The network's ``in_channels`` selects gray (1) or color images (3, the
     default). Logits smaller than the image are compared with the center of the mask.
 
     On one machine with a fixed number of threads, the same seed gives bit-identical weights, also
@@ -97,7 +97,7 @@ def train(
     distributed = distributed or DistributedContext(device)
     shard = distributed.shard(settings.batch)
     work = _Segmenting(network, data, settings, distributed)
-    history, channels = History(), getattr(network, "channels", 3)
+    history, channels = History(), getattr(network, "in_channels", 3)
     losses = Losses(
         distributed.device, "the loss is", "lower learning_rate, or set precision to fp32"
     )

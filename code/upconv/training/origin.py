@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from torch import nn
+
+from upconv.deprecated import current_arguments
+from upconv.torch import variants
 
 ALIKE = 1e-3  # relative: computed weights are rounded differently on other CPUs
 
@@ -41,6 +45,13 @@ def nature(network: nn.Module) -> dict[str, Any]:
     kind = type(network)
     found: dict[str, Any] = {"class": kind.__name__}
     if kind.__module__.startswith("upconv."):
+        variant = getattr(variants, kind.__name__, kind)
+        if not issubclass(kind, variant):  # the paper's network is the variant as it is by default
+            found |= {
+                name: parameter.default
+                for name, parameter in signature(variant).parameters.items()
+                if parameter.kind is parameter.KEYWORD_ONLY
+            }
         found |= {
             name: value
             for name, value in vars(network).items()
@@ -67,6 +78,7 @@ def difference(saved: Any, now: dict[str, Any]) -> str:
     for name in [*now, *(name for name in saved if name not in now)]:
         got, expected = saved.get(name), now.get(name)
         if isinstance(expected, dict) and isinstance(got, dict):
+            got = current_arguments(expected.get("class", ""), got)
             # Keys that only one of them has stem from another version of this module.
             for key in (key for key in expected if key in got):
                 if got[key] != expected[key]:
