@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
 
 def train_arguments(network="fcn8s"):
     data = ["--data", "folder", "--images", "images", "--masks", "masks", "--classes", "2"]
-    return ["train", network, *data, "--width", "0.25", "--batch", "4", "--crop", "48"]
+    return ["train", network, *data, "--width-mult", "0.25", "--batch", "4", "--crop", "48"]
 
 
 PACKAGES = "torch torch._dynamo scipy.ndimage skimage.transform sklearn.neighbors"
@@ -107,7 +107,7 @@ def test_a_run_goes_on_with_resume_and_not_without(folder):
 
 
 def test_a_unet_is_trained_on_made_micrographs_and_sees_large_images(tmp_path):
-    train = ["train", "unet", "--data", "membranes", "--steps", "6", "--width", "2"]
+    train = ["train", "unet", "--data", "membranes", "--steps", "6", "--base-channels", "2"]
     result = call(tmp_path, *train, "--crop", "32", "--batch", "2", "--out", "run")
     assert result.returncode == 0, result.stderr
     assert "v rand" in result.stdout
@@ -154,7 +154,16 @@ def test_memory_does_not_grow_with_the_image(tmp_path):
 
 
 def test_a_generator_is_trained_resumed_and_draws(folder, tmp_path):
-    train = ["train", "dcgan", "--data", "folder", "--images", folder / "images", "--width", "4"]
+    train = [
+        "train",
+        "dcgan",
+        "--data",
+        "folder",
+        "--images",
+        folder / "images",
+        "--base-channels",
+        "4",
+    ]
     train += ["--batch", "4", "--out", "run", "--steps"]
     result = call(tmp_path, *train, "4")
     assert result.returncode == 0, result.stderr
@@ -344,10 +353,10 @@ BAD = {
     "no such network": ("predict --onnx no.onnx --out o images/0.png", "--onnx: no.onnx is no"),
     "two networks": ("predict WEIGHTS --onnx a --out o images/0.png", "not allowed with"),
     "no command": ("", "required: COMMAND"),
-    "huge width": ("train fcn8s --width 9", "--width: got 9"),
+    "huge width": ("train fcn8s --width-mult 9", "--width-mult: got 9"),
     "part of a channel": (
         "train unet --width 3.5",
-        "--width: got 3.5, expected a number of channels",
+        "--base-channels: got 3.5, expected a number of channels",
     ),
     "no tile": ("predict WEIGHTS --out o --tile 0 images/0.png", "got 0, expected an integer"),
     "border weights without objects": (
@@ -359,8 +368,8 @@ BAD = {
     "no rate": ("train dcgan --learning-rate nan", "--learning-rate: got nan"),
     "endless turns": ("train unet --rotate inf", "--rotate: got inf"),
     "too many turns": ("train unet --rotate 1e300", "rotate: got 1e+300"),
-    "a width of nothing": ("train fcn8s --width nan", "--width: got nan"),
-    "an endless width": ("train unet --width inf", "--width: got inf"),
+    "a width of nothing": ("train fcn8s --width-mult nan", "--width-mult: got nan"),
+    "an endless width": ("train unet --base-channels inf", "--base-channels: got inf"),
     "an endless border": ("train unet --data membranes --border-weight inf", "weight: got inf"),
     "a smoothness that is none": (
         "stylize images/0.png images/1.png -o o.png --variation-weight nan",

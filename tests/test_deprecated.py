@@ -19,6 +19,8 @@ from upconv import keras as in_keras
 from upconv import torch as in_torch
 from upconv import training
 from upconv.cli import make_parser
+from upconv.cli import train as train_command
+from upconv.cli.options import UsageError
 from upconv.deprecated import ARGUMENTS, moved, renamed
 
 ROOMS = ("data", "figures", "inference", "metrics", "ops", "style", "training")
@@ -249,3 +251,23 @@ def test_renamed_leaves_a_function_what_it_is():
         assert shown(1, other=3) == shown(new=1, other=3) == (1, 3)
     with pytest.raises(TypeError, match="unexpected keyword argument 'older'"):
         shown(older=1)
+
+
+@pytest.mark.parametrize(
+    "network, value, option",
+    [
+        ("unet", "4", "--base-channels"),
+        ("dcgan", "4", "--base-channels"),
+        ("fcn8s", "0.5", "--width-mult"),
+    ],
+)
+def test_width_is_the_option_of_its_network(network, value, option, capsys):
+    parse = make_parser().parse_args
+    wanted = train_command._width(parse(["train", network, option, value]))
+    assert wanted == {option[2:].replace("-", "_"): float(value)}
+    assert capsys.readouterr().err == ""
+    assert train_command._width(parse(["train", network, "--width", value])) == wanted
+    assert f"--width is {option} now; the next version removes" in capsys.readouterr().err
+    other = ({"--base-channels", "--width-mult"} - {option}).pop()
+    with pytest.raises(UsageError, match=f"{other}: got 2, expected {option} for {network}"):
+        train_command._width(parse(["train", network, other, "2"]))

@@ -135,7 +135,7 @@ def test_a_full_disk_is_said_in_one_line_and_the_old_run_is_whole(tmp_path):
         "folder",
         "--classes",
         "2",
-        "--width",
+        "--base-channels",
         "4",
         "--crop",
         "32",
@@ -175,9 +175,11 @@ def test_too_little_memory_names_the_settings_to_lower(monkeypatch, capsys, tmp_
 
     monkeypatch.setattr("upconv.training.train", train)
     out = str(tmp_path / "run")
-    assert cli.main(["train", "unet", "--width", "4", "--out", out]) == 2
+    assert cli.main(["train", "unet", "--base-channels", "4", "--out", out]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "upconv: out of memory; lower --batch or --crop or --width"
+    assert (
+        said == "upconv: out of memory; lower --batch or --crop or --base-channels or --width-mult"
+    )
 
 
 def test_other_errors_of_ours_keep_their_traceback(monkeypatch, tmp_path):
@@ -186,7 +188,7 @@ def test_other_errors_of_ours_keep_their_traceback(monkeypatch, tmp_path):
 
     monkeypatch.setattr("upconv.training.train", train)
     with pytest.raises(RuntimeError, match="a mistake of ours"):
-        cli.main(["train", "unet", "--width", "4", "--out", str(tmp_path / "run")])
+        cli.main(["train", "unet", "--base-channels", "4", "--out", str(tmp_path / "run")])
 
 
 # ---- downloads -----------------------------------------------------------------------------------

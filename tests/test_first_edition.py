@@ -243,6 +243,11 @@ def test_checkpoints(tmp_path, monkeypatch):
     nature = state["inputs"]["network"]
     assert nature.pop("skip_source") == "own" and nature.pop("in_channels") == 3
     nature |= {"feed": "own", "channels": 3, "rim": 20}
+    settings, history = state["settings"], state["history"]
+    settings["elastic"] = settings.pop("elastic_sigma")
+    settings["jitter"] = settings.pop("brightness_contrast_jitter")
+    settings["upside_down"] = settings.pop("vertical_flip")
+    history["waited"] = history.pop("data_wait")
     torch.save(state, path)
     resumed = run(path, resume=True)
     for name, value in finished.state_dict().items():

@@ -115,12 +115,12 @@ def test_with_pytorch_alone_every_command_of_the_readme_runs(environment, tmp_pa
     weights = {name: f"{name}/weights.safetensors" for name in ("fcn", "unet", "gan")}
     for line in (
         "--help",
-        f"train fcn8s {mine} {small} --crop 48 --width 0.25 --out fcn",
-        f"train fcn8s {mine} {small} --crop 48 --width 0.25 --out fcn --resume",
+        f"train fcn8s {mine} {small} --crop 48 --width-mult 0.25 --out fcn",
+        f"train fcn8s {mine} {small} --crop 48 --width-mult 0.25 --out fcn --resume",
         f"evaluate --weights {weights['fcn']} {mine}",
         f"predict --weights {weights['fcn']} --out out images/0.png",
-        f"train unet --data membranes {small} --crop 32 --width 2 --out unet",
-        f"train dcgan {mine.split(' --masks')[0]} {small} --width 4 --out gan",
+        f"train unet --data membranes {small} --crop 32 --base-channels 2 --out unet",
+        f"train dcgan {mine.split(' --masks')[0]} {small} --base-channels 4 --out gan",
         f"sample --weights {weights['gan']} --out drawn.png",
     ):
         done = python.fork(tmp_path, "-m", "upconv.cli", *line.split())

@@ -164,8 +164,8 @@ def test_a_lock_that_is_deleted_by_its_holder_keeps_the_next_out(tmp_path):
 @pytest.mark.parametrize(
     "command",
     [
-        "train unet --data membranes --steps 1 --width 4 --out OUT",
-        "train dcgan --data digits --steps 1 --width 4 --out OUT",
+        "train unet --data membranes --steps 1 --base-channels 4 --out OUT",
+        "train dcgan --data digits --steps 1 --base-channels 4 --out OUT",
         "train transform --style a.png --steps 1 --out OUT",
         "stylize a.png a.png -o OUT/x.png --features random",
     ],

@@ -208,7 +208,7 @@ def test_what_cannot_be_is_refused(monkeypatch):
 
 
 def test_the_command_line_writes_once_and_goes_on_alone(tmp_path):
-    train = ["-m", "upconv.cli", "train", "unet", "--data", "membranes", "--width", "2"]
+    train = ["-m", "upconv.cli", "train", "unet", "--data", "membranes", "--base-channels", "2"]
     train += ["--crop", "32", "--steps", "4", "--device", "cpu", "--out", "run"]
     result = call(tmp_path, *train, "--batch", "4", "--devices", "2")
     assert result.stdout.count("weights.safetensors") == 1
@@ -227,7 +227,7 @@ def test_the_command_line_writes_once_and_goes_on_alone(tmp_path):
 
 def test_processes_started_by_others(tmp_path):
     """By torchrun, and machine by machine; two here are one."""
-    train = ["train", "unet", "--data", "membranes", "--width", "2", "--crop", "32"]
+    train = ["train", "unet", "--data", "membranes", "--base-channels", "2", "--crop", "32"]
     train += ["--steps", "2", "--batch", "4", "--device", "cpu"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     by_torchrun = [*torchrun, "-m", "upconv.cli", *train, "--devices", "2", "--out", "first"]

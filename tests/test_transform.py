@@ -180,7 +180,7 @@ def test_from_the_command_line(style, tmp_path):
     Image.fromarray(style).save(tmp_path / "stripes.png")
     Image.fromarray(data.photographs("test")[1]).save(tmp_path / "temple.png")
     order = ["train", "transform", "--style", "stripes.png", "--features", "random"]
-    order += ["--width", "4", "--steps", "3", "--crop", "32", "--out", "run"]
+    order += ["--base-channels", "4", "--steps", "3", "--crop", "32", "--out", "run"]
     result = call(tmp_path, *order)
     assert result.returncode == 0, result.stderr
     source = ["--weights", "run/weights.safetensors"]

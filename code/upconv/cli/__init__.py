@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if not _out_of_memory(error):
             raise
-        sizes = ("batch", "crop", "tile", "size", "width", "count")
-        lower = [f"--{name}" for name in sizes if hasattr(options, name)]
+        sizes = ("batch", "crop", "tile", "size", "base_channels", "width_mult", "count")
+        lower = [f"--{name.replace('_', '-')}" for name in sizes if hasattr(options, name)]
         hint = f"lower {' or '.join(lower)}" if lower else "close other programs"
         print(f"{_name()}: out of memory; {hint}", file=sys.stderr)
         return 2

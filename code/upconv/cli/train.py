@@ -36,7 +36,16 @@ from upconv.recipes import (
     STYLIZER_SETS,
     UNET,
 )
-from upconv.zoo import FEATURES, GENERATOR_SCALES, GENERATORS, SCALES, STYLIZER_SCALES, STYLIZERS
+from upconv.zoo import (
+    FEATURES,
+    GENERATOR_SCALES,
+    GENERATORS,
+    NETWORKS,
+    SCALES,
+    STYLIZER_SCALES,
+    STYLIZERS,
+    is_unet,
+)
 
 RANKS = ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK")  # set by launchers
 
@@ -56,9 +65,11 @@ def add(commands: Any) -> None:
         "papers (VGG16, 64 channels) [cpu]",
     )  # fmt: skip
     train.add_argument(
-        "--width", type=number,
-        help="FCN: factor on all channel numbers; others: base number of channels",
+        "--base-channels", type=positive,
+        help="U-Net, dcgan, transform: channels of the first level",
     )  # fmt: skip
+    train.add_argument("--width-mult", type=number, help="FCN: factor on all channel numbers")
+    train.add_argument("--width", type=number, help=argparse.SUPPRESS)  # of the first edition
     train.add_argument(
         "--from-scratch", action="store_true", help="do not start from ImageNet weights"
     )
@@ -134,7 +145,7 @@ def _train_segmenter(options: argparse.Namespace) -> None:
 
     _check_data(options)
     unet = zoo.is_unet(options.network)
-    sizes = _sizes(options)
+    sizes = zoo.sizes(options.network, options.scale) | _width(options)
     pretrained = not options.from_scratch and not unet and sizes["width_mult"] == 1
     out, checkpoint, distributed = _start(options)
     found = load_data(options, "train")
@@ -186,8 +197,7 @@ def _train_generator(options: argparse.Namespace) -> None:
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
     sizes = dict(GENERATOR_SCALES[options.scale])
-    if options.width is not None:
-        sizes["base_channels"] = _channels(options.width)
+    sizes |= _width(options)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
@@ -235,8 +245,7 @@ def _train_stylizer(options: argparse.Namespace) -> None:
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
     style, sizes = data.read_image(options.style), dict(STYLIZER_SCALES[options.scale])
-    if options.width is not None:
-        sizes["base_channels"] = _channels(options.width)
+    sizes |= _width(options)
     if options.data == "folder":
         photographs = data.image_files(options.images)
     elif options.data == "camvid":
@@ -273,25 +282,29 @@ def _check_data(options: argparse.Namespace) -> None:
         raise UsageError(f"--data: got {options.data}, expected {expected}")
 
 
-def _sizes(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the network's sizes: those of the scale, changed by --width."""
-    from upconv import zoo
-
-    sizes = zoo.sizes(options.network, options.scale)
-    if options.width is None:
-        return sizes
-    if zoo.is_unet(options.network):
-        return sizes | {"base_channels": _channels(options.width)}
-    if not 0 < options.width <= 4:
-        raise UsageError(f"--width: got {options.width:g}, expected a factor above 0 and at most 4")
-    return sizes | {"width_mult": options.width}
-
-
-def _channels(width: float) -> int:
-    if width != int(width) or not 1 <= width <= 512:
-        got = f"--width: got {width:g}"
-        raise UsageError(f"{got}, expected a number of channels, an integer from 1 to 512")
-    return int(width)
+def _width(options: argparse.Namespace) -> dict[str, Any]:
+    """Read the size named by --base-channels or --width-mult, or by --width, their old name."""
+    fcn = options.network in NETWORKS and not is_unet(options.network)
+    name, other = "base_channels", "width_mult"
+    if fcn:
+        name, other = other, name
+    option = f"--{name.replace('_', '-')}"
+    if getattr(options, other) is not None:
+        got = f"--{other.replace('_', '-')}: got {getattr(options, other):g}"
+        raise UsageError(f"{got}, expected {option} for {options.network}")
+    value = getattr(options, name)
+    if options.width is not None:
+        words = f"--width is {option} now; the next version removes the old name"
+        print(f"upconv train: {words}", file=sys.stderr)
+        value = options.width if value is None else value
+    if value is None:
+        return {}
+    if fcn and not 0 < value <= 4:
+        raise UsageError(f"{option}: got {value:g}, expected a factor above 0 and at most 4")
+    if not fcn and (value != value // 1 or not 1 <= value <= 512):
+        expected = "a number of channels, an integer from 1 to 512"
+        raise UsageError(f"{option}: got {value:g}, expected {expected}")
+    return {name: value if fcn else int(value)}
 
 
 def _settings(options: argparse.Namespace, network: Any) -> Any:
