@@ -1,5 +1,6 @@
 # The only commands a person needs:
 #   make book       build the website and say where to open it
+#   make lint       read the code: style, types, who imports whom
 #   make check      check the code quickly, while writing
 #   make test       check everything: code, chapters cell by cell, the site in a browser
 #   make browsers   install the browsers that these tests need (Debian and Ubuntu, as root)
@@ -34,9 +35,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)/python,$(PIP))
 
 # What `make check` runs: what is quick, and needs no browser, site, network or training.
-QUICK := augment claims lock make ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
+QUICK := augment claims imports lock make ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
 
-.PHONY: book check test nightly gpu browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
+.PHONY: book lint check test nightly gpu browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 FIND_PYTHON = for python in $(PYTHONS); do \
@@ -70,16 +71,19 @@ book: $(BUILDER) $(RUNTIME)
 	@$(BIN)/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
 	@echo "The book is ready. Open file://$(CURDIR)/$(SITE)/index.html or run: make serve"
 
-check: $(READY)
+# What reads the code and does not run it: style, types, who imports whom.
+lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/mypy
+
+check: lint
 	$(BIN)/pytest --quiet --numprocesses 2 -m "not timing" -k "not installing" $(QUICK:%=tests/test_%.py)
 
 # On a fresh machine the book is built before the rest is there. Chapters run like on Colab: where
 # nothing is installed that Colab does not have, in a folder of their own.
-test: book $(READY)
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+test: book lint
 	@$(BIN)/python code/support/browser.py
 	@$(BIN)/python tests/lending.py $(LENT)
 	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder \

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from upconv.recipes import DRAWN, GENERATED, PAINTED, SETS
 from upconv.zoo import GENERATORS, NETWORKS, PAINTERS
+
+Number = TypeVar("Number", bound=float)
 
 
 class UsageError(Exception):
@@ -18,7 +20,9 @@ class UsageError(Exception):
 def add_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], None], what: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=what, description=what[0].upper() + what[1:] + "."
+    )
     command.set_defaults(run=run)
     return command
 
@@ -76,7 +80,12 @@ def seed(text: str) -> int:
     return _read(text, int, check_seed, "a whole number")
 
 
-def _read(text: str, convert: Callable, check: Callable, expected: str) -> Any:
+def _read(
+    text: str,
+    convert: Callable[[str], Number],
+    check: Callable[[str, Any], Number],
+    expected: str,
+) -> Number:
     """What stands there, by the checks of the module; argparse names the option."""
     try:
         value = convert(text)

@@ -165,7 +165,7 @@ def _train_generator(options: argparse.Namespace) -> None:
     _check_data(options)
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
-    sizes = dict(GENERATOR_SCALES[options.scale])
+    sizes: dict[str, Any] = dict(GENERATOR_SCALES[options.scale])
     if options.width is not None:
         sizes["width"] = _channels(options.width)
     out, checkpoint, team = _start(options)
@@ -214,7 +214,8 @@ def _train_painter(options: argparse.Namespace) -> None:
         raise UsageError(f"--devices: got more than one, expected 1 for {options.network}")
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
-    style, sizes = data.read_image(options.style), dict(PAINTER_SCALES[options.scale])
+    style = data.read_image(options.style)
+    sizes: dict[str, Any] = dict(PAINTER_SCALES[options.scale])
     if options.width is not None:
         sizes["width"] = _channels(options.width)
     if options.data == "folder":

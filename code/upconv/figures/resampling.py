@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLOURS, INK, number_grid, show_image
 
@@ -62,14 +63,20 @@ def coordinate_conventions(
 
 
 def _pixel(
-    ax: Axes, centre: float, y: float, width: float, colours: Sequence[str], text: str, bold=False
+    ax: Axes,
+    centre: float,
+    y: float,
+    width: float,
+    colours: Sequence[str],
+    text: str,
+    bold: bool = False,
 ) -> None:
     """A pixel as a box; two colours share it, left and right."""
     height, gap = 0.72, 0.03
     part = (width - 2 * gap) / len(colours)
     for j, colour in enumerate(colours):
         left = centre - width / 2 + gap + j * part
-        ax.add_patch(plt.Rectangle((left, y - height / 2), part, height, fc=colour, ec="none"))
+        ax.add_patch(Rectangle((left, y - height / 2), part, height, fc=colour, ec="none"))
     ax.text(
         centre, y, text, ha="center", va="center", fontsize=10,
         color="white" if COLOURS.orange not in colours else INK,

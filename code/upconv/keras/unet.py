@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -90,7 +92,7 @@ def UNet(
     >>> tuple(padded(keras.random.uniform((1, 50, 70, 1))).shape)
     (1, 50, 70, 2)
     """
-    counts = {"classes": classes, "channels": channels, "width": width}
+    counts: dict[str, Any] = {"classes": classes, "channels": channels, "width": width}
     check_unet(depth, padded, **counts, norm=norm, up=up, skips=skips, feed=feed)
     sizes = [width * 2**level for level in range(depth + 1)]
     image = keras.Input((None, None, channels), name="image")

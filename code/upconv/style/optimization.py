@@ -30,6 +30,7 @@ from upconv.device import (
     layout,
     loss_scaler,
     pick_device,
+    put,
     resolve_precision,
 )
 from upconv.style.energies import StyleEnergy, content_energy_of
@@ -214,7 +215,7 @@ def stylize(
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
     lies = layout(network, precision, where)
-    network = network.to(where, memory_format=lies).eval().requires_grad_(False)
+    put(network, where, lies).eval().requires_grad_(False)
     if progress:
         announce(f"{where}: {precision}, {described(lies)}, the style seen once")
     whole, canvas, before, done = StyleHistory(), None, None, 0
@@ -234,7 +235,7 @@ def stylize(
         canvas, before = drawn.image.detach().clamp(0, 1), small
         for name, values in asdict(history).items():
             setattr(whole, name, getattr(whole, name) + values)
-    image = to_image(canvas)
+    image = to_image(drawn.image)
     if settings.preserve_colour:
         image = with_colours_of(to_image(to_tensor(content, settings.size)), image)
     return image, whole
@@ -258,7 +259,7 @@ def _begun(
 
     ``canvas`` and ``before`` are the image and the content of the scale before.
     """
-    if canvas is None:
+    if canvas is None or before is None:
         if settings.start == "content":
             return content
         dice = torch.Generator().manual_seed(settings.seed)
@@ -294,7 +295,7 @@ def _optimize(
     where, history = drawn.image.device, StyleHistory()
     optimizer, scaler = _optimizer(drawn, settings), loss_scaler(precision, where)
     parts = {"canvas": drawn, "optimizer": optimizer, "scaler": scaler}
-    with Run(parts, settings, history, where, keeping, inputs=inputs) as run:
+    with Run[None](parts, settings, history, where, keeping, inputs=inputs) as run:
         for step, _ in run:
             _step(drawn, energy, optimizer, scaler, precision, history)
             last = history.content[-1], history.style[-1]
@@ -321,8 +322,15 @@ def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:
     )
 
 
-def _step(drawn: Canvas, energy: Energy, optimizer, scaler, precision: str, history) -> None:
-    def closure() -> Tensor:
+def _step(
+    drawn: Canvas,
+    energy: Energy,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    precision: str,
+    history: StyleHistory,
+) -> None:
+    def closure() -> float:
         optimizer.zero_grad(set_to_none=True)
         with casting(precision, drawn.image.device):
             # A pixel beyond black or white gains nothing: it would only be cut off in the end.
@@ -332,12 +340,14 @@ def _step(drawn: Canvas, energy: Energy, optimizer, scaler, precision: str, hist
         history.content.append(content.item())
         history.style.append(style.item())
         history.pixels.append(drawn.image.shape[2] * drawn.image.shape[3])
-        return total
+        return float(total.detach())
 
     optimizer.step(closure)
 
 
-def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradScaler) -> None:
+def _backward(
+    total: Tensor, image: Tensor, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+) -> None:
     """The gradient of the image, as large as without a scaler.
 
     A line search needs it each time it asks: no step can be left out where fp16 overflows. So the
@@ -349,6 +359,7 @@ def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradSca
             return
         scaler.unscale_(optimizer)
         scaler.update()
-        if image.grad.isfinite().all() or not total.isfinite() or scaler.get_scale() < 1:
+        done = image.grad is None or image.grad.isfinite().all()
+        if done or not total.isfinite() or scaler.get_scale() < 1:
             return  # what is not finite now never will be: the next energies say so
         image.grad = None

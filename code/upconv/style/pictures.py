@@ -56,4 +56,5 @@ def with_colours_of(colours: np.ndarray, image: np.ndarray) -> np.ndarray:
     luminance = (image / 255) @ weights
     colours = colours / 255
     moved = colours + (luminance - colours @ weights)[..., None]
-    return np.round(moved.clip(0, 1) * 255).astype(np.uint8)
+    pixels: np.ndarray = np.round(moved.clip(0, 1) * 255).astype(np.uint8)
+    return pixels

@@ -81,14 +81,14 @@ def draw(
     mirror, upside_down
         Whether half of the crops are mirrored left to right, and top to bottom.
     """
-    middle = tuple(
-        rng.integers(max(n - m, 0) + 1) + (min(n, m) - 1) / 2
+    row, column = (
+        int(rng.integers(max(n - m, 0) + 1)) + (min(n, m) - 1) / 2
         for n, m in zip(image_size, size, strict=True)
     )
     angle = np.deg2rad(rng.uniform(-rotate, rotate))
-    signs = tuple(-1 if wanted and rng.random() < 0.5 else 1 for wanted in (upside_down, mirror))
+    down, right = (-1 if wanted and rng.random() < 0.5 else 1 for wanted in (upside_down, mirror))
     coarse = rng.normal(0, elastic, (2, 3, 3)) if elastic else None
-    return Warp(middle, angle, signs, zoom, coarse)
+    return Warp((row, column), angle, (down, right), zoom, coarse)
 
 
 def sample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.ndarray:

@@ -118,7 +118,9 @@ def make_batch(
         if data.weights is not None:
             layers.append(data.weights[index])
         cuts.append((_draw_cut(rng, layers[1].shape, settings), layers))
-    images, masks, weights = [], [], []
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
     for cut, layers in cuts:
         for stack, layer in zip((images, masks, weights), cut(layers), strict=False):
             stack.append(layer)
@@ -152,15 +154,15 @@ def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
 Cut = Callable[[list[np.ndarray]], list[np.ndarray]]  # of image, mask and, if any, weights
 
 
-def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settings) -> Cut:
+def _draw_cut(rng: np.random.Generator, shape: tuple[int, ...], settings: Settings) -> Cut:
     """A random cut from an image of that shape, to be made now or by nobody."""
-    size = check_pair("crop", settings.crop, 1)
+    (height, width), size = shape, check_pair("crop", settings.crop, 1)
     low, high = settings.zoom
     factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
     if settings.warps:
         warp = augment.draw(
             rng,
-            shape,
+            (height, width),
             size,
             zoom=factor,
             rotate=settings.rotate,
@@ -169,13 +171,19 @@ def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settin
             upside_down=settings.upside_down,
         )
         return partial(_warped, warp, size)
-    shape = _enlarged(shape, factor)
-    corner = [int(rng.integers(max(n - m, 0) + 1)) for n, m in zip(shape, size, strict=True)]
+    room = zip(_enlarged((height, width), factor), size, strict=True)
+    top, left = (int(rng.integers(max(n - m, 0) + 1)) for n, m in room)
     mirror = settings.flip and rng.random() < 0.5
-    return partial(_cropped, factor, corner, size, mirror)
+    return partial(_cropped, factor, (top, left), size, mirror)
 
 
-def _cropped(factor, corner, size, mirror, layers: list[np.ndarray]) -> list[np.ndarray]:
+def _cropped(
+    factor: float,
+    corner: tuple[int, int],
+    size: tuple[int, int],
+    mirror: bool,
+    layers: list[np.ndarray],
+) -> list[np.ndarray]:
     image, mask, *weight = layers
     if factor != 1:
         image, mask, *weight = _enlarge(image, mask, factor, *weight)
@@ -192,13 +200,16 @@ def _cropped(factor, corner, size, mirror, layers: list[np.ndarray]) -> list[np.
     return cut
 
 
-def _warped(warp: augment.Warp, size, layers: list[np.ndarray]) -> list[np.ndarray]:
+def _warped(
+    warp: augment.Warp, size: tuple[int, int], layers: list[np.ndarray]
+) -> list[np.ndarray]:
     where = warp.coordinates(size)
     return [augment.sample(layer, where, nearest=place == 1) for place, layer in enumerate(layers)]
 
 
-def _enlarged(shape: tuple[int, int], factor: float) -> tuple[int, int]:
-    return tuple(max(1, round(n * factor)) for n in shape)
+def _enlarged(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
+    height, width = (max(1, round(n * factor)) for n in shape)
+    return height, width
 
 
 def _enlarge(
@@ -206,11 +217,15 @@ def _enlarge(
 ) -> list[np.ndarray]:
     from PIL import Image
 
-    size = _enlarged(mask.shape, factor)[::-1]
-    resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    height, width = _enlarged(mask.shape, factor)
+    resized = Image.fromarray(image).resize(
+        (width, height), Image.Resampling.BILINEAR, reducing_gap=2.0
+    )
     # Nearest: a mean of class numbers is another class.
-    labels = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)
-    weights = [Image.fromarray(w).resize(size, Image.Resampling.BILINEAR) for w in weight]
+    labels = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
+    weights = [
+        Image.fromarray(w).resize((width, height), Image.Resampling.BILINEAR) for w in weight
+    ]
     return [np.asarray(layer) for layer in (resized, labels, *weights)]
 
 

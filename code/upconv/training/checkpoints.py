@@ -43,7 +43,9 @@ def save(
     team = team or Team()
     if not (team.first or team.sharded):  # what is shared out, all put together
         return
-    state = {name: team.state(part) for name, part in parts.items() if not _off(part)}
+    state: dict[str, Any] = {
+        name: team.state(part) for name, part in parts.items() if not _off(part)
+    }
     if not team.first:
         return
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
@@ -90,7 +92,8 @@ def load(
             raise BadCheckpoint(f"{path}: {found}")
     elif inputs is not None and team.first:
         print(f"{path}: does not say on what data it was begun: not compared", file=sys.stderr)
-    step, lists = state.get("step"), _history(path, state.get("history"), history)
+    step: Any = state.get("step")
+    lists = _history(path, state.get("history"), history)
     if not is_integer(step) or not 0 <= step <= settings.steps:
         expected = f"a whole number from 0 to {settings.steps}"
         raise BadCheckpoint(f"{path}: got step = {step!r}, expected {expected}")
@@ -107,7 +110,7 @@ def load(
             raise BadCheckpoint(f"{path}: weights of another network ({reason})") from error
     for name, value in lists.items():
         setattr(history, name, value)
-    return step
+    return int(step)
 
 
 def _history(path: Path, saved: Any, history: Any) -> dict[str, Any]:

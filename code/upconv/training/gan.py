@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -132,7 +132,7 @@ def train_gan(
     team = team or Team(device)
     share = team.share(settings.batch)
     game = _Game(generator, discriminator, settings, team)
-    history = GanHistory()
+    history, latent = GanHistory(), cast(int, generator.latent)
     losses = Losses(team.device, "the losses are", "lower learning_rate, or set precision to fp32")
     if progress:
         team.announce(generator, game.precision)
@@ -148,7 +148,7 @@ def train_gan(
         losses=losses, team=team,
     ) as run:  # fmt: skip
         for step, real in run:
-            noise = torch.randn(settings.batch, generator.latent, device=team.device)[share]
+            noise = torch.randn((settings.batch, latent), device=team.device)[share]
             seen = game.step(real.to(team.device, non_blocking=True), noise)
             losses.add(step, *map(team.mean, seen.losses))
             if run.due(step):

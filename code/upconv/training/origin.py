@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,13 @@ def contents(images: Iterable[np.ndarray]) -> str:
     whole, count = hashlib.sha256(), 0
     paths = getattr(images, "paths", None)
     for each in images if paths is None else paths:
-        if paths is None:
+        if isinstance(each, Path):
+            with each.open("rb") as file:
+                one = hashlib.file_digest(file, "sha256")
+        else:
             array = np.ascontiguousarray(each)
             one = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
             one.update(array.data if array.size else b"")
-        else:
-            with open(each, "rb") as file:
-                one = hashlib.file_digest(file, "sha256")
         whole.update(one.digest())
         count += 1
     return f"{count} of SHA-256 {whole.hexdigest()}"

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from upconv.checks import check_choice, refuse
-from upconv.device import announce, described, layout, pick_device
+from upconv.device import announce, described, layout, pick_device, put
 
 STRATEGIES = ("ddp", "fsdp")
 
@@ -55,7 +55,7 @@ class Team:
 
         Once it is trained, :meth:`leave` brings its weights back into the one that was given.
         """
-        network.to(self.device, memory_format=layout(network, precision, self.device))
+        put(network, self.device, layout(network, precision, self.device))
         return network, network
 
     def leave(self, trained: nn.Module, network: nn.Module) -> None:
@@ -74,7 +74,8 @@ class Team:
 
     def state(self, part: Any) -> dict[str, Any]:
         """The whole state of a network or optimiser, also where each process holds a part."""
-        return part.state_dict()
+        whole: dict[str, Any] = part.state_dict()
+        return whole
 
     def restore(self, part: Any, state: dict[str, Any]) -> None:
         """Put a whole state into a network or optimiser."""
@@ -104,7 +105,7 @@ class Several(Team):
         # FSDP takes weights in their plain order only.
         chosen = layout(network, precision, self.device)
         chosen = torch.contiguous_format if self.sharded else chosen
-        network = network.to(self.device, memory_format=chosen)
+        put(network, self.device, chosen)
         return network, self.fabric.setup_module(network)
 
     def leave(self, trained: nn.Module, network: nn.Module) -> None:
@@ -112,10 +113,12 @@ class Several(Team):
         network.load_state_dict(self.state(trained))
 
     def mean(self, value: Tensor) -> Tensor:
-        return self.fabric.all_reduce(value.detach(), reduce_op="mean")
+        mean: Tensor = self.fabric.all_reduce(value.detach(), reduce_op="mean")
+        return mean
 
     def state(self, part: Any) -> dict[str, Any]:
-        return _assembled(part.state_dict())
+        whole: dict[str, Any] = _assembled(part.state_dict())
+        return whole
 
     def restore(self, part: Any, state: dict[str, Any]) -> None:
         if self.sharded and isinstance(part, nn.Module):
@@ -190,7 +193,8 @@ def launch(devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str 
         refuse("devices", devices, f"at most the {there} GPUs of this machine")
     try:
         from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
+        from lightning_fabric.strategies.ddp import DDPStrategy
+        from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
     except ImportError as error:
         needed = "more than one process needs Lightning Fabric: pip install 'upconv[scale]'"
         raise ValueError(f"devices: {needed}") from error
@@ -205,7 +209,8 @@ def launch(devices: int = 1, nodes: int = 1, strategy: str = "ddp", device: str 
         # A discriminator is called twice between two updates: its buffers must not change then.
         names = inspect.signature(nn.parallel.DistributedDataParallel).parameters
         new = "forward_sync_buffers"  # its name since PyTorch 2.13
-        chosen = DDPStrategy(**{new if new in names else "broadcast_buffers": False})
+        still: dict[str, Any] = {new if new in names else "broadcast_buffers": False}
+        chosen = DDPStrategy(**still)
     fabric = Fabric(accelerator=where.type, devices=devices, num_nodes=nodes, strategy=chosen)
     fabric.launch()
     return Several(fabric, strategy == "fsdp")
@@ -221,4 +226,5 @@ def _shard(network: nn.Module, mesh: Any) -> nn.Module:
         weight = getattr(layer, "weight", None)
         if isinstance(weight, Tensor) and weight.numel() > 1000:
             fully_shard(layer, mesh=mesh["data_parallel"])
-    return fully_shard(network, mesh=mesh["data_parallel"])
+    fully_shard(network, mesh=mesh["data_parallel"])
+    return network
