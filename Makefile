@@ -88,7 +88,9 @@ test: book lint
 	@$(BIN)/python tests/lending.py $(LENT)
 	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder \
 		-m "not timing and not nightly" \
-		--nbval --nbval-kernel-name lent --durations 25 --durations-min 5 tests $(LENT)/chapters
+		--nbval --nbval-kernel-name lent --durations 25 --durations-min 5 \
+		--cov --cov-report= tests $(LENT)/chapters
+	@$(BIN)/python code/support/rooms.py
 	@diff -rq chapters $(LENT)/chapters  # they change and leave nothing where they run
 	$(BIN)/pytest -m "timing and not nightly" --durations 10 --durations-min 5 tests
 

@@ -185,6 +185,8 @@ def test_installing_from_the_repository_brings_all_files(tmp_path):
         "from upconv.data import photo\n"
         "from upconv.widgets import EXPLORERS, ConvolutionExplorer, source\n"
         "from upconv import results\n"
+        "from importlib.resources import files\n"
+        "assert (files('upconv') / 'py.typed').is_file()  # annotations are for its users, too\n"
         "assert len(results.load('camvid_fcn')['runs']) >= 15\n"
         "assert results.picture('camvid_best.jpg').stat().st_size > 1000\n"
         "assert all(len(source(name)) > 5000 for name in EXPLORERS)\n"

@@ -207,8 +207,7 @@ def folder(
         Files([found["masks"][stem] for stem in stems], lambda path: read_mask(path, len(names))),
     )
     if check:
-        for place, stem in enumerate(stems):
-            image, mask = data[place]
+        for stem, (image, mask) in zip(stems, data, strict=True):
             if image.shape[:2] != mask.shape:
                 got = f"{mask.shape[1]} × {mask.shape[0]}"
                 expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
