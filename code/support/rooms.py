@@ -10,6 +10,7 @@ import coverage
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "code" / "upconv"
+FLOOR = 0.8  # far below what is usual: less says that the measurement broke
 SHOWN = 10  # of the files, those least covered
 
 
@@ -32,8 +33,12 @@ def table(counts: dict[Path, tuple[int, int]], shown: int = SHOWN) -> list[str]:
         rooms.setdefault(room, Counter()).update(lines=lines, missing=missing)
     by_room = {room: (count["lines"], count["missing"]) for room, count in rooms.items()}
     by_file = {path.as_posix(): pair for path, pair in counts.items()}
-    whole = {"all": tuple(map(sum, zip(*counts.values(), strict=True)))}
-    return [*_rows(by_room), "", *_rows(by_file)[:shown], "", *_rows(whole, full=True)]
+    whole = _rows({"all": _sum(counts)}, full=True)
+    return [*_rows(by_room), "", *_rows(by_file)[:shown], "", *whole]
+
+
+def _sum(counts: dict[Path, tuple[int, int]]) -> tuple[int, int]:
+    return sum(lines for lines, _ in counts.values()), sum(lost for _, lost in counts.values())
 
 
 def _rows(counts: dict[str, tuple[int, int]], full: bool = False) -> list[str]:
@@ -52,11 +57,8 @@ def share(pair: tuple[int, int]) -> float:
 def main() -> None:
     counts = measured()
     print(*table(counts), sep="\n")
-    floor = coverage.Coverage(config_file=str(ROOT / "pyproject.toml")).get_option(
-        "report:fail_under"
-    )
-    if 100 * share(tuple(map(sum, zip(*counts.values(), strict=True)))) < floor:
-        sys.exit(f"rooms: less than {floor} % of the lines were run, the floor in pyproject.toml")
+    if share(_sum(counts)) < FLOOR:
+        sys.exit(f"rooms: of all lines less than {FLOOR:.0%} were run")
 
 
 if __name__ == "__main__":
