@@ -1,5 +1,6 @@
 # Everyday commands:
 #   make book       build the website and say where to open it
+#   make lint       static checks: style, types, imports
 #   make check      run the quick checks while you write code
 #   make test       check everything: code, chapters cell by cell, the site in real browsers
 #   make browsers   install the browsers these tests need (Debian and Ubuntu, as root)
@@ -34,9 +35,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL_TORCH := $(if $(UV_TORCH_BACKEND),uv pip install --quiet --python $(BIN)/python,$(PIP))
 
 # What `make check` runs: quick tests that need no browser, site, network connection or training.
-QUICK := augment claims lock make ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
+QUICK := augment claims imports lock make ops_errors ops_fourier ops_shapes package quiz results statistics words workflows
 
-.PHONY: book check test nightly gpu browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
+.PHONY: book lint check test nightly gpu browsers lab serve notebooks editions download new-chapter fuzz format formulas stamp lock clean
 .DELETE_ON_ERROR:
 
 FIND_PYTHON = for python in $(PYTHONS); do \
@@ -70,21 +71,26 @@ book: $(BUILDER) $(RUNTIME)
 	@$(BIN)/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
 	@echo "The book is ready. Open file://$(CURDIR)/$(SITE)/index.html or run: make serve"
 
-check: $(READY)
+# What reads the code and does not run it: style, types, who imports whom.
+lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/mypy
+
+check: lint
 	$(BIN)/pytest --quiet --numprocesses 2 -m "not timing" -k "not installing" $(QUICK:%=tests/test_%.py)
 
 # On a fresh machine the book is built before the rest is installed. Chapters run as on Colab: in a
 # folder of their own, with only the packages that Colab has.
-test: book $(READY)
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+test: book lint
 	@$(BIN)/python code/support/browser.py
 	@$(BIN)/python tests/lending.py $(LENT)
 	JUPYTER_PATH=$(LENT)/jupyter $(BIN)/pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder \
 		-m "not timing and not nightly" \
-		--nbval --nbval-kernel-name lent --durations 25 --durations-min 5 tests $(LENT)/chapters
+		--nbval --nbval-kernel-name lent --durations 25 --durations-min 5 \
+		--cov --cov-report= tests $(LENT)/chapters
+	@$(BIN)/python code/support/rooms.py
 	@diff -rq chapters $(LENT)/chapters  # running them must not change or add files
 	$(BIN)/pytest -m "timing and not nightly" --durations 10 --durations-min 5 tests
 

@@ -35,9 +35,10 @@ def load(name: str) -> dict[str, Any]:
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json")))
         raise ValueError(f"name: got {name!r}, expected one of {known}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: not a stored result ({error})") from error
+    return found
 
 
 def resume(name: str) -> dict[str, Any]:

@@ -9,7 +9,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import functools
 import gzip
 import http.server
+import importlib
 import io
+import sys
 import threading
 from collections import Counter
 from contextlib import ExitStack, contextmanager
@@ -51,6 +53,10 @@ LONG = [
 
 
 def pytest_collection_modifyitems(items):
+    for item in items:
+        # Random input runs the same lines many times, and noting them each time takes a third more.
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
     place = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
 
@@ -66,6 +72,22 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("slowest files")
         for name, seconds in spent.most_common(config.getoption("durations")):
             terminalreporter.write_line(f"{seconds:7.2f}s {name}")
+
+
+@pytest.fixture
+def import_from(monkeypatch):
+    """Imports files that lie in no package, by their folder and then by name; anew in each test."""
+    before, folders = set(sys.modules), []
+
+    def importer(folder: Path):
+        monkeypatch.syspath_prepend(str(folder))
+        folders.append(folder)
+        return importlib.import_module
+
+    yield importer
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent in folders:
+            del sys.modules[name]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -12,30 +12,32 @@ import torch
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
+@pytest.fixture
+def module(import_from):
+    """A benchmark, or the tables, by name."""
+    return import_from(FOLDER)
+
+
 def stored(name: str) -> dict:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", ["speed", "winograd", "quality", "endurance", "chapters"])
-def test_the_readme_says_what_was_measured(name, monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    module, tables = __import__(name), __import__("tables")
+def test_the_readme_says_what_was_measured(name, module):
+    benchmark, tables = module(name), module("tables")
     figures = stored(name)
     parts = figures.values() if name == "speed" else [figures]
     assert not any("with changes" in part["provenance"]["commit"] for part in parts)
-    text = tables.README.read_text(encoding="utf-8").split(module.MARK)
+    text = tables.README.read_text(encoding="utf-8").split(benchmark.MARK)
     assert len(text) == 3
-    assert text[1].strip() == module.report(figures)
-    sys.modules.pop(name)
+    assert text[1].strip() == benchmark.report(figures)
 
 
 @pytest.mark.parametrize("name", ["speed", "quality"])
-def test_all_work_was_measured(name, monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    module, figures = __import__(name), stored(name)
+def test_all_work_was_measured(name, module):
+    benchmark, figures = module(name), stored(name)
     parts = figures.values() if name == "speed" else [figures]
-    assert all(list(part["table"]) == list(module.WORK) for part in parts)
-    sys.modules.pop(name)
+    assert all(list(part["table"]) == list(benchmark.WORK) for part in parts)
 
 
 def test_ours_is_never_slower_than_the_plain_recipe():
@@ -67,9 +69,8 @@ def test_the_course_is_quick_and_small():
     assert found["book"] <= 30
 
 
-def test_bf16_scores_as_float32_does(monkeypatch):
+def test_bf16_scores_as_float32_does():
     """No difference beyond that of the seeds, at 5 % for all scores together (Bonferroni)."""
-    monkeypatch.syspath_prepend(FOLDER)
     from upconv.statistics import paired
 
     table = stored("quality")["table"]
@@ -103,10 +104,9 @@ class Clock:
         self.waits += 1
 
 
-def test_on_a_gpu_a_turn_is_timed_as_a_whole(monkeypatch):
+def test_on_a_gpu_a_turn_is_timed_as_a_whole(module, monkeypatch):
     """And the loop is not looked at: then it would wait for each loss."""
-    monkeypatch.syspath_prepend(FOLDER)
-    speed, clock, layer = __import__("speed"), Clock(monkeypatch), torch.nn.Identity()
+    speed, clock, layer = module("speed"), Clock(monkeypatch), torch.nn.Identity()
     given = []
 
     def run(count, mark):
@@ -128,12 +128,10 @@ def test_on_a_gpu_a_turn_is_timed_as_a_whole(monkeypatch):
     # Two before the first look at the clock; nothing in between is waited for.
     assert calls == [1] * 2 + [2] * 5 and clock.waits == 3
     assert seconds >= 0
-    sys.modules.pop("speed")
 
 
-def test_on_a_processor_each_step_is_timed(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    speed, seen = __import__("speed"), []
+def test_on_a_processor_each_step_is_timed(module):
+    speed, seen = module("speed"), []
 
     def run(count, mark):
         for step in range(count):
@@ -144,14 +142,11 @@ def test_on_a_processor_each_step_is_timed(monkeypatch):
     assert len(seen) == 8
     assert len(speed.each(lambda: seen.append(0))(3, 4)) == 4
     assert len(seen) == 8 + 7
-    sys.modules.pop("speed")
 
 
-def test_the_recipes_compute_where_their_networks_are():
+def test_the_recipes_compute_where_their_networks_are(module):
     """Shown by the meta device, on which a tensor of the processor's is refused."""
-    sys.path.insert(0, str(FOLDER))
-    recipes = __import__("recipes")
-    sys.path.pop(0)
+    recipes = module("recipes")
     meta = torch.device("meta")
     images, masks = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
     seen = []
@@ -170,9 +165,10 @@ def test_the_recipes_compute_where_their_networks_are():
     assert len(seen) >= 4 and set(seen) == {"meta"}
 
 
-def test_speed_is_printed_and_stored_under_its_kind_of_processor(monkeypatch, tmp_path, capsys):
-    monkeypatch.syspath_prepend(FOLDER)
-    speed, tables = __import__("speed"), __import__("tables")
+def test_speed_is_printed_and_stored_under_its_kind_of_processor(
+    module, monkeypatch, tmp_path, capsys
+):
+    speed, tables = module("speed"), module("tables")
     before = stored("speed")
     rows = next(iter(before.values()))["table"]
     (tmp_path / "speed.json").write_text(json.dumps(before), encoding="utf-8")
@@ -190,13 +186,10 @@ def test_speed_is_printed_and_stored_under_its_kind_of_processor(monkeypatch, tm
     assert "**a processor of 2030**" in (tmp_path / "README.md").read_text(encoding="utf-8")
     printed = capsys.readouterr().out
     assert all(f"{row['ours']:.2f}" in printed for parts in rows.values() for row in parts.values())
-    sys.modules.pop("speed")
-    sys.modules.pop("tables")
 
 
-def test_a_processor_that_is_told_to_do_without_avx512_is_a_kind_of_its_own(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    speed = __import__("speed")
+def test_a_processor_that_is_told_to_do_without_avx512_is_a_kind_of_its_own(module, monkeypatch):
+    speed = module("speed")
     monkeypatch.setattr(speed, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(speed, "resolve_precision", lambda *_: "fp32")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
@@ -205,15 +198,12 @@ def test_a_processor_that_is_told_to_do_without_avx512_is_a_kind_of_its_own(monk
         monkeypatch.setattr(torch.cpu, "_is_avx512_supported", lambda has=has: has)
         kinds.append(speed.kind())
     assert kinds == ["AVX2", "AVX2 of a processor with AVX-512"]
-    sys.modules.pop("speed")
 
 
-def test_figures_of_a_gpu_name_their_batches(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    speed = __import__("speed")
+def test_figures_of_a_gpu_name_their_batches(module):
+    speed = module("speed")
     part = dict(next(iter(stored("speed").values())))
     assert "Images per step" not in speed.report({"a processor": part})
     batches = {name: speed.ON_GPU[make.__name__][0] for name, (make, *_) in speed.WORK.items()}
     text = speed.report({"NVIDIA H100": part | {"batches": batches}})
     assert "Images per step: U-Net, 64 channels, 256 × 256 16" in text and "TF32" in text
-    sys.modules.pop("speed")

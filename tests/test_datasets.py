@@ -662,6 +662,9 @@ def test_folder_pairs_by_name(pairs):
     assert all(image.shape[:2] == mask.shape for image, mask in found)
     assert {int(m) for _, mask in found for m in np.unique(mask)} == {0, 1, 2}
     assert data.segmentation_folder(*pairs, classes=("a", "b", "c")).classes == ("a", "b", "c")
+    # As of any sequence, a part of the files is one, too.
+    assert len(found.images[1:]) == len(found) - 1
+    np.testing.assert_array_equal(found.images[1:][0], found.images[1])
 
 
 def test_black_and_white_masks_are_two_classes(tmp_path):

@@ -190,14 +190,9 @@ def test_what_cannot_be_is_refused(machine, tmp_path):
 
 
 @pytest.fixture
-def module(monkeypatch):
+def module(import_from):
     """The program's modules, by name."""
-    monkeypatch.syspath_prepend(str(PROGRAM))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(PROGRAM)):
-            del sys.modules[name]
+    return import_from(PROGRAM)
 
 
 def test_a_part_that_does_not_end_is_stopped_and_its_rows_are_kept(module, monkeypatch, tmp_path):

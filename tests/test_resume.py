@@ -159,7 +159,6 @@ def test_a_folder_that_was_renamed_is_the_same_and_another_is_not(tmp_path, monk
         "train unet --data folder --classes 2 --base-channels 4 --crop 32 --batch 2 --steps 2"
         " --out run"
     )
-        " --out run"
 
     def call(images, masks, *more):
         return cli.main([*train.split(), "--images", images, "--masks", masks, *more])

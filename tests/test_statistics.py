@@ -30,8 +30,20 @@ def test_pairs_find_what_unpaired_runs_hide():
     assert abs(found.difference - 0.2) < found.half
 
 
+@pytest.mark.parametrize("count", [2, 3, 5, 20])
+def test_a_paired_interval_is_that_of_the_differences(count):
+    rng = np.random.default_rng(count)
+    first, second = rng.normal(0.5, 0.02, (2, count))
+    expected = interval(first - second)
+    found = paired(list(first), list(second))
+    assert found[:2] == pytest.approx(expected, rel=0, abs=1e-12)
+    assert found.p == pytest.approx(stats.ttest_1samp(first - second, 0.0).pvalue, abs=1e-12)
+
+
 def test_too_few_runs_are_refused():
     with pytest.raises(ValueError, match="values: got 1"):
         interval([1.0])
     with pytest.raises(ValueError, match="second: got 2 runs, expected 3"):
         paired([1, 2, 3], [1, 2])
+    with pytest.raises(ValueError, match="first: got 1, expected at least two runs"):
+        paired([1.0], [2.0])

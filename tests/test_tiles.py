@@ -189,3 +189,15 @@ def test_many_classes_keep_their_numbers(image, classes, dtype):
         net.score.bias.copy_(torch.arange(classes))
     for found in (predict(net, image[None])[0], predict_tiles(net, image, tile=64)):
         assert found.dtype == dtype and (found == classes - 1).all()
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0, 3)])
+def test_an_image_without_pixels_is_refused(shape):
+    with pytest.raises(ValueError, match=r"image: got shape \(.*\), expected at least one pixel"):
+        predict_tiles(network(depth=1, padded=True), np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_no_tiles_at_once_are_refused(image, batch):
+    with pytest.raises(ValueError, match=f"batch: got {batch}, expected an integer of at least 1"):
+        predict_tiles(network(depth=1, padded=True), image, batch=batch)

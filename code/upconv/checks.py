@@ -9,7 +9,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 
 if TYPE_CHECKING:  # the command line uses checks before it needs NumPy
     import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the command line uses checks before it needs NumPy
 LARGEST = 2**63 - 1  # of int64
 
 
-def refuse(name: str, got: object, expected: str) -> NoReturn:
+def refuse(name: str, got: object, expected: object) -> NoReturn:
     """Raise a ``ValueError`` in the package's standard form."""
     raise ValueError(f"{name}: got {got}, expected {expected}")
 
@@ -28,7 +28,7 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> None:
         refuse(name, repr(value), f"one of {', '.join(known)}")
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     """Whether a value is a Python or NumPy integer; ``True`` is not."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -43,10 +43,10 @@ def check_integer(name: str, value: Any, minimum: int, maximum: int = LARGEST) -
     return value
 
 
-def is_list(value: object) -> bool:
+def is_list(value: Any) -> bool:
     """Whether a value is a sequence or an array with axes; strings do not count."""
     if _is_numpy(value, "ndarray"):
-        return value.ndim > 0
+        return bool(value.ndim)
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
@@ -115,9 +115,8 @@ def check_range(name: str, value: Any, low: float, high: float) -> tuple[float, 
     expected = f"two numbers from {low:g} to {high:g}, the smaller one first"
     if not is_list(value) or len(value) != 2:
         refuse(name, repr(value), expected)
-    for part in value:
-        if _is_flag(part) or not isinstance(part, Real):
-            refuse(name, repr(value), expected)
+    if any(_is_flag(part) or not isinstance(part, Real) for part in value):
+        refuse(name, repr(value), expected)
     if not low <= value[0] <= value[1] <= high:  # False for NaN
         refuse(name, repr(value), expected)
     return float(value[0]), float(value[1])
@@ -128,7 +127,9 @@ def check_weights(name: str, value: Any) -> tuple[float, ...]:
     expected = "finite numbers of at least 0, at least one above 0"
     if not is_list(value) or any(_is_flag(part) for part in value):
         refuse(name, repr(value), expected)
-    if not all(isinstance(part, Real) and math.isfinite(part) and part >= 0 for part in value):
+    if not all(
+        isinstance(part, Real) and math.isfinite(part) and float(part) >= 0 for part in value
+    ):
         refuse(name, repr(value), expected)
     if not any(value):
         refuse(name, repr(value), expected)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from upconv.torch.winograd import Convolutions, dense
 # Bytes: keep blocks of less than a GiB, and as much unused memory as possible.
 KEPT = (2**30, 2**31 - 1)
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")
+Placed = TypeVar("Placed", bound=nn.Module)
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -116,6 +118,11 @@ def described(layout: torch.memory_format) -> str:
     return "channels last" if layout == torch.channels_last else "channels first"
 
 
+def put(network: Placed, device: torch.device, lies: torch.memory_format) -> Placed:
+    """Move a network to a device, its weights in a layout."""
+    return network.to(device, memory_format=lies)  # type: ignore[call-overload,no-any-return]
+
+
 @contextmanager
 def autocast(precision: str, device: torch.device) -> Iterator[None]:
     """Autocast to bf16 or fp16, or not at all; use the fastest convolutions."""
@@ -156,7 +163,7 @@ def inferring(
     where = pick_device(device)
     resolved = resolve_precision(precision, where)
     with torch.inference_mode(False):
-        network.to(where, memory_format=layout(network, resolved, where))
+        put(network, where, layout(network, resolved, where))
     casts = autocast(resolved, where)
     with evaluating(network), torch.inference_mode(), casts:
         yield where

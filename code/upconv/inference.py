@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -15,7 +16,7 @@ with needed("upconv.inference"):
     import torch
     from torch import Tensor, nn
 
-from upconv.checks import as_array, refuse
+from upconv.checks import as_array, check_integer, refuse
 from upconv.data.sets import SegmentationSet
 from upconv.deprecated import moved, renamed
 from upconv.device import inferring
@@ -61,8 +62,8 @@ def predict(
     if getattr(network, "padded", True):
         with inferring(network, device, precision) as where:
             return _labels(_logits(network, images, where))
-    options = {"device": device, "precision": precision}
-    return np.stack([predict_tiles(network, image, **options) for image in images])
+    tiled = partial(predict_tiles, network, device=device, precision=precision)
+    return np.stack([tiled(image) for image in images])
 
 
 @renamed(views="tta")
@@ -104,12 +105,12 @@ def probabilities(
     return np.ascontiguousarray(total / tta, np.float32)
 
 
-def _softmax(network, images, device, precision) -> np.ndarray:
+def _softmax(network: nn.Module, images: np.ndarray, device: str, precision: str) -> np.ndarray:
     if getattr(network, "padded", True):
         with inferring(network, device, precision) as where:
             return _logits(network, images, where).float().softmax(1).cpu().numpy()
-    options = {"device": device, "precision": precision, "softmax": True}
-    return np.stack([predict_tiles(network, image, **options) for image in images])
+    tiled = partial(predict_tiles, network, softmax=True, device=device, precision=precision)
+    return np.stack([tiled(image) for image in images])
 
 
 def _labels(logits: torch.Tensor) -> np.ndarray:
@@ -121,8 +122,10 @@ def _labels(logits: torch.Tensor) -> np.ndarray:
     return found.cpu().numpy().astype(np.min_scalar_type(classes - 1))
 
 
-def _logits(network, images, where) -> torch.Tensor:
-    return network(to_pixels(np.array(images), getattr(network, "in_channels", 3)).to(where))
+def _logits(network: nn.Module, images: np.ndarray, where: torch.device) -> Tensor:
+    pixels = to_pixels(np.array(images), getattr(network, "in_channels", 3))
+    logits: Tensor = network(pixels.to(where))
+    return logits
 
 
 def predict_tiles(
@@ -173,11 +176,14 @@ def predict_tiles(
     True
     """
     height, width = image.shape[:2]
+    if not height * width:
+        refuse("image", f"shape {image.shape}", "at least one pixel")
+    check_integer("batch", batch, 1)
     if getattr(network, "tile", None) is None:  # an exported file may have a fixed tile size
         tile = min(tile, max(height, width))
     tile, margin, seen, cut = _tiling(network, tile, margin)
     corners = _corners(network, (height, width), tile)
-    result = None
+    result = np.empty(0)  # until the first tiles say how many classes there are
     bar = tqdm(total=len(corners), disable=None if progress else True, unit="tile", file=sys.stderr)
     with bar, inferring(network, device, precision) as where:
         for start in range(0, len(corners), batch):
@@ -185,7 +191,7 @@ def predict_tiles(
             logits = _logits(network, _views(image, some, margin, seen), where)
             logits = logits[..., cut : cut + tile, cut : cut + tile]
             found = logits.float().softmax(1).cpu().numpy() if softmax else _labels(logits)
-            if result is None:
+            if not result.size:
                 result = np.empty((*found.shape[1:-2], height, width), found.dtype)
             for (top, left), values in zip(some, found, strict=True):
                 _put(result, values, top, left)
@@ -196,7 +202,7 @@ def predict_tiles(
 def _corners(network: nn.Module, size: tuple[int, int], tile: int) -> list[tuple[int, int]]:
     """Return the row and column at which each tile begins."""
     # Aligned with a forward pass over the whole image: otherwise the pooling grids would differ.
-    step = network.multiple if getattr(network, "centered", False) else 1
+    step = _multiple(network) if getattr(network, "centered", False) else 1
     rows, columns = (range(-(-n % step // 2), n, tile) for n in size)
     return [(top, left) for top in rows for left in columns]
 
@@ -232,14 +238,19 @@ def _tiling(network: nn.Module, tile: int, margin: int | None) -> tuple[int, int
         if margin is not None:
             refuse("margin", margin, "None for a network without padding")
         # The next tile begins where the pooling grids align again.
-        step = network.multiple
-        seen, out = unet_size(-(-tile // step) * step, network.depth)
+        step, depth = _multiple(network), cast(int, network.depth)
+        seen, out = unet_size(-(-tile // step) * step, depth)
         return out // step * step, (seen - out) // 2, seen, 0
-    step = getattr(network, "multiple", 1)
+    step = _multiple(network)
     if margin is None:
         margin = getattr(network, "context_margin", 192)
     tile, margin = (-(-n // step) * step for n in (tile, margin))
     return tile, margin, tile + 2 * margin, margin
+
+
+def _multiple(network: nn.Module) -> int:
+    """What the sides of an image must be multiples of, for the network's poolings to divide."""
+    return getattr(network, "multiple", 1)
 
 
 def mirrored(start: int, stop: int, size: int) -> np.ndarray:
@@ -352,9 +363,9 @@ def evaluate_instances(
         refuse("data", got, "a set of two classes with instances")
     pixels = SegmentationScores(2)
     inside = []
-    options = {"tta": tta, "device": device, "precision": precision}
+    seen = partial(probabilities, network, tta=tta, device=device, precision=precision)
     for image, mask in zip(data.images, data.masks, strict=True):
-        found = probabilities(network, image[None], **options)[0, 1]
+        found = seen(image[None])[0, 1]
         pixels.add((found > 0.5).astype(np.uint8), mask)
         inside.append(found)
     thresholds = np.arange(0.05, 1, 0.05)

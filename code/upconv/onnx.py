@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -76,7 +77,8 @@ def export(
     """
     onnx = _package("onnx")
     _package("onnxscript")
-    network = deepcopy(network).to("cpu", memory_format=torch.contiguous_format).float().eval()
+    network = deepcopy(network).float().eval()
+    network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     told = {name: getattr(network, name) for name in _TOLD if hasattr(network, name)}
     if not told.get("padded", True):
         told["tile"] = _TILE
@@ -86,7 +88,7 @@ def export(
             network, (example,), dynamo=True, dynamic_shapes=(free,), verbose=False,
             input_names=[names[0]], output_names=[names[1]],
         )  # fmt: skip
-    model = program.model_proto
+    model = cast(torch.onnx.ONNXProgram, program).model_proto
     for value in (*model.graph.input, *model.graph.output):
         _name_sizes(value)
     if maps:
@@ -154,7 +156,7 @@ class Network(nn.Module):
         names = isinstance(named, list) and all(isinstance(each, str) for each in named)
         if not (names and 1 <= len(named) <= _CLASSES):
             refuse("classes", repr(named), f"1 to {_CLASSES} names")
-        return named
+        return list(named)
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """The first output, (N, …), of an input (N, …)."""
@@ -170,9 +172,12 @@ class Network(nn.Module):
             If ONNX Runtime cannot compute them, as of an input of another shape.
         """
         try:
-            return self.session.run(names, {self.input: np.ascontiguousarray(given)})
+            found: list[np.ndarray] = self.session.run(
+                names, {self.input: np.ascontiguousarray(given)}
+            )
         except Exception as error:  # of no common class
             raise ValueError(f"{self.input}: {' '.join(str(error).split())}") from error
+        return found
 
 
 def _current(told: Any) -> Any:
@@ -245,15 +250,15 @@ def _package(name: str) -> Any:
         raise ValueError(f"onnx: {needed}") from error
 
 
-def _example(network: nn.Module) -> tuple[torch.Tensor, dict, tuple[str, str]]:
+def _example(network: nn.Module) -> tuple[torch.Tensor, dict[int, Any], tuple[str, str]]:
     """An input to trace with, its free sizes, and what input and output are called."""
     free = torch.export.Dim.DYNAMIC
     if hasattr(network, "latent"):
-        return torch.randn(2, network.latent), {0: free}, ("noise", "image")
+        return torch.randn((2, cast(int, network.latent))), {0: free}, ("noise", "image")
     channels = getattr(network, "in_channels", 3)
     output = "painting" if getattr(network, "paints", False) else "logits"
     if not getattr(network, "padded", True):
-        side = unet_size(_TILE, network.depth)[0]
+        side = unet_size(_TILE, cast(int, network.depth))[0]
         return torch.rand(2, channels, side, side), {0: free}, ("image", output)
     return torch.rand(2, channels, 96, 80), {0: free, 2: free, 3: free}, ("image", output)
 
@@ -319,8 +324,8 @@ def _halve(graph: Any) -> None:
         casts.append(
             onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT)
         )
-    for cast in reversed(casts):
-        graph.node.insert(0, cast)
+    for node in reversed(casts):
+        graph.node.insert(0, node)
 
 
 def _forget(model: Any) -> None:
@@ -337,7 +342,7 @@ def _forget(model: Any) -> None:
 
 
 @contextmanager
-def _silence():
+def _silence() -> Iterator[None]:
     """The exporter speaks of packages it does not need, in the root logger too."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     root = logging.getLogger()

@@ -131,7 +131,7 @@ def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:
         for name, kind in kinds.items():
             if kind not in _NUMPY and kind != "BF16":
                 expected = f"BF16 or one of {', '.join(_NUMPY)}"
-                refuse(path, f"{name} of {kind}", expected)
+                refuse(str(path), f"{name} of {kind}", expected)
         plain = {name: file.get_tensor(name) for name, kind in kinds.items() if kind in _NUMPY}
         about = file.metadata() or {}
     if len(plain) < len(kinds):

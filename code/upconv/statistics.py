@@ -40,9 +40,8 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     values = as_array("values", values, float)
     if values.ndim != 1 or len(values) < 2:
         refuse("values", values.size, "at least two runs")
-    error = values.std(ddof=1) / np.sqrt(len(values))
     quantile = stats.t.ppf(0.5 + confidence / 2, len(values) - 1)
-    return Interval(float(values.mean()), float(quantile * error))
+    return Interval(float(values.mean()), float(quantile * stats.sem(values)))
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Comparison:
@@ -55,6 +54,9 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Comparison:
     """
     if len(first) != len(second):
         refuse("second", f"{len(second)} runs", f"{len(first)}, as many as first")
-    difference = as_array("first", first, float) - as_array("second", second, float)
-    mean, half = interval(difference)
-    return Comparison(mean, half, float(stats.ttest_1samp(difference, 0.0).pvalue))
+    first, second = as_array("first", first, float), as_array("second", second, float)
+    if first.ndim != 1 or len(first) < 2:
+        refuse("first", first.size, "at least two runs")
+    found = stats.ttest_rel(first, second)
+    low, high = found.confidence_interval()
+    return Comparison(float(np.mean(first - second)), float((high - low) / 2), float(found.pvalue))

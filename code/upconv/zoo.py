@@ -160,10 +160,12 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
 def _room(framework: str) -> Any:
     check_choice("framework", framework, ("torch", "keras"))
     if framework == "torch":
-        from upconv import torch as room
-    else:
-        from upconv import keras as room
-    return room
+        from upconv import torch
+
+        return torch
+    from upconv import keras
+
+    return keras
 
 
 def _class(framework: str, kind: str, options: Mapping[str, Any]) -> Any:
@@ -241,7 +243,7 @@ def _options(about: dict[str, str], known: Mapping[str, str]) -> dict[str, Any]:
     return options
 
 
-def _made(make: Callable[[], Any], found: dict, framework: str) -> Any:
+def _made(make: Callable[[], Any], found: dict[str, Any], framework: str) -> Any:
     """The network that a file describes, to be used; one larger than the file holds is refused
     before memory is taken."""
     if framework == "torch":

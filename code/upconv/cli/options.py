@@ -6,10 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from upconv.recipes import GENERATED, GENERATOR_SETS, SETS, STYLIZER_SETS
 from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
+
+Number = TypeVar("Number", bound=float)
 
 
 class UsageError(Exception):
@@ -19,7 +21,9 @@ class UsageError(Exception):
 def add_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], None], what: str
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=what, description=what[0].upper() + what[1:] + "."
+    )
     command.set_defaults(run=run)
     return command
 
@@ -102,7 +106,12 @@ def seed(text: str) -> int:
     return _read(text, int, check_seed, "an integer")
 
 
-def _read(text: str, convert: Callable, check: Callable, expected: str) -> Any:
+def _read(
+    text: str,
+    convert: Callable[[str], Number],
+    check: Callable[[str, Any], Number],
+    expected: str,
+) -> Number:
     """Convert an option's text and check it like the module does; argparse names the option."""
     try:
         value = convert(text)

@@ -196,8 +196,7 @@ def _train_generator(options: argparse.Namespace) -> None:
     _check_data(options)
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
-    sizes = dict(GENERATOR_SCALES[options.scale])
-    sizes |= _width(options)
+    sizes: dict[str, Any] = GENERATOR_SCALES[options.scale] | _width(options)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
@@ -244,8 +243,8 @@ def _train_stylizer(options: argparse.Namespace) -> None:
         raise UsageError(f"--devices: got several processes, expected 1 for {options.network}")
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
-    style, sizes = data.read_image(options.style), dict(STYLIZER_SCALES[options.scale])
-    sizes |= _width(options)
+    style = data.read_image(options.style)
+    sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
         photographs = data.image_files(options.images)
     elif options.data == "camvid":

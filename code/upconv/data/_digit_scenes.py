@@ -27,7 +27,7 @@ def _materials(split: str, source: str) -> tuple[np.ndarray, np.ndarray, list[np
     which, names = _SPLITS[split]
     if source == "mnist":
         digits, which = mnist("test", 28), _MNIST[split]
-        images, labels = digits.images[which] / 255, digits.labels[which]
+        images, labels = digits.images[which] / 255, np.asarray(digits.labels)[which]
     else:
         from sklearn.datasets import load_digits
 
@@ -110,9 +110,10 @@ def digit_crops(count: int, size: int = 32, seed: int = 0, split: str = "train")
     scenes = digit_scenes(
         count, size, seed, split, digits=(1, 1), height=height, noise=0.02, texture=0.35
     )
-    labels = scenes.masks.reshape(count, -1).max(1).astype(np.int64) - 1
+    images, masks = np.asarray(scenes.images), np.asarray(scenes.masks)
+    labels = masks.reshape(count, -1).max(1).astype(np.int64) - 1
     # A digit rotated out of the image leaves no pixel: it is labeled 0 rather than −1.
-    return ImageSet("digit_crops", scenes.images, np.maximum(labels, 0), DIGITS)
+    return ImageSet("digit_crops", images, np.maximum(labels, 0), DIGITS)
 
 
 def _check(

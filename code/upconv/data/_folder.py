@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -135,16 +136,22 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
     return values.astype(np.uint8)
 
 
-class Files(Sequence):
+class Files(Sequence[np.ndarray]):
     """Sequence that reads each file on access."""
 
-    def __init__(self, paths: list[Path], read) -> None:
+    def __init__(self, paths: list[Path], read: Callable[[Path], np.ndarray]) -> None:
         self.paths, self.read = paths, read
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> Files: ...
+    def __getitem__(self, index: int | slice) -> np.ndarray | Files:
+        if isinstance(index, slice):
+            return Files(self.paths[index], self.read)
         return self.read(self.paths[index])
 
 

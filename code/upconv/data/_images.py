@@ -40,7 +40,8 @@ def digits(size: int = 32) -> ImageSet:
         smooth = Image.fromarray(small.astype(np.float32) / 16).resize(
             (side, side), Image.Resampling.BICUBIC
         )
-        image[rim : rim + side, rim : rim + side] = np.round(np.clip(smooth, 0, 1) * 255)
+        values = np.clip(np.asarray(smooth), 0, 1)
+        image[rim : rim + side, rim : rim + side] = np.round(values * 255)
     return ImageSet("digits", images, found.target.astype(np.int64), DIGITS)
 
 

@@ -111,7 +111,7 @@ def _organelles(
 ) -> np.ndarray:
     """Compute the darkness of organelles, rings with a body, inside some cells."""
     dark = np.zeros((size, size))
-    sway = np.abs(points - np.stack(np.mgrid[:size, :size], -1)).max()
+    sway = np.abs(points - np.moveaxis(np.mgrid[:size, :size], 0, -1)).max()
     inside = np.flatnonzero(((seeds > 0) & (seeds < size)).all(1))
     for cell in inside[rng.random(len(inside)) < 0.6]:
         middle = seeds[cell] + rng.normal(0, 0.12 * spacing, 2)

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -162,7 +163,7 @@ def prepare(
         archive = download(url, f"{Path(file).stem}.zip", None)
         shutil.rmtree(unpacked, ignore_errors=True)  # left by a killed process
         try:
-            arrays = _unpack(archive, unpacked, wanted, read)
+            arrays: dict[str, Any] = _unpack(archive, unpacked, wanted, read)
             _check_bytes(url, arrays, sha256)
         except DataUnavailable:
             archive.unlink(missing_ok=True)  # the next attempt downloads it again

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,10 @@ class ImageSet:
         return 1 if self.images.ndim == 3 else self.images.shape[3]
 
 
+# Of one size, or of several.
+Images = Sequence[np.ndarray] | np.ndarray
+
+
 @renamed(colours="colors")
 @dataclass
 class SegmentationSet:
@@ -62,11 +67,11 @@ class SegmentationSet:
 
     name: str
     classes: tuple[str, ...]
-    images: Sequence[np.ndarray] | np.ndarray
-    masks: Sequence[np.ndarray] | np.ndarray
+    images: Images
+    masks: Images
     colors: tuple[tuple[int, int, int], ...] = field(default=())
-    instances: Sequence[np.ndarray] | np.ndarray | None = None
-    weights: Sequence[np.ndarray] | np.ndarray | None = None
+    instances: Images | None = None
+    weights: Images | None = None
 
     def __post_init__(self) -> None:
         for name in ("masks", "instances", "weights"):
@@ -92,16 +97,19 @@ class SegmentationSet:
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         return self.images[index], self.masks[index]
 
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return (self[place] for place in range(len(self)))
+
     def subset(self, indices: Sequence[int] | slice) -> SegmentationSet:
         """Return the same set with only some of its images."""
         chosen = range(len(self))[indices] if isinstance(indices, slice) else indices
 
-        def some(part: Sequence[np.ndarray] | np.ndarray | None):
+        def some(part: Images | None) -> Images | None:
             if part is None:
                 return None
             return part[list(chosen)] if isinstance(part, np.ndarray) else [part[i] for i in chosen]
 
-        parts = {name: some(getattr(self, name)) for name in _PER_IMAGE}
+        parts: dict[str, Any] = {name: some(getattr(self, name)) for name in _PER_IMAGE}
         return replace(self, **parts)
 
 
@@ -128,7 +136,7 @@ _BASE = (
 def palette(count: int) -> tuple[tuple[int, int, int], ...]:
     """Return a color for each class, (red, green, blue) from 0 to 255, dark for the first."""
     rng = np.random.default_rng(7)
-    more = [tuple(int(x) for x in rng.integers(40, 255, 3)) for _ in range(count)]
+    more = [(int(r), int(g), int(b)) for r, g, b in rng.integers(40, 255, (count, 3))]
     return (*_BASE, *more)[:count]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def _half_width_cases() -> Iterator[dict[str, Any]]:
         yield {"values": rng.normal(0.4, 0.02, count)}
 
 
-def _is_linear(function) -> bool:
+def _is_linear(function: Callable[[np.ndarray], np.ndarray]) -> bool:
     # By the matrix: apply to a basis, and see whether it explains a random input.
     size = 4
     offset = function(np.zeros(size))

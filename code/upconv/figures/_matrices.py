@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, EMPTY, INK, number_grid
 
@@ -74,13 +75,19 @@ def convolution_as_matrix(matrix: np.ndarray, kernel: np.ndarray, side: int) -> 
 
 
 def _cells(
-    ax: Axes, values: np.ndarray, left: float, top: float, weights: int, scale=1.0, fontsize=8.5
+    ax: Axes,
+    values: np.ndarray,
+    left: float,
+    top: float,
+    weights: int,
+    scale: float = 1.0,
+    fontsize: float = 8.5,
 ) -> None:
     """Draw a block of cells colored by weight number; 0 is an empty cell."""
     for (row, column), value in np.ndenumerate(values):
         face = EMPTY if value == 0 else _WEIGHTS(0.06 + 0.9 * (value - 1) / (weights - 1))
         ax.add_patch(
-            plt.Rectangle(
+            Rectangle(
                 (left + scale * (column - 0.5), top + scale * (row - 0.5)), scale, scale,
                 fc=face, ec="white", lw=1,
             )
@@ -110,7 +117,7 @@ def pad_and_convolve(
     for (row, column), color in (((0, 0), COLORS.red), ((2, 3), COLORS.purple)):
         for ax, extent in ((axes[1], 3), (axes[3], 1)):
             ax.add_patch(
-                plt.Rectangle(
+                Rectangle(
                     (column - 0.46, row - 0.46), extent - 0.08, extent - 0.08, fill=False,
                     ec=color, lw=2.6, zorder=4,
                 )
@@ -144,7 +151,7 @@ def two_operators(
                 inside = (row - ring) % gap == 0 and (column - ring) % gap == 0
                 inside &= ring <= row < size - ring and ring <= column < size - ring
                 ax.add_patch(
-                    plt.Rectangle(
+                    Rectangle(
                         (column - 0.5, row - 0.5), 1, 1, fc=COLORS.blue if inside else EMPTY,
                         ec="white", lw=1.5,
                     )
@@ -156,7 +163,7 @@ def two_operators(
                 else:
                     ax.text(column, row, "0", color="#a9b3bf", ha="center", va="center", fontsize=9)
         ax.add_patch(
-            plt.Rectangle((-0.5, -0.5), kernel_size, kernel_size, fill=False, ec=COLORS.red, lw=3)
+            Rectangle((-0.5, -0.5), kernel_size, kernel_size, fill=False, ec=COLORS.red, lw=3)
         )
         ax.set_xlim(-0.7, size - 0.3)
         ax.set_ylim(size - 0.3, -0.7)

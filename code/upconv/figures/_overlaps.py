@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, INK, show_image
 
@@ -30,9 +31,7 @@ def overlap_bars(panels: Sequence[tuple[str, int, int, int]]) -> Figure:
         for i in range(inputs):
             color = (COLORS.blue, COLORS.orange, COLORS.green, COLORS.purple)[i % 4]
             y = 3.3 + 0.62 * (i % lanes)
-            ax.add_patch(
-                plt.Rectangle((i * stride - 0.45, y), kernel - 0.1, 0.5, fc=color, ec="none")
-            )
+            ax.add_patch(Rectangle((i * stride - 0.45, y), kernel - 0.1, 0.5, fc=color, ec="none"))
         inner = count[kernel - 1 : size - kernel + 1]
         uneven = inner.size and inner.min() != inner.max()
         for position, height in enumerate(count):
@@ -89,7 +88,7 @@ def phases(kernels: Sequence[np.ndarray], titles: Sequence[str], stride: int) ->
 
 
 def _tile(ax: Axes, x: float, y: float, color: str, text: str) -> None:
-    ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fc=color, ec="white", lw=1.5))
+    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=color, ec="white", lw=1.5))
     ink = INK if color in (COLORS.orange, COLORS.purple) else "white"
     ax.text(x, y, text, ha="center", va="center", fontsize=9.5, color=ink)
 
@@ -147,7 +146,7 @@ def checkerboard_spectra(
         show_image(axes[0, column], picture, name, vmin=span[0], vmax=span[1])
         start, length = zoom.start, zoom.stop - zoom.start
         axes[0, column].add_patch(
-            plt.Rectangle((start, start), length, length, fill=False, ec=COLORS.yellow, lw=1.8)
+            Rectangle((start, start), length, length, fill=False, ec=COLORS.yellow, lw=1.8)
         )
         show_image(axes[1, column], picture[zoom, zoom], vmin=span[0], vmax=span[1])
         ax = axes[2, column]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, EMPTY, INK
 
@@ -66,7 +67,7 @@ def surviving_sizes(survives: np.ndarray) -> Figure:
     for level in range(levels):
         for n in range(1, count + 1):
             face = palette[level] if survives[level, n - 1] else EMPTY
-            ax.add_patch(plt.Rectangle((n - 0.5, level - 0.5), 1, 1, fc=face, ec="white", lw=0.8))
+            ax.add_patch(Rectangle((n - 0.5, level - 0.5), 1, 1, fc=face, ec="white", lw=0.8))
         ax.text(count + 1.1, level, f"{survives[level].sum()} of {count}", va="center", fontsize=9)
     ax.set_xlim(0.3, count + 0.7)
     ax.set_ylim(levels - 0.45, -0.55)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, INK, number_grid
 
@@ -59,7 +61,7 @@ class _Sheet:
         side = self.cell * cells * scale
         return self.figure.add_axes((left, bottom, side, side * self.aspect))
 
-    def head(self, left: float, words: str, **style) -> None:
+    def head(self, left: float, words: str, **style: Any) -> None:
         """Draw text above a grid of the row."""
         self.figure.text(
             left + self.side / 2, self.bottom + self.side * self.aspect + 0.075, words,
@@ -78,7 +80,7 @@ def _stamp(
     stamped = [tuple(c) for c in np.argwhere(np.isfinite(contribution))]
     first, last = stamped[0], stamped[-1]
     ax.add_patch(
-        plt.Rectangle(
+        Rectangle(
             (first[1] - 0.5, first[0] - 0.5), last[1] - first[1] + 1, last[0] - first[0] + 1,
             fill=False, ec=color, lw=2.8, zorder=4,
         )
@@ -113,9 +115,7 @@ def _operands(
     for j, color in enumerate(palette):
         row, column = divmod(j, inputs.shape[1])
         ax.add_patch(
-            plt.Rectangle(
-                (column - 0.46, row - 0.46), 0.92, 0.92, fc=color, alpha=0.55, ec=color, lw=2
-            )
+            Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fc=color, alpha=0.55, ec=color, lw=2)
         )
     height = top + side * sheet.aspect / 2
     sheet.figure.text(middle - side - 0.085, height, "input", ha="right", fontsize=11,
@@ -157,7 +157,7 @@ def stretch_input_or_kernel(factors: Sequence[int] = (1, 2, 3)) -> Figure:
                 for m in range(kernel):
                     centre = (j * stride + m * dilation, i * stride + k * dilation)
                     ax.add_patch(
-                        plt.Rectangle((centre[0] - 0.5, centre[1] - 0.5), 1, 1,
+                        Rectangle((centre[0] - 0.5, centre[1] - 0.5), 1, 1,
                                       fc=palette[number], ec="white", lw=1)
                     )  # fmt: skip
         ax.set_xlim(-0.6, size - 0.4)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, INK, number_grid, show_image
 
@@ -25,9 +26,7 @@ def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Fig
     figure, axes = plt.subplots(1, 4, figsize=(7.6, 2.55), width_ratios=[5, 3.2, 3.2, 3.2])
     window = [(row, column) for row in range(1, 4) for column in range(1, 4)]
     number_grid(axes[0], patch, "input", highlight=[], cmap="Blues")
-    axes[0].add_patch(
-        plt.Rectangle((0.5, 0.5), 3, 3, fill=False, edgecolor=COLORS.red, lw=3, zorder=3)
-    )
+    axes[0].add_patch(Rectangle((0.5, 0.5), 3, 3, fill=False, edgecolor=COLORS.red, lw=3, zorder=3))
     number_grid(axes[1], kernel, "kernel", cmap="Purples", fmt="{:+g}")
     products = patch[1:4, 1:4] * kernel
     number_grid(axes[2], products, "products", cmap="Oranges", fmt="{:+g}")
@@ -98,7 +97,7 @@ def pooling_example(values: np.ndarray, maxima: np.ndarray, means: np.ndarray) -
         for index, color in enumerate(block_colors):
             row, column = divmod(index, 2)
             ax.add_patch(
-                plt.Rectangle(
+                Rectangle(
                     (column * block - 0.46, row * block - 0.46),
                     block - 0.08,
                     block - 0.08,
@@ -158,9 +157,7 @@ def receptive_fields(
         show_image(ax, 0.55 * photograph, title)
         ax.imshow(heat, cmap="inferno", alpha=np.clip(heat * 1.6, 0, 0.95), vmin=0, vmax=1)
     for ax in axes:
-        ax.add_patch(
-            plt.Rectangle(corner, square, square, fill=False, edgecolor=COLORS.orange, lw=2)
-        )
+        ax.add_patch(Rectangle(corner, square, square, fill=False, edgecolor=COLORS.orange, lw=2))
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
@@ -62,7 +63,7 @@ def hourglass(
     return figure
 
 
-def _box(ax, x: float, channels: int, side: int, color: str) -> float:
+def _box(ax: Axes, x: float, channels: int, side: int, color: str) -> float:
     """Draw a box at x, scaled by its channels and side; return where it ends."""
     thick, tall = 0.12 * np.log2(channels) - 0.35, 0.28 + 0.24 * np.log2(side / 4)
     back = _SLANT * tall * 1.25
@@ -83,10 +84,13 @@ def _box(ax, x: float, channels: int, side: int, color: str) -> float:
 
 
 def _rgb(color: str) -> tuple[float, float, float]:
-    return tuple(int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = bytes.fromhex(color[1:])
+    return red / 255, green / 255, blue / 255
 
 
-def losses(logits: np.ndarray, curves: Mapping[str, np.ndarray], slopes: Mapping) -> Figure:
+def losses(
+    logits: np.ndarray, curves: Mapping[str, np.ndarray], slopes: Mapping[str, np.ndarray]
+) -> Figure:
     """Plot generator losses over the discriminator's logit, and the size of their gradients."""
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharex=True)
     for ax, lines, title in zip(
@@ -307,7 +311,9 @@ def weaning(curves: Mapping[str, Mapping[int, float]], real: float) -> Figure:
     return figure
 
 
-def paths(ways: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray], usual) -> Figure:
+def paths(
+    ways: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray], usual: tuple[float, float]
+) -> Figure:
     """Show images along paths through a latent space, and the paths' distance from its origin.
 
     Parameters
@@ -320,7 +326,7 @@ def paths(ways: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray], usu
         Smallest and largest norm of typical noise.
     """
     figure = plt.figure(figsize=(7.6, 4.0))
-    left, right = figure.subfigures(1, 2, width_ratios=(2, 1))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(2, 1))[0]
     axes = left.subplots(len(ways), 1)
     for ax, (name, images) in zip(axes, ways.items(), strict=True):
         show_image(ax, images / 255, name)

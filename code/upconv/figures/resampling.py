@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, INK, number_grid, show_image
 
@@ -62,14 +63,20 @@ def coordinate_conventions(
 
 
 def _pixel(
-    ax: Axes, centre: float, y: float, width: float, colors: Sequence[str], text: str, bold=False
+    ax: Axes,
+    centre: float,
+    y: float,
+    width: float,
+    colors: Sequence[str],
+    text: str,
+    bold: bool = False,
 ) -> None:
     """Draw a pixel as a box; two colors split it left and right."""
     height, gap = 0.72, 0.03
     part = (width - 2 * gap) / len(colors)
     for j, color in enumerate(colors):
         left = centre - width / 2 + gap + j * part
-        ax.add_patch(plt.Rectangle((left, y - height / 2), part, height, fc=color, ec="none"))
+        ax.add_patch(Rectangle((left, y - height / 2), part, height, fc=color, ec="none"))
     ax.text(
         centre, y, text, ha="center", va="center", fontsize=10,
         color="white" if COLORS.orange not in colors else INK,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,7 +30,8 @@ def network(
         Label in the margin → the layers read, and a color.
     """
     figure, ax = plt.subplots(figsize=(7.6, 1.9 + 0.34 * len(reads)))
-    x, middles, small = 0.0, {}, {"va": "center", "fontsize": 8.5, "color": INK}
+    small: dict[str, Any] = {"va": "center", "fontsize": 8.5, "color": INK}
+    x, middles = 0.0, {}
     for block, names in groupby(layers, key=lambda name: name.split("_")[0][-1]):
         begin = x
         for name in names:
@@ -91,7 +93,7 @@ def sheet(
     figure, axes = plt.subplots(
         len(rows), count, figsize=(7.6, height * len(rows) + titled + 0.05), squeeze=False
     )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     for line, (name, pictures) in zip(axes, rows.items(), strict=True):
         for place, ax in enumerate(line):
             if place >= len(pictures):
@@ -192,7 +194,7 @@ def balance(shares: Mapping[str, Mapping[str, float]]) -> Figure:
             label = layer if row == 0 else None
             ax.barh(row, share, 0.72, left, color=color, ec="white", label=label)
             if share > 0.05:
-                white = {"color": "white", "fontsize": 8.5, "weight": "bold"}
+                white: dict[str, Any] = {"color": "white", "fontsize": 8.5, "weight": "bold"}
                 ax.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", **white)
             left += share
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts), fontsize=8.5)

@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 # Okabe & Ito's palette: distinguishable with any common color-vision deficiency.
@@ -66,7 +67,7 @@ def use_style() -> None:
             "ytick.color": INK,
             "legend.frameon": False,
             "lines.linewidth": 2,
-            "axes.prop_cycle": mpl.cycler(
+            "axes.prop_cycle": mpl.rcsetup.cycler(
                 color=[COLORS.blue, COLORS.red, COLORS.green, COLORS.purple, COLORS.orange]
             ),
             "image.cmap": "gray",
@@ -134,7 +135,7 @@ def encode(figure: Figure) -> tuple[str, bytes]:
     return "image/jpeg", jpeg.getvalue()
 
 
-def show_image(ax: Axes, image: np.ndarray, title: str = "", **imshow) -> Axes:
+def show_image(ax: Axes, image: np.ndarray, title: str = "", **imshow: Any) -> Axes:
     """Draw an image without ticks; gray images are scaled from 0 to 1 by default."""
     if image.ndim == 2 and "norm" not in imshow:
         imshow.setdefault("vmin", 0.0)
@@ -153,7 +154,7 @@ def _bare(ax: Axes, title: str) -> Axes:
 
 
 def image_row(
-    images: Sequence[np.ndarray], titles: Sequence[str], width: float = 7.6, **imshow
+    images: Sequence[np.ndarray], titles: Sequence[str], width: float = 7.6, **imshow: Any
 ) -> Figure:
     """Show images side by side at equal height. Extra arguments go to ``imshow``."""
     ratios = [image.shape[1] / image.shape[0] for image in images]
@@ -198,11 +199,11 @@ def number_grid(
     colors = mpl.colormaps[cmap] if isinstance(cmap, str) else cmap
     for (row, column), value in np.ndenumerate(values):
         # The ends of a color map make numbers illegible: use its middle.
-        face = "white" if cmap is None else colors(0.08 + 0.72 * norm(value))
+        face = "white" if colors is None else colors(0.08 + 0.72 * norm(value))
         _number(ax, row, column, value, face, fmt, fontsize)
     for row, column in highlight:
         ax.add_patch(
-            plt.Rectangle(
+            Rectangle(
                 (column - 0.5, row - 0.5), 1, 1,
                 fill=False, edgecolor=highlight_color, lw=2.5, zorder=3,
             )
@@ -220,7 +221,7 @@ def _number(
     if not np.isfinite(value):
         face = EMPTY
     ax.add_patch(
-        plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", lw=2)
+        Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", lw=2)
     )
     if np.isfinite(value):
         luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from upconv.data import colorize_instances
 from upconv.figures.theme import COLORS, INK, show_image
+
+_Box = tuple[float, float, float, float]  # left, bottom, width, height
 
 
 class Map(NamedTuple):
@@ -98,7 +101,7 @@ def _floors(maps: Sequence[Map], top: int) -> dict[int, float]:
     return floors
 
 
-def _label(ax, one: Map, middle: float, floor: float, height: float, doubled: bool) -> None:
+def _label(ax: Axes, one: Map, middle: float, floor: float, height: float, doubled: bool) -> None:
     """Write the channels above a box, doubled by a skip connection, and the size below."""
     channels = f"{2 * one.channels}" if doubled else f"{one.channels}"
     ax.text(middle, floor + height + 0.06, channels, ha="center", fontsize=7)
@@ -116,7 +119,7 @@ def _width(channels: int) -> float:
     return 0.05 + 0.052 * np.log2(channels + 1)
 
 
-def _connect(ax, kind: str, before, box, skip: float) -> None:
+def _connect(ax: Axes, kind: str, before: _Box, box: _Box, skip: float) -> None:
     color = _KINDS.get(kind, _KINDS["conv"])[1]
     if kind in ("pool", "up"):
         down = kind == "pool"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, show_image
 
@@ -29,7 +30,7 @@ def compared(original: np.ndarray, results: Mapping[str, np.ndarray], zoom: slic
         show_image(top, image, name)
         side = zoom.stop - zoom.start
         top.add_patch(
-            plt.Rectangle((zoom.start, zoom.start), side, side, fill=False, ec=COLORS.orange, lw=2)
+            Rectangle((zoom.start, zoom.start), side, side, fill=False, ec=COLORS.orange, lw=2)
         )
         show_image(bottom, image[zoom, zoom])
     axes[0, 0].set_ylabel("result", fontweight="bold")

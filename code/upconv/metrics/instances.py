@@ -11,6 +11,7 @@ from scipy.ndimage import label
 from skimage.morphology import skeletonize
 
 from upconv.checks import refuse
+from upconv.data.sets import Images
 
 
 def components(mask: np.ndarray, smallest: int = 1) -> np.ndarray:
@@ -110,8 +111,8 @@ def rand_and_info_scores(truth: np.ndarray, found: np.ndarray) -> RandAndInfo:
 
 
 def best_rand_and_info_scores(
-    truths: Sequence[np.ndarray],
-    probabilities: Sequence[np.ndarray],
+    truths: Images,
+    probabilities: Images,
     thresholds: Sequence[float] = tuple(np.arange(0.1, 0.95, 0.1).round(1)),
 ) -> tuple[RandAndInfo, RandAndInfo]:
     """Average the agreement over images after thinning: at threshold ½, and at the best one.
@@ -153,8 +154,8 @@ THRESHOLDS = tuple(np.arange(0.5, 1.0, 0.05).round(2).tolist())
 
 
 def average_precision(
-    truths: Sequence[np.ndarray],
-    founds: Sequence[np.ndarray],
+    truths: Images,
+    founds: Images,
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[float, float]:
     """Compute TP / (TP + FP + FN) of instances at each IoU threshold, as in the Data Science Bowl.

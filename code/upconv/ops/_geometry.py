@@ -84,9 +84,10 @@ def check_conv_transpose2d(
     bias = _check_bias(bias, input, channels)
     stride, dilation = check_pair("stride", stride, 1), check_pair("dilation", dilation, 1)
     padding = check_pair("padding", padding, 0)
-    geometry = (input.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
-    output = conv_transpose2d_output_size(*geometry)
-    canvas = tuple(n + 2 * p for n, p in zip(output, padding, strict=True))
+    (height, width), (rows, columns) = input.shape[2:], weight.shape[2:]
+    geometry = ((rows, columns), stride, padding, output_padding, dilation)
+    output = conv_transpose2d_output_size((height, width), *geometry)
+    canvas = (output[0] + 2 * padding[0], output[1] + 2 * padding[1])
     volume = (len(input), channels, *canvas)
     check_volume("stride", f"{stride} with dilation {dilation}", volume)
     return input, weight, bias, TransposedPlan(stride, dilation, padding, canvas, output, groups)
@@ -106,36 +107,37 @@ def plan_convolution(
     ``names`` are the argument names to report if the two shapes do not match.
     """
     input_name, weight_name = names
-    out_channels, channels, *kernel = weight_shape
+    out_channels, channels, rows, columns = weight_shape
     groups = _check_groups(groups, weight_name, out_channels)
     if input_shape[1] != channels * groups:
         expected = f"{channels * groups}: {weight_name} has {channels}, times groups {groups}"
         refuse(input_name, f"{input_shape[1]} channels", expected)
     stride, dilation = check_pair("stride", stride, 1), check_pair("dilation", dilation, 1)
-    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    reach = (dilation[0] * (rows - 1) + 1, dilation[1] * (columns - 1) + 1)
     pads = _check_padding(padding, stride, reach)
-    padded = tuple(n + sum(pad) for n, pad in zip(input_shape[2:], pads, strict=True))
+    padded = (input_shape[2] + sum(pads[0]), input_shape[3] + sum(pads[1]))
     if reach[0] > padded[0] or reach[1] > padded[1]:
         got = f"a kernel extent of {reach[0]} × {reach[1]} pixels (dilation {dilation})"
         refuse(weight_name, got, f"at most the padded input's {padded[0]} × {padded[1]}")
-    output = tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True))
+    output = ((padded[0] - reach[0]) // stride[0] + 1, (padded[1] - reach[1]) // stride[1] + 1)
     check_volume("padding", padding, (*input_shape[:2], *padded))
     check_volume("padding", padding, (input_shape[0], out_channels, *output))
-    sizes = (tuple(kernel), tuple(reach), stride, dilation, pads, padded, output)
+    sizes = ((rows, columns), reach, stride, dilation, pads, padded, output)
     return Plan(*sizes, out_channels, groups)
 
 
-def _check_padding(padding: Size | str, stride: Pair, reach: Sequence[int]) -> tuple[Pair, Pair]:
+def _check_padding(padding: Size | str, stride: Pair, reach: Pair) -> tuple[Pair, Pair]:
     """Return the zeros to add: ((top, bottom), (left, right))."""
     if not isinstance(padding, str):
-        return tuple((p, p) for p in check_pair("padding", padding, 0))
+        down, across = check_pair("padding", padding, 0)
+        return (down, down), (across, across)
     if padding not in ("same", "valid"):
         refuse("padding", repr(padding), '"same", "valid", an integer or a pair of them')
     if padding == "valid":
         return (0, 0), (0, 0)
     if stride != (1, 1):
         refuse("stride", stride, '(1, 1) with padding "same"')
-    return tuple(((r - 1) // 2, r // 2) for r in reach)
+    return ((reach[0] - 1) // 2, reach[0] // 2), ((reach[1] - 1) // 2, reach[1] // 2)
 
 
 def _check_groups(groups: int, weight_name: str, channels: int) -> int:

@@ -426,7 +426,7 @@ def _entries(
     return outputs, inputs, np.broadcast_to(weight[:, None, None], shape)[inside]
 
 
-def _inside(canvas: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
+def _inside(canvas: np.ndarray, corner: Pair, size: Sequence[int]) -> np.ndarray:
     (top, left), (height, width) = corner, size
     return canvas[:, :, top : top + height, left : left + width]
 

@@ -17,7 +17,7 @@ from upconv.checks import (
     refuse,
     widen,
 )
-from upconv.ops._geometry import every
+from upconv.ops._geometry import Pair, every
 from upconv.ops.shapes import Size, conv2d_output_size
 
 
@@ -297,7 +297,7 @@ def _check_window(
     stride: Size | None,
     padding: Size,
     dilation: Size,
-) -> tuple[tuple[int, int], ...]:
+) -> tuple[Pair, Pair, Pair, Pair, Pair]:
     """Return kernel size, stride, padding, dilation and output size, each as a pair."""
     kernel_size = check_pair("kernel_size", kernel_size, 1)
     stride = kernel_size if stride is None else check_pair("stride", stride, 1)
@@ -306,23 +306,25 @@ def _check_window(
         if pad > (spread * (kernel - 1) + 1) // 2:
             expected = f"at most half of the dilated kernel, {spread * (kernel - 1) + 1} pixels"
             refuse("padding", pad, expected)
-    size = conv2d_output_size(input_shape[2:], kernel_size, stride, padding, dilation)
-    padded = (n + 2 * p for n, p in zip(input_shape[2:], padding, strict=True))
-    check_volume("padding", padding, (*input_shape[:2], *padded))
+    images, channels, height, width = input_shape
+    size = conv2d_output_size((height, width), kernel_size, stride, padding, dilation)
+    padded = (height + 2 * padding[0], width + 2 * padding[1])
+    check_volume("padding", padding, (images, channels, *padded))
     return kernel_size, stride, padding, dilation, size
 
 
 def _unpooled_size(
     input_shape: tuple[int, ...],
-    kernel_size: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
     output_size: Sequence[int] | None,
-) -> tuple[int, int]:
-    default = tuple(
+) -> Pair:
+    height, width = (
         s * (n - 1) + k - 2 * p
         for n, k, s, p in zip(input_shape[2:], kernel_size, stride, padding, strict=True)
     )
+    default = (height, width)
     if output_size is None:
         if min(default) < 1:
             refuse("padding", padding, f"an output of at least one pixel, not {default}")

@@ -14,7 +14,6 @@ from upconv.checks import (
     check_pair,
     check_real,
     check_volume,
-    is_integer,
     refuse,
     widen,
 )
@@ -87,7 +86,8 @@ def interpolate(
     check_flag("align_corners", align_corners)
     if align_corners and mode != "bilinear":
         refuse("align_corners", repr(align_corners), f"False with mode {mode!r}")
-    size, scales = _check_target(input.shape[2:], size, scale_factor, mode)
+    height, width = input.shape[2:]
+    size, scales = _check_target((height, width), size, scale_factor, mode)
     check_volume("size", size, (*input.shape[:2], *size))
 
     output = widen(input)
@@ -213,12 +213,12 @@ def overlap_count(
     >>> overlap_count((2, 2), kernel_size=3, stride=2)[2].tolist()  # a row of the plane
     [2, 2, 4, 2, 2]
     """
-    arguments = (input_size, kernel_size, stride, padding, output_padding)
-    size = conv_transpose2d_output_size(*arguments)
-    check_volume("input_size", input_size, (size,) if is_integer(size) else size)
-    if is_integer(size):
-        return _overlap_count(size, *arguments[:-1])
-    pairs = [check_pair("size", value, 0) for value in (size, *arguments[:-1])]
+    geometry = (input_size, kernel_size, stride, padding)
+    size = conv_transpose2d_output_size(*geometry, output_padding)
+    check_volume("input_size", input_size, (size,) if isinstance(size, int) else size)
+    pairs = [check_pair("size", value, 0) for value in (size, *geometry)]
+    if isinstance(size, int):
+        return _overlap_count(*(pair[0] for pair in pairs))
     down, across = (_overlap_count(*(pair[axis] for pair in pairs)) for axis in (0, 1))
     return np.outer(down, across)
 
@@ -286,7 +286,7 @@ def _check_target(
         refuse("size", got, "exactly one of the two")
     if size is not None:
         size = check_pair("size", size, 1)
-        return size, tuple(n / m for n, m in zip(input_size, size, strict=True))
+        return size, (input_size[0] / size[0], input_size[1] / size[1])
     both = (scale_factor,) * 2 if isinstance(scale_factor, Real) else scale_factor
     if not isinstance(both, tuple | list) or len(both) != 2:
         refuse("scale_factor", repr(scale_factor), "a number above 0 or a pair of them")
@@ -294,10 +294,10 @@ def _check_target(
     products = [n * factor for n, factor in zip(input_size, factors, strict=True)]
     if not all(1 <= product < math.inf for product in products):
         refuse("scale_factor", repr(scale_factor), f"a non-empty output from {input_size}")
-    size = tuple(int(product) for product in products)
+    height, width = map(int, products)
     ratios = {"nearest": (1, 2), "bilinear": (1,), "nearest-exact": ()}[mode]
-    scales = (
+    down, across = (
         n / m if m in [ratio * n for ratio in ratios] else 1 / factor
-        for n, m, factor in zip(input_size, size, factors, strict=True)
+        for n, m, factor in zip(input_size, (height, width), factors, strict=True)
     )
-    return size, tuple(scales)
+    return (height, width), (down, across)

@@ -8,7 +8,7 @@ learning" (arXiv:1603.07285, 2016).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from upconv.checks import check_flag, check_integer, check_pair, is_integer, refuse
 from upconv.deprecated import renamed
@@ -16,6 +16,22 @@ from upconv.deprecated import renamed
 Size = int | tuple[int, int]
 
 
+@overload
+def conv2d_output_size(
+    input_size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> int: ...
+@overload
+def conv2d_output_size(
+    input_size: tuple[int, int],
+    kernel_size: Size,
+    stride: Size = 1,
+    padding: Size = 0,
+    dilation: Size = 1,
+) -> tuple[int, int]: ...
+@overload
+def conv2d_output_size(
+    input_size: Size, kernel_size: Size, stride: Size = 1, padding: Size = 0, dilation: Size = 1
+) -> Size: ...
 def conv2d_output_size(
     input_size: Size, kernel_size: Size, stride: Size = 1, padding: Size = 0, dilation: Size = 1
 ) -> Size:
@@ -68,6 +84,33 @@ def _conv2d_output_size(
     return room // stride + 1
 
 
+@overload
+def conv_transpose2d_output_size(
+    input_size: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: int = 0,
+    output_padding: int = 0,
+    dilation: int = 1,
+) -> int: ...
+@overload
+def conv_transpose2d_output_size(
+    input_size: tuple[int, int],
+    kernel_size: Size,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    dilation: Size = 1,
+) -> tuple[int, int]: ...
+@overload
+def conv_transpose2d_output_size(
+    input_size: Size,
+    kernel_size: Size,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    dilation: Size = 1,
+) -> Size: ...
 def conv_transpose2d_output_size(
     input_size: Size,
     kernel_size: Size,
@@ -221,7 +264,7 @@ class ReceptiveField(NamedTuple):
     center: float
 
 
-def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
+def receptive_field(layers: Iterable[Layer | tuple[Any, ...]]) -> list[ReceptiveField]:
     """Compute the receptive field after each layer, by recursion from the input.
 
     With jump j and size r before a layer (j = r = 1 at the input), after it::
@@ -271,7 +314,7 @@ def receptive_field(layers: Iterable[Layer | tuple]) -> list[ReceptiveField]:
     return rows
 
 
-def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int] | None:
+def input_interval(layers: Iterable[Layer | tuple[Any, ...]], unit: int) -> tuple[int, int] | None:
     """First and last input pixel that can influence one unit of the last layer, along one axis.
 
     Traces back from the unit. For every tap k = 0 … K − 1 of the kernel, unit a of a layer reads
@@ -321,7 +364,9 @@ def input_interval(layers: Iterable[Layer | tuple], unit: int) -> tuple[int, int
     return min(units), max(units)
 
 
-def network_shapes(layers: Iterable[Layer | tuple], input_size: Size) -> list[tuple[str, Size]]:
+def network_shapes(
+    layers: Iterable[Layer | tuple[Any, ...]], input_size: Size
+) -> list[tuple[str, Size]]:
     """Output size after each layer, as rows (name, size); the size is a pair if the input's is.
 
     Raises
@@ -392,7 +437,7 @@ def unet_size(output_size: int, depth: int = 4) -> tuple[int, int]:
     return step * (lowest + 4) + lost, step * lowest - lost
 
 
-def _check_layers(layers: Iterable[Layer | tuple]) -> list[Layer]:
+def _check_layers(layers: Iterable[Layer | tuple[Any, ...]]) -> list[Layer]:
     try:
         given = list(layers)
     except TypeError:

@@ -74,9 +74,8 @@ def quiz(chapter: int) -> Quiz:
     ValueError
         If there is no such chapter.
     """
-    files = sorted(
-        file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")
-    )
+    found = resources.files("upconv.quiz").iterdir()
+    files = sorted((file for file in found if file.name.endswith(".toml")), key=lambda f: f.name)
     if not 1 <= chapter <= len(files):
         raise ValueError(f"chapter: got {chapter}, expected 1 to {len(files)}")
     rows = tomllib.loads(files[chapter - 1].read_text(encoding="utf-8"))["questions"]

@@ -22,6 +22,7 @@ from upconv.device import (
     layout,
     loss_scaler,
     pick_device,
+    put,
     resolve_precision,
 )
 from upconv.pixels import to_pixels
@@ -188,9 +189,8 @@ class _Learning:
         self.device, self.settings = device, settings
         self.precision = resolve_precision(settings.precision, device)
         self.lies = layout(network, self.precision, device)
-        self.network = network.to(device, memory_format=self.lies).train()
-        features = features.to(device, memory_format=self.lies)
-        self.features = features.eval().requires_grad_(False)
+        self.network = put(network, device, self.lies).train()
+        self.features = put(features, device, self.lies).eval().requires_grad_(False)
         self.optimizer = fuse_channels_last(
             torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True)
         )
@@ -291,4 +291,5 @@ def apply_transform_net(
     with inferring(network, device, precision) as where:
         pixels = to_pixels(np.array(image[None])).to(where)
         painted = network(grainy(pixels, noise, seed))[0].float().clamp(0, 1)
-        return (painted * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        found: np.ndarray = (painted * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+        return found

@@ -31,6 +31,7 @@ from upconv.device import (
     layout,
     loss_scaler,
     pick_device,
+    put,
     resolve_precision,
 )
 from upconv.style.losses import StyleLoss, content_loss_of
@@ -218,7 +219,7 @@ def stylize(
     where = pick_device(device)
     precision = resolve_precision(settings.precision, where)
     lies = layout(network, precision, where)
-    network = network.to(where, memory_format=lies).eval().requires_grad_(False)
+    put(network, where, lies).eval().requires_grad_(False)
     if progress:
         announce(f"{where}: {precision}, {described(lies)}, cached style features")
     whole, canvas, before, done = StyleHistory(), None, None, 0
@@ -238,7 +239,7 @@ def stylize(
         canvas, before = drawn.image.detach().clamp(0, 1), small
         for name, values in asdict(history).items():
             setattr(whole, name, getattr(whole, name) + values)
-    image = to_image(canvas)
+    image = to_image(drawn.image)
     if settings.preserve_color:
         image = with_colors_of(to_image(to_tensor(content, settings.size)), image)
     return image, whole
@@ -262,7 +263,7 @@ def _begun(
 
     ``canvas`` and ``before`` are the image and the content of the previous scale.
     """
-    if canvas is None:
+    if canvas is None or before is None:
         if settings.start == "content":
             return content
         dice = torch.Generator().manual_seed(settings.seed)
@@ -298,7 +299,7 @@ def _optimize(
     where, history = drawn.image.device, StyleHistory()
     optimizer, scaler = _optimizer(drawn, settings), loss_scaler(precision, where)
     parts = {"canvas": drawn, "optimizer": optimizer, "scaler": scaler}
-    with Run(parts, settings, history, where, keeping, inputs=inputs) as run:
+    with Run[None](parts, settings, history, where, keeping, inputs=inputs) as run:
         for step, _ in run:
             _step(drawn, energy, optimizer, scaler, precision, history)
             last = history.content[-1], history.style[-1]
@@ -326,9 +327,14 @@ def _optimizer(drawn: Canvas, settings: StyleSettings) -> torch.optim.Optimizer:
 
 
 def _step(
-    drawn: Canvas, energy: StyleTransferLoss, optimizer, scaler, precision: str, history
+    drawn: Canvas,
+    energy: StyleTransferLoss,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    precision: str,
+    history: StyleHistory,
 ) -> None:
-    def closure() -> Tensor:
+    def closure() -> float:
         optimizer.zero_grad(set_to_none=True)
         with autocast(precision, drawn.image.device):
             # Values outside [0, 1] must not lower the loss: they are clipped in the end.
@@ -338,12 +344,14 @@ def _step(
         history.content.append(content.item())
         history.style.append(style.item())
         history.pixels.append(drawn.image.shape[2] * drawn.image.shape[3])
-        return total
+        return float(total.detach())
 
     optimizer.step(closure)
 
 
-def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradScaler) -> None:
+def _backward(
+    total: Tensor, image: Tensor, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+) -> None:
     """Compute the image's unscaled gradient.
 
     A line search needs it at every evaluation, so steps that overflow in fp16 cannot be skipped:
@@ -355,6 +363,7 @@ def _backward(total: Tensor, image: Tensor, optimizer, scaler: torch.amp.GradSca
             return
         scaler.unscale_(optimizer)
         scaler.update()
-        if image.grad.isfinite().all() or not total.isfinite() or scaler.get_scale() < 1:
+        done = image.grad is None or image.grad.isfinite().all()
+        if done or not total.isfinite() or scaler.get_scale() < 1:
             return  # it will never be finite: the next losses show it
         image.grad = None

@@ -59,4 +59,5 @@ def with_colors_of(colors: np.ndarray, image: np.ndarray) -> np.ndarray:
     luminance = (image / 255) @ weights
     colors = colors / 255
     moved = colors + (luminance - colors @ weights)[..., None]
-    return np.round(moved.clip(0, 1) * 255).astype(np.uint8)
+    pixels: np.ndarray = np.round(moved.clip(0, 1) * 255).astype(np.uint8)
+    return pixels

@@ -81,14 +81,14 @@ def sample_transform(
     mirror, vertical_flip
         Flip half of the crops horizontally, and vertically.
     """
-    middle = tuple(
-        rng.integers(max(n - m, 0) + 1) + (min(n, m) - 1) / 2
+    row, column = (
+        int(rng.integers(max(n - m, 0) + 1)) + (min(n, m) - 1) / 2
         for n, m in zip(image_size, size, strict=True)
     )
     angle = np.deg2rad(rng.uniform(-rotate, rotate))
-    signs = tuple(-1 if wanted and rng.random() < 0.5 else 1 for wanted in (vertical_flip, mirror))
+    down, right = (-1 if wanted and rng.random() < 0.5 else 1 for wanted in (vertical_flip, mirror))
     coarse = rng.normal(0, elastic_sigma, (2, 3, 3)) if elastic_sigma else None
-    return GeometricTransform(middle, angle, signs, zoom, coarse)
+    return GeometricTransform((row, column), angle, (down, right), zoom, coarse)
 
 
 def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.ndarray:

@@ -121,7 +121,9 @@ def make_batch(
         if data.weights is not None:
             layers.append(data.weights[index])
         cuts.append((_draw_cut(rng, layers[1].shape, settings), layers))
-    images, masks, weights = [], [], []
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
     for cut, layers in cuts:
         for stack, layer in zip((images, masks, weights), cut(layers), strict=False):
             stack.append(layer)
@@ -164,15 +166,15 @@ def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
 Cut = Callable[[list[np.ndarray]], list[np.ndarray]]  # on image, mask and optional weights
 
 
-def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settings) -> Cut:
+def _draw_cut(rng: np.random.Generator, shape: tuple[int, ...], settings: Settings) -> Cut:
     """Sample a random cut from an image of this shape; return it without applying it."""
-    size = check_pair("crop", settings.crop, 1)
+    (height, width), size = shape, check_pair("crop", settings.crop, 1)
     low, high = settings.zoom
     factor = math.exp(rng.uniform(math.log(low), math.log(high))) if high > low else low
     if settings.warps:
         warp = augment.sample_transform(
             rng,
-            shape,
+            (height, width),
             size,
             zoom=factor,
             rotate=settings.rotate,
@@ -181,13 +183,19 @@ def _draw_cut(rng: np.random.Generator, shape: tuple[int, int], settings: Settin
             vertical_flip=settings.vertical_flip,
         )
         return partial(_warped, warp, size)
-    shape = _enlarged(shape, factor)
-    corner = [int(rng.integers(max(n - m, 0) + 1)) for n, m in zip(shape, size, strict=True)]
+    room = zip(_enlarged((height, width), factor), size, strict=True)
+    top, left = (int(rng.integers(max(n - m, 0) + 1)) for n, m in room)
     mirror = settings.flip and rng.random() < 0.5
-    return partial(_cropped, factor, corner, size, mirror)
+    return partial(_cropped, factor, (top, left), size, mirror)
 
 
-def _cropped(factor, corner, size, mirror, layers: list[np.ndarray]) -> list[np.ndarray]:
+def _cropped(
+    factor: float,
+    corner: tuple[int, int],
+    size: tuple[int, int],
+    mirror: bool,
+    layers: list[np.ndarray],
+) -> list[np.ndarray]:
     image, mask, *weight = layers
     if factor != 1:
         image, mask, *weight = _enlarge(image, mask, factor, *weight)
@@ -204,15 +212,18 @@ def _cropped(factor, corner, size, mirror, layers: list[np.ndarray]) -> list[np.
     return cut
 
 
-def _warped(warp: augment.GeometricTransform, size, layers: list[np.ndarray]) -> list[np.ndarray]:
+def _warped(
+    warp: augment.GeometricTransform, size: tuple[int, int], layers: list[np.ndarray]
+) -> list[np.ndarray]:
     where = warp.coordinates(size)
     return [
         augment.resample(layer, where, nearest=place == 1) for place, layer in enumerate(layers)
     ]
 
 
-def _enlarged(shape: tuple[int, int], factor: float) -> tuple[int, int]:
-    return tuple(max(1, round(n * factor)) for n in shape)
+def _enlarged(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
+    height, width = (max(1, round(n * factor)) for n in shape)
+    return height, width
 
 
 def _enlarge(
@@ -220,11 +231,15 @@ def _enlarge(
 ) -> list[np.ndarray]:
     from PIL import Image
 
-    size = _enlarged(mask.shape, factor)[::-1]
-    resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    height, width = _enlarged(mask.shape, factor)
+    resized = Image.fromarray(image).resize(
+        (width, height), Image.Resampling.BILINEAR, reducing_gap=2.0
+    )
     # Nearest: the mean of two class numbers would be a third class.
-    labels = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)
-    weights = [Image.fromarray(w).resize(size, Image.Resampling.BILINEAR) for w in weight]
+    labels = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
+    weights = [
+        Image.fromarray(w).resize((width, height), Image.Resampling.BILINEAR) for w in weight
+    ]
     return [np.asarray(layer) for layer in (resized, labels, *weights)]
 
 

@@ -46,7 +46,9 @@ def save(
         distributed.first or distributed.sharded
     ):  # sharded state needs all processes to be gathered
         return
-    state = {name: distributed.state(part) for name, part in parts.items() if not _off(part)}
+    state: dict[str, Any] = {
+        name: distributed.state(part) for name, part in parts.items() if not _off(part)
+    }
     if not distributed.first:
         return
     state |= {"settings": asdict(settings), "history": asdict(history), "step": step}
@@ -94,7 +96,8 @@ def load(
             raise BadCheckpoint(f"{path}: {found}")
     elif inputs is not None and distributed.first:
         print(f"{path}: does not record its training data: not compared", file=sys.stderr)
-    step, lists = state.get("step"), _history(path, state.get("history"), history)
+    step: Any = state.get("step")
+    lists = _history(path, state.get("history"), history)
     if not is_integer(step) or not 0 <= step <= settings.steps:
         expected = f"an integer from 0 to {settings.steps}"
         raise BadCheckpoint(f"{path}: got step = {step!r}, expected {expected}")
@@ -111,7 +114,7 @@ def load(
             raise BadCheckpoint(f"{path}: weights of another network ({reason})") from error
     for name, value in lists.items():
         setattr(history, name, value)
-    return step
+    return int(step)
 
 
 def _history(path: Path, saved: Any, history: Any) -> dict[str, Any]:

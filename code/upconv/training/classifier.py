@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from tqdm.auto import tqdm
 
 from upconv.checks import check_integer, check_real, check_seed, refuse
 from upconv.data import ImageSet
-from upconv.device import autocast, layout, loss_scaler, pick_device, resolve_precision
+from upconv.device import autocast, layout, loss_scaler, pick_device, put, resolve_precision
 from upconv.pixels import to_pixels
 from upconv.training.settings import LARGEST_BATCH, MOST_STEPS
 
@@ -44,9 +45,10 @@ def train_classifier(
     check_seed("seed", seed)
     if data.labels is None:
         refuse("data", f"{data.name} without labels", "a labeled set")
+    channels = cast(int, network.in_channels)
     where = pick_device(device)
     precision = resolve_precision("auto", where)
-    network = network.to(where, memory_format=layout(network, precision, where)).train()
+    put(network, where, layout(network, precision, where)).train()
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, fused=True)
     scaler = loss_scaler(precision, where)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps)
@@ -56,7 +58,7 @@ def train_classifier(
     bar = tqdm(range(steps), disable=None if progress else True, file=sys.stderr)
     for _ in bar:
         places = rng.integers(known, size=batch)
-        pixels = to_pixels(data.images[places], network.in_channels)
+        pixels = to_pixels(data.images[places], channels)
         pixels = torch.roll(pixels, tuple(rng.integers(-2, 3, 2).tolist()), (2, 3))
         with autocast(precision, where):
             logits = network(pixels.to(where))
@@ -70,7 +72,7 @@ def train_classifier(
     with torch.inference_mode():
         right = 0
         for start in range(known, len(data), 500):
-            pixels = to_pixels(data.images[start : start + 500], network.in_channels).to(where)
+            pixels = to_pixels(data.images[start : start + 500], channels).to(where)
             said = network(pixels).argmax(1).cpu().numpy()
             right += (said == data.labels[start : start + 500]).sum()
     return float(right / held_out)

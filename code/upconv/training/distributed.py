@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from upconv.checks import check_choice, refuse
-from upconv.device import announce, described, layout, pick_device
+from upconv.device import announce, described, layout, pick_device, put
 
 STRATEGIES = ("ddp", "fsdp")
 
@@ -55,7 +55,7 @@ class DistributedContext:
 
         After training, :meth:`leave` copies its weights back into the given network.
         """
-        network.to(self.device, memory_format=layout(network, precision, self.device))
+        put(network, self.device, layout(network, precision, self.device))
         return network, network
 
     def unwrap(self, trained: nn.Module, network: nn.Module) -> None:
@@ -74,7 +74,8 @@ class DistributedContext:
 
     def state(self, part: Any) -> dict[str, Any]:
         """Return the full state of a network or optimizer, gathered if it is sharded."""
-        return part.state_dict()
+        whole: dict[str, Any] = part.state_dict()
+        return whole
 
     def restore(self, part: Any, state: dict[str, Any]) -> None:
         """Load a full state into a network or optimizer."""
@@ -104,7 +105,7 @@ class FabricContext(DistributedContext):
         # FSDP requires contiguous weights.
         chosen = layout(network, precision, self.device)
         chosen = torch.contiguous_format if self.sharded else chosen
-        network = network.to(self.device, memory_format=chosen)
+        put(network, self.device, chosen)
         return network, self.fabric.setup_module(network)
 
     def unwrap(self, trained: nn.Module, network: nn.Module) -> None:
@@ -112,10 +113,12 @@ class FabricContext(DistributedContext):
         network.load_state_dict(self.state(trained))
 
     def mean(self, value: Tensor) -> Tensor:
-        return self.fabric.all_reduce(value.detach(), reduce_op="mean")
+        mean: Tensor = self.fabric.all_reduce(value.detach(), reduce_op="mean")
+        return mean
 
     def state(self, part: Any) -> dict[str, Any]:
-        return _assembled(part.state_dict())
+        whole: dict[str, Any] = _assembled(part.state_dict())
+        return whole
 
     def restore(self, part: Any, state: dict[str, Any]) -> None:
         if self.sharded and isinstance(part, nn.Module):
@@ -192,7 +195,8 @@ def init_distributed(
         refuse("devices", devices, f"at most the {there} GPUs of this machine")
     try:
         from lightning_fabric import Fabric
-        from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
+        from lightning_fabric.strategies.ddp import DDPStrategy
+        from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
     except ImportError as error:
         needed = "more than one process needs Lightning Fabric: pip install 'upconv[scale]'"
         raise ValueError(f"devices: {needed}") from error
@@ -207,7 +211,8 @@ def init_distributed(
         # A discriminator is called twice per update: its buffers must not change in between.
         names = inspect.signature(nn.parallel.DistributedDataParallel).parameters
         new = "forward_sync_buffers"  # its name since PyTorch 2.13
-        chosen = DDPStrategy(**{new if new in names else "broadcast_buffers": False})
+        still: dict[str, Any] = {new if new in names else "broadcast_buffers": False}
+        chosen = DDPStrategy(**still)
     fabric = Fabric(accelerator=where.type, devices=devices, num_nodes=nodes, strategy=chosen)
     fabric.launch()
     return FabricContext(fabric, strategy == "fsdp")
@@ -223,4 +228,5 @@ def _shard(network: nn.Module, mesh: Any) -> nn.Module:
         weight = getattr(layer, "weight", None)
         if isinstance(weight, Tensor) and weight.numel() > 1000:
             fully_shard(layer, mesh=mesh["data_parallel"])
-    return fully_shard(network, mesh=mesh["data_parallel"])
+    fully_shard(network, mesh=mesh["data_parallel"])
+    return network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -136,7 +136,7 @@ def train_gan(
     distributed = distributed or DistributedContext(device)
     shard = distributed.shard(settings.batch)
     game = _Game(generator, discriminator, settings, distributed)
-    history = GanHistory()
+    history, latent = GanHistory(), cast(int, generator.latent)
     losses = Losses(
         distributed.device, "the losses are", "lower learning_rate, or set precision to fp32"
     )
@@ -154,7 +154,7 @@ def train_gan(
         losses=losses, distributed=distributed,
     ) as run:  # fmt: skip
         for step, real in run:
-            noise = torch.randn(settings.batch, generator.latent, device=distributed.device)[shard]
+            noise = torch.randn((settings.batch, latent), device=distributed.device)[shard]
             seen = game.step(real.to(distributed.device, non_blocking=True), noise)
             losses.add(step, *map(distributed.mean, seen.losses))
             if run.due(step):

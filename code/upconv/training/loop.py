@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -180,12 +181,13 @@ def pixel_loss(
 
     With several processes, the mean of their results is the loss of the whole batch.
     """
-    masks, weights = (
-        None
-        if layer is None
-        else middle(layer.to(logits.device, non_blocking=True), logits.shape[-2:])
-        for layer in batch[1:]
-    )
+    _, masks, weights = batch
+    height, width = logits.shape[-2:]
+
+    def seen(layer: Tensor) -> Tensor:
+        return middle(layer.to(logits.device, non_blocking=True), (height, width))
+
+    masks, weights = seen(masks), None if weights is None else seen(weights)
     if weights is None and (distributed is None or distributed.size == 1):
         return F.cross_entropy(logits, masks, class_weights, ignore_index=VOID)
     each = F.cross_entropy(logits, masks, class_weights, ignore_index=VOID, reduction="none")
@@ -200,14 +202,15 @@ def pixel_loss(
     return each.sum() / (distributed.mean(worth) if distributed else worth).clamp(min=1e-9)
 
 
-def _origin(network: nn.Module, data: SegmentationSet) -> dict:
+def _origin(network: nn.Module, data: SegmentationSet) -> dict[str, Any]:
     layers = {name: getattr(data, name) for name in ("images", "masks", "weights")}
     found = {name: contents(layer) for name, layer in layers.items() if layer is not None}
     return {"network": nature(network)} | found
 
 
 def _optimizer(network: nn.Module, settings: Settings, sharded: bool) -> torch.optim.Optimizer:
-    encoder, rest = [], []
+    encoder: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue

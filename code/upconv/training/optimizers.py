@@ -48,7 +48,7 @@ def _permute(optimizer: torch.optim.Optimizer, weight: Tensor, order: tuple[int,
     moments = optimizer.state.get(weight, {})
     gradient, weight.grad = weight.grad, None
     weight.data = weight.data.permute(order)
-    weight.grad = _permuted(gradient, order)
+    weight.grad = None if gradient is None else _permuted(gradient, order)
     for name, value in moments.items():
         if isinstance(value, Tensor) and value.ndim == 4:
             moments[name] = _permuted(value, order)

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,13 @@ def contents(images: Iterable[np.ndarray]) -> str:
     whole, count = hashlib.sha256(), 0
     paths = getattr(images, "paths", None)
     for each in images if paths is None else paths:
-        if paths is None:
+        if isinstance(each, Path):
+            with each.open("rb") as file:
+                one = hashlib.file_digest(file, "sha256")
+        else:
             array = np.ascontiguousarray(each)
             one = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
             one.update(array.data if array.size else b"")
-        else:
-            with open(each, "rb") as file:
-                one = hashlib.file_digest(file, "sha256")
         whole.update(one.digest())
         count += 1
     return f"{count} of SHA-256 {whole.hexdigest()}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import torch
 from torch import Tensor
@@ -147,23 +147,16 @@ class Run(Generic[Made]):
 
     def __enter__(self) -> Run[Made]:
         path = self._path
-        goes_on = bool(self._keeping.resume and path and path.exists())
-        self._told = self._inputs() if path and (self._distributed.first or goes_on) else None
+        left = path if self._keeping.resume and path and path.exists() else None
+        self._told = self._inputs() if path and (self._distributed.first or left) else None
         optimizers = [p for p in self._parts.values() if isinstance(p, torch.optim.Optimizer)]
         bases = [[group["lr"] for group in one.param_groups] for one in optimizers]
         if self._rate:  # before loading, so that the file's own values are checked
             _set_initial_rates(optimizers, bases)
         self.start = 0
-        if goes_on:
-            found = (
-                path,
-                self._parts,
-                self._settings,
-                self._history,
-                self._distributed,
-                self._told,
-            )
-            self.start = checkpoints.load(*found)
+        if left:
+            state = (self._parts, self._settings, self._history, self._distributed, self._told)
+            self.start = checkpoints.load(left, *state)
         self._schedules = []
         if self._rate:
             _set_initial_rates(optimizers, bases)  # the requested rates, whatever the file says
@@ -187,15 +180,15 @@ class Run(Generic[Made]):
         )
         for step in self._bar:
             torch.manual_seed(settings.seed * 1_000_003 + step)
-            yield step, self._ahead(step) if self._ahead else None
+            yield step, self._ahead(step) if self._ahead else cast(Made, None)
             self._follow_schedules(first=step == self.start)
             history.seconds = before + time.perf_counter() - began
             if self._path and ((step + 1) % keeping.every == 0 or step == settings.steps - 1):
-                self._save(step + 1)
+                self._save(self._path, step + 1)
 
     def due(self, step: int) -> bool:
         """Whether the history records this step: every ``log_every``-th and the last."""
-        return step % self._settings.log_every == 0 or step == self._settings.steps - 1
+        return bool(step % self._settings.log_every == 0 or step == self._settings.steps - 1)
 
     def show(self, **numbers: float) -> None:
         """Show numbers next to the progress bar."""
@@ -210,11 +203,11 @@ class Run(Generic[Made]):
             for schedule in self._schedules:
                 schedule.step()
 
-    def _save(self, done: int) -> None:
+    def _save(self, path: Path, done: int) -> None:
         if self._losses:
             self._losses.read()
         state = (self._parts, self._settings, self._history, done, self._distributed, self._told)
-        checkpoints.save(self._path, *state)
+        checkpoints.save(path, *state)
 
 
 def _set_initial_rates(optimizers: list[torch.optim.Optimizer], rates: list[list[float]]) -> None:

@@ -7,7 +7,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import anywidget
 import traitlets
@@ -47,7 +47,7 @@ class Explorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         data["text/plain"] = repr(self)
         data[MIME_TYPE] = json.loads(json.dumps({"name": self.name, "state": self.state()}))
         return data, metadata
@@ -87,9 +87,9 @@ class SheetExplorer(Explorer):
 
     @traitlets.default("sheet")
     def _stored_sheet(self) -> str:
-        from upconv import results
+        from upconv.results import picture
 
-        return to_url(results.picture(self.stored).read_bytes())
+        return to_url(picture(self.stored).read_bytes())
 
 
 def source(name: str, common: bool = True) -> str:
@@ -126,7 +126,7 @@ def matrix(value: Any, name: str, smallest: int, largest: int) -> list[list[floa
         got = f"shape {array.shape}" if array.ndim == 2 else repr(value)
         expected = f"a square matrix of finite numbers, {smallest} to {largest} per side"
         raise traitlets.TraitError(f"{name}: got {got}, expected {expected}")
-    return array.tolist()
+    return cast(list[list[float]], array.tolist())
 
 
 def table(value: Any, name: str, most: int, ranges: Sequence[tuple[int, int]]) -> list[list[int]]:

@@ -131,5 +131,10 @@ class ConvolutionExplorer(Explorer):
         kernel = np.array(self.kernel)
         if self.flip:
             kernel = kernel[::-1, ::-1].copy()
-        options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
-        return conv2d(self.image[None, None], kernel[None, None], **options)[0, 0]
+        return conv2d(
+            self.image[None, None],
+            kernel[None, None],
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+        )[0, 0]

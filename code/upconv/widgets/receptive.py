@@ -65,7 +65,8 @@ class ReceptiveFieldExplorer(Explorer):
     @property
     def map_sizes(self) -> list[int]:
         """Side of the map after each layer; 0 from where a kernel no longer fits."""
-        sizes, size = [], self.size
+        sizes: list[int] = []
+        size = self.size
         for layer in self._stack(len(self.layers)):
             geometry = layer[:2]
             try:

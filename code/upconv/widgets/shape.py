@@ -16,16 +16,18 @@ def _step(op: str, name: str, channels: int = 0, **options: int | str) -> dict[s
     return {"op": op, "name": name, "channels": channels, **options}
 
 
-def _conv(name: str, channels: int, kernel: int = 3, padding: int = 1, repeat: int = 1):
+def _conv(
+    name: str, channels: int, kernel: int = 3, padding: int = 1, repeat: int = 1
+) -> dict[str, Any]:
     geometry = {"kernel": kernel, "stride": 1, "padding": padding, "repeat": repeat}
     return _step("conv", name, channels, **geometry)
 
 
-def _pool(name: str, channels: int):
+def _pool(name: str, channels: int) -> dict[str, Any]:
     return _step("pool", name, channels, kernel=2, stride=2, padding=0)
 
 
-def _up(name: str, channels: int, kernel: int, stride: int, padding: int = 0):
+def _up(name: str, channels: int, kernel: int, stride: int, padding: int = 0) -> dict[str, Any]:
     return _step("up", name, channels, kernel=kernel, stride=stride, padding=padding)
 
 

@@ -15,7 +15,7 @@ WEIGHTS, LAYERS = 7, 5
 RATIO = 1.5  # width of a picture over its height
 
 
-def _names(count: int) -> traitlets.List:
+def _names(count: int) -> traitlets.List[str]:
     return traitlets.List(traitlets.Unicode(), minlen=count, maxlen=count).tag(sync=True)
 
 
@@ -56,15 +56,15 @@ class StyleExplorer(SheetExplorer):
 
     @traitlets.default("weight_names")
     def _stored_weights(self) -> list[str]:
-        from upconv import results
+        from upconv.results import load
 
-        return results.load("style_sheet")["weights"]
+        return load("style_sheet")["weights"]
 
     @traitlets.default("layer_names")
     def _stored_layers(self) -> list[str]:
-        from upconv import results
+        from upconv.results import load
 
-        return results.load("style_sheet")["layers"]
+        return load("style_sheet")["layers"]
 
     @classmethod
     def of(

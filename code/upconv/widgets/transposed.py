@@ -64,7 +64,10 @@ class TransposedConvolutionExplorer(Explorer):
             If the output padding is not less than the stride, or the padding leaves nothing.
         """
         image, kernel = np.array(self.input), np.array(self.kernel)
-        options = {"padding": self.padding, "output_padding": self.output_padding}
         return conv_transpose2d(
-            image[None, None], kernel[None, None], stride=self.stride, **options
+            image[None, None],
+            kernel[None, None],
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
         )[0, 0]
