@@ -22,11 +22,12 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
+PIXELS = (".jpg", ".jpeg", ".png", ".webp")
 PHONE = 720  # pixels: a phone's width at its usual density
 
 
 class picture(nodes.image):
-    """An image whose ``attributes`` on the page are known beforehand."""
+    """An image; ``html`` are its attributes on the page beside text and source."""
 
 
 class LightenPictures(SphinxPostTransform):
@@ -44,8 +45,10 @@ class LightenPictures(SphinxPostTransform):
 
     def is_ours(self, node: nodes.image) -> bool:
         """Those of chapters everywhere, those of other pages on the website."""
-        local = node["uri"] in self.env.images
-        return local and ("stored" in node or self.app.builder.name == "html")
+        pixels = node["uri"] in self.env.images and node["uri"].endswith(PIXELS)
+        percent = str(node.get("width", "")).endswith("%")
+        on_site = self.app.builder.name == "html" and not percent
+        return pixels and ("stored" in node or on_site)
 
     def lighten(self, images: Iterable[nodes.image]) -> None:
         jpegs = {node["uri"]: None for node in images if node["uri"].endswith((".jpg", ".jpeg"))}
