@@ -1,4 +1,4 @@
-"""Set the book's formulas: writes formulas.json of the extension and book/_static/stix-two-math.woff.
+"""Set the book's formulas: writes upconv_book/formulas.json and book/_static/stix-two-math.woff.
 
     make formulas
 
