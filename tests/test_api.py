@@ -150,8 +150,8 @@ def test_stand_ins_take_the_place_of_frameworks_that_are_there():
 import sys
 sys.path.insert(0, "book/_ext")
 import matplotlib
-import upconv_stand_ins
-upconv_stand_ins.put_stand_ins()
+from upconv_book import stand_ins
+stand_ins.put_stand_ins()
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -185,13 +185,13 @@ for call in (lambda: torch.zeros(3), lambda: plt.subplots(2, 2)):
     else:
         raise AssertionError("computes")
 import upconv.torch, upconv.keras, upconv.training, upconv.figures
-assert not {"torch", "keras", "tensorflow", "matplotlib"} & set(upconv_stand_ins.imported())
+assert not {"torch", "keras", "tensorflow", "matplotlib"} & set(stand_ins.imported())
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_without_stand_ins_the_frameworks_are_found_among_what_is_imported():
-    code = "import upconv_stand_ins, upconv.torch; print(*upconv_stand_ins.imported())"
+    code = "import upconv.torch; from upconv_book import stand_ins; print(*stand_ins.imported())"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
     out = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
     assert "torch" in out.split()

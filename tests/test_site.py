@@ -116,7 +116,7 @@ def test_a_conjugate_has_its_bar(visit, served):
     page = visit(served + "book/notation.html")
     line = page.locator(".tml-overline").first
     assert line.evaluate("node => getComputedStyle(node).borderTopStyle") == "solid"
-    formulas = (ROOT / "book/_ext/formulas.json").read_text(encoding="utf-8")
+    formulas = (ROOT / "book/_ext/upconv_book/formulas.json").read_text(encoding="utf-8")
     style = (ROOT / "book/_static/upconv.css").read_text(encoding="utf-8")
     classes = {
         name for text in re.findall(r'class=\\"([^"]*)\\"', formulas) for name in text.split()
@@ -127,7 +127,7 @@ def test_a_conjugate_has_its_bar(visit, served):
 def test_the_font_has_every_character_of_the_formulas():
     font = TTFont(ROOT / "book/_static/stix-two-math.woff")
     there = set(map(chr, font.getBestCmap()))
-    formulas = (ROOT / "book/_ext/formulas.json").read_text(encoding="utf-8")
+    formulas = (ROOT / "book/_ext/upconv_book/formulas.json").read_text(encoding="utf-8")
     found = "".join(json.loads(formulas).values())
     asked = set(unescape(re.sub(r"<[^>]*>", "", found)))
     asked |= {"√"} if "<msqrt>" in found else set()

@@ -1,4 +1,4 @@
-"""Typeset the book's formulas: write book/_ext/formulas.json and book/_static/stix-two-math.woff.
+"""Typeset the book's formulas: write formulas.json and book/_static/stix-two-math.woff.
 
     make formulas
 
@@ -53,7 +53,7 @@ def main() -> None:
     done = subprocess.check_output(["node", "-e", SET], input=found, text=True, cwd=TOOLS)
     formulas = {tex: as_rows(mathml) for tex, mathml in json.loads(done).items()}
     text = json.dumps(formulas, ensure_ascii=False, indent=0, sort_keys=True) + "\n"
-    target = ROOT / "book" / "_ext" / "formulas.json"
+    target = ROOT / "book" / "_ext" / "upconv_book" / "formulas.json"
     atomic_write(target, lambda path: path.write_text(text, encoding="utf-8"))
 
     characters = html.unescape(re.sub(r"<[^>]*>", "", "".join(formulas.values())))

@@ -7,10 +7,12 @@ swallow what they decorate.
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import FunctionType, ModuleType
 
 from upconv.packages import FRAMEWORKS
@@ -73,3 +75,15 @@ def put_stand_ins() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in STOOD_IN]:
         del sys.modules[name]
     sys.meta_path.insert(0, StandIns())
+
+
+def note_imports(app, error: Exception | None) -> None:
+    """Write down what has been imported, for the tests: the site brings no more packages."""
+    if error is None and app.builder.name == "html":
+        text = json.dumps(imported())
+        Path(app.outdir).with_name("imported.json").write_text(text, encoding="utf-8")
+
+
+def setup(app) -> None:
+    put_stand_ins()
+    app.connect("build-finished", note_imports, priority=910)

@@ -6,7 +6,7 @@ import posixpath
 import re
 from pathlib import Path
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
 _SHEETS = ("basic.css", "epub.css", "ebook.css", "pygments.css", "file.png")
@@ -56,7 +56,11 @@ def _declare_formulas(book: Path) -> None:
 
 
 def simplify_page(app, pagename, templatename, context, doctree) -> None:
-    """A page as e-readers want it; where an explorer stands, the way to it."""
+    """A page as e-readers want it.
+
+    The body comes from the theme's, MyST-NB's and sphinx-design's visitors and from the HTML that
+    notebooks store: no node of ours has a say in it, and the standard allows less than they write.
+    """
     if app.builder.name != "epub":
         return
     context["script_files"] = []
@@ -66,7 +70,6 @@ def simplify_page(app, pagename, templatename, context, doctree) -> None:
     if "body" not in context:
         return
     page = BeautifulSoup(context["body"], "html.parser")
-    _lead_to_explorers(page, f"{app.config.html_baseurl}{pagename}.html")
     for tag in page(["script", "style"]) + page.select(".upconv-map"):
         tag.decompose()
     for math in page("math"):
@@ -84,19 +87,9 @@ def simplify_page(app, pagename, templatename, context, doctree) -> None:
         link["href"] = link["href"].replace(".html", ".xhtml", 1) if inside else link["href"]
     for entry in page.select('[role="doc-biblioentry"]'):
         entry["role"] = "listitem"
-    for image in page("img"):
-        for only_on_a_page in ("loading", "decoding", "fetchpriority"):
-            del image[only_on_a_page]
     context["body"] = str(page)
 
 
-def _lead_to_explorers(page: BeautifulSoup, address: str) -> None:
-    seen: dict[str, int] = {}
-    for place in page.select(".upconv-explorer"):
-        name = place["data-explorer"]
-        seen[name] = seen.get(name, 0) + 1
-        line: Tag = page.new_tag("p", attrs={"class": "upconv-online"})
-        link = page.new_tag("a", href=f"{address}#{name}-{seen[name]}")
-        link.string = f"the {name} explorer"
-        line.extend(["On the website there is something to play with here: ", link, "."])
-        place.replace_with(line)
+def setup(app: Sphinx) -> None:
+    app.connect("builder-inited", prepare_ebook)
+    app.connect("html-page-context", simplify_page, priority=920)

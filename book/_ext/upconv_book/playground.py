@@ -1,7 +1,8 @@
 """The playground: networks that run in the page, by ONNX Runtime in a thread of their own.
 
-The page's parts are explorers whose `update` asks a network. Nothing of it is loaded on any other
-page, and networks only when the reader asks for them.
+Its parts are explorers whose `update` asks a network; ``{playground} segment`` is the place of one,
+and ``{playground-networks}`` the table of how the networks were made. Nothing of it is loaded on
+any other page, and networks only when the reader asks for them.
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ import re
 import shutil
 from pathlib import Path
 
+from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
-from upconv_explorers import joined, mount_point
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
 
 from upconv import results
 from upconv.data import palette, photo
+from upconv_book.explorers import explorer, joined, mount_point
+from upconv_book.tables import Cell, table, text_cells
 
 PARTS = ("segment", "latents", "maps", "painter")
 SHARED = ("random.js", "runtime.js")
 HOME = Path("_static") / "playground"
-SOURCE = Path(__file__).parents[1] / "_playground"
+SOURCE = Path(__file__).parents[2] / "_playground"
 NETWORKS = results.FOLDER / "playground"
 # What `make book` has fetched by npm, if there is npm.
 RUNTIME = Path("build/playground/node_modules/onnxruntime-web/dist")
@@ -41,34 +46,46 @@ LABELS = {
     "wave": "The Great Wave",
     "composition_vii": "Composition VII",
 }
-_MARK = re.compile(r"<!-- playground (?P<name>\w+) -->")
-_TABLE = "<!-- how the networks were made -->"
 
 
-def place_parts(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put a part of the playground in place of each mark."""
-    if not _MARK.search(source[0]):
-        return
-    stored = results.load("playground")
-    states = _states(app, stored)
+class playground_part(explorer):
+    """A part of the playground, by its own name on the page."""
 
-    def place(match: re.Match) -> str:
-        name = match["name"]
-        if app.builder.name != "html":  # on paper and on e-readers: the way to it
-            link = f"[in the playground]({app.config.html_baseurl}{docname}.html#{name})"
-            return f"On the website there is something to play with here: {link}."
-        return mount_point(name, states[name], "playground", f' id="{name}"')
+    alive = ("html",)
 
-    source[0] = _MARK.sub(place, source[0]).replace(_TABLE, _made(stored["runs"]))
+    def instead(self) -> str:
+        return "in the playground"
 
 
-def _made(runs: list[dict]) -> str:
+class Stored(SphinxDirective):
+    """A directive that shows something of what the networks' training has stored."""
+
+    def load(self) -> dict:
+        self.env.note_dependency(str(results.FOLDER / "playground.json"))
+        return results.load("playground")
+
+
+class Part(Stored):
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        (name,) = self.arguments
+        if name not in PARTS:
+            raise self.error(f"playground: got {name!r}, expected one of {', '.join(PARTS)}")
+        state = _states(Path(self.env.srcdir), self.load())[name]
+        node = playground_part(name=name, page=self.env.docname, state=state, ids=[name])
+        self.set_source_info(node)
+        return [node]
+
+
+class Networks(Stored):
     """How each network was trained and what it is worth, as its stored result says."""
-    rows = [
-        "| network | on unseen data | trained on | minutes | file |",
-        "|---|---|---|---|---|",
-    ]
-    for run in runs:
+
+    def run(self) -> list[nodes.Node]:
+        head = ["network", "on unseen data", "trained on", "minutes", "file"]
+        return [table(head, map(self.row, self.load()["runs"]))]
+
+    def row(self, run: dict) -> list[Cell]:
         settings, minutes = run.get("settings", {}), f"{run.get('seconds', 0) / 60:.0f}"
         if run["kind"] == "segmenter":
             trained = f"{settings['steps']:,} steps of {settings['batch']} scenes"
@@ -80,14 +97,23 @@ def _made(runs: list[dict]) -> str:
             energies = run["energies"]["test"]
             worth = f"style {energies['style']:.3f}, content {energies['content']:.2f}"
         else:
-            trained, minutes, worth = (
-                "MNIST, in chapter 6",
-                "",
-                "[chapter 6](../chapters/06_dcgan.ipynb)",
-            )
-        size = f"{run['bytes'] / 1e6:.1f}&nbsp;MB"
-        rows.append(f"| {LABELS[run['name']]} | {worth} | {trained} | {minutes} | {size} |")
-    return "\n".join(rows)
+            trained, minutes = "MNIST, in chapter 6", ""
+            worth = "[chapter 6](../chapters/06_dcgan.ipynb)"
+        size = f"{run['bytes'] / 1e6:.1f}\N{NO-BREAK SPACE}MB"
+        cells = text_cells([LABELS[run["name"]], worth, trained, minutes, size])
+        cells[1] = self.parse_inline(worth)[0]
+        return cells
+
+
+def visit_part(self, node: playground_part) -> None:
+    self.body.append(mount_point(node, "playground") + "\n")
+    raise nodes.SkipNode
+
+
+def add_script(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """Only where it is needed: that a page has a script of its own is known here alone."""
+    if doctree is not None and any(doctree.findall(playground_part)):
+        app.add_js_file("playground/playground.js")
 
 
 def _called(layers: list[str]) -> dict[str, str]:
@@ -110,7 +136,7 @@ def _called(layers: list[str]) -> dict[str, str]:
     return called
 
 
-def _states(app: Sphinx, stored: dict) -> dict[str, dict[str, object]]:
+def _states(root: Path, stored: dict) -> dict[str, dict[str, object]]:
     """What each part starts with."""
     runs = {run["name"]: run for run in stored["runs"]}
 
@@ -121,7 +147,7 @@ def _states(app: Sphinx, stored: dict) -> dict[str, dict[str, object]]:
             if run["kind"] == kind
         }
 
-    runtime = Path(app.srcdir) / RUNTIME / RUNTIME_FILES[-1]
+    runtime = root / RUNTIME / RUNTIME_FILES[-1]
     own = runtime.stat().st_size if runtime.exists() else 0
     segmenters = networks("segmenter")
     layers = {name: _called(runs[name]["layers"]) for name in segmenters}
@@ -155,9 +181,12 @@ def _states(app: Sphinx, stored: dict) -> dict[str, dict[str, object]]:
     }  # fmt: skip
 
 
-def write_playground(app: Sphinx, error: Exception | None) -> None:
-    """The script of the page, the worker, the runtime, networks and photographs, in one folder."""
-    if error is not None or app.builder.name != "html":
+def write_playground(app: Sphinx, env: BuildEnvironment) -> None:
+    """The script of the page, the worker, the runtime, networks and photographs, in one folder.
+
+    Before the pages: Sphinx adds to a script's address what tells of its contents.
+    """
+    if app.builder.name != "html":
         return
     home = Path(app.outdir) / HOME
     home.mkdir(parents=True, exist_ok=True)
@@ -175,3 +204,11 @@ def write_playground(app: Sphinx, error: Exception | None) -> None:
         if not (home / f"{name}.jpg").exists():
             picture = Image.fromarray((255 * photo(name, LONG, gray=False)).astype("uint8"))
             picture.save(home / f"{name}.jpg", quality=88)
+
+
+def setup(app: Sphinx) -> None:
+    app.add_node(playground_part, html=(visit_part, None))
+    app.add_directive("playground", Part)
+    app.add_directive("playground-networks", Networks)
+    app.connect("html-page-context", add_script)
+    app.connect("env-updated", write_playground)
