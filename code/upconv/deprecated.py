@@ -14,6 +14,7 @@ from inspect import signature
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Network = TypeVar("Network", bound=type)
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 # The only table of old names: arguments of each network, values of arguments, the first parts of
@@ -94,8 +95,8 @@ def renamed(**new: str) -> Callable[[Made], Made]:
     4
     """
 
-    def decorate(made: Made) -> Made:
-        call = made.__init__ if isinstance(made, type) else made
+    def decorate(made: Any) -> Any:
+        call: Any = vars(made).get("__init__", made.__init__) if isinstance(made, type) else made
         place = f"{made.__module__.rpartition('.')[0]}.{made.__qualname__}"
         known = signature(call).parameters
         said: set[str] = set()
@@ -114,11 +115,11 @@ def renamed(**new: str) -> Callable[[Made], Made]:
                     raise TypeError(f"{place}: {name} is for {room}.variants.{network} now")
             return call(*arguments, **named)
 
-        accept.said = said
+        vars(accept)["said"] = said
         if not isinstance(made, type):
             return accept
         if not hasattr(made, "_fields"):  # a NamedTuple is made by __new__
-            made.__init__ = accept
+            made.__init__ = accept  # type: ignore[misc]
         for old, now in new.items():
             if hasattr(made, "_fields") or is_dataclass(made):
                 setattr(made, old, _attribute(said, place, old, now))
@@ -179,8 +180,9 @@ def current_layers(given: Mapping[str, T], own: Collection[str]) -> dict[str, T]
     return found
 
 
-def takes_old_layers(network: type[T]) -> type[T]:
+def takes_old_layers(network: Network) -> Network:
     """Decorator of a class of networks whose ``load_state_dict`` takes old names of layers, too."""
+    owner: Any = network
 
     def load_by_any_name(self: Any, state: dict[str, Any], prefix: str, *others: Any) -> None:
         # In place: what is left in ``state`` under an old name would be refused as unexpected.
@@ -188,7 +190,7 @@ def takes_old_layers(network: type[T]) -> type[T]:
         mine = {name.removeprefix(prefix): value for name, value in mine.items()}
         for name, value in current_layers(mine, self.state_dict()).items():
             state[prefix + name] = value
-        super(network, self)._load_from_state_dict(state, prefix, *others)
+        super(owner, self)._load_from_state_dict(state, prefix, *others)
 
-    network._load_from_state_dict = load_by_any_name
+    owner._load_from_state_dict = load_by_any_name
     return network

@@ -46,8 +46,9 @@ class _Renamed(argparse.Action):
 
 def rename_option(command: argparse.ArgumentParser, old: str, option: argparse.Action) -> None:
     """For one version, take an option under its old name, too; help does not show it."""
+    convert: Any = option.type
     command.add_argument(
-        old, action=_Renamed, new=option.option_strings[-1], type=option.type, dest=option.dest,
+        old, action=_Renamed, new=option.option_strings[-1], type=convert, dest=option.dest,
         default=argparse.SUPPRESS, help=argparse.SUPPRESS,
     )  # fmt: skip
 

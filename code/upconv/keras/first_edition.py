@@ -23,7 +23,7 @@ def _pad(config: Config) -> Config:
 
 
 # Old name → layer, and its settings of those that were.
-OLD: dict[str, tuple[type, Callable[[Config], Config]]] = {
+OLD: dict[str, tuple[Any, Callable[[Config], Config]]] = {
     "Normalise": (Normalize, dict),
     "CropTo": (CropLike, dict),
     "CutTo": (CropLike, lambda config: config | {"centered": False}),
@@ -33,7 +33,7 @@ OLD: dict[str, tuple[type, Callable[[Config], Config]]] = {
 }
 
 
-def _named(name: str, layer: type, now: Callable[[Config], Config]) -> type:
+def _named(name: str, layer: Any, now: Callable[[Config], Config]) -> type:
     def from_config(cls: type, config: Config) -> Any:
         return layer.from_config(now(dict(config)))
 
