@@ -30,7 +30,11 @@ FORBIDDEN = [
     ("texts and exercises are nobody's", "cli/data.py", "from upconv import quiz"),
     ("networks in Keras are known to zoo alone", "cli/train.py", "from upconv import keras"),
     ("files of weights are known to zoo alone", "torch/unet.py", "from upconv.port import weights"),
-    ("arithmetic needs nothing but checks", "ops/style.py", "from upconv import files"),
+    (
+        "arithmetic needs nothing but checks and old names",
+        "ops/style.py",
+        "from upconv import files",
+    ),
     ("arithmetic, data and pictures need no framework", "data/sets.py", "import torch"),
     ("arithmetic, data and pictures need no framework", "metrics/instances.py", "import keras"),
     (

@@ -96,7 +96,9 @@ def renamed(**new: str) -> Callable[[Made], Made]:
     """
 
     def decorate(made: Any) -> Any:
-        call: Any = vars(made).get("__init__", made.__init__) if isinstance(made, type) else made
+        call: Any = made
+        if isinstance(made, type):
+            call = made.__init__  # type: ignore[misc]
         place = f"{made.__module__.rpartition('.')[0]}.{made.__qualname__}"
         known = signature(call).parameters
         said: set[str] = set()
