@@ -248,7 +248,9 @@ def test_a_wrong_file_is_fetched_once_more(server, cache):
 
 def test_a_file_that_stays_wrong_is_refused_and_not_kept(server, cache):
     server.answers = ["wrong"] * 9
-    with pytest.raises(data.DataUnavailable, match=r"file\.bin: what .* sends is not"):
+    with pytest.raises(
+        data.DataUnavailable, match=r"file\.bin: .* did not return the expected file"
+    ):
         fetch(server)
     assert server.requests == 2 and files(cache) == []
 
