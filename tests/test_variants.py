@@ -129,7 +129,7 @@ def test_the_zoo_builds_the_papers_network_where_it_can():
     assert type(zoo.build_generator("dcgan", size=32)) is in_torch.Generator
     with_layer = zoo.build_generator("dcgan", size=32, base_channels=4, dense=3)
     assert type(with_layer) is in_torch.variants.Generator
-    for name, options in (("unet", {"depht": 1}), ("transform", {"widht": 1})):
+    for name, options in (("unet", {"levels": 1}), ("transform", {"sizes": 1})):
         make = zoo.build_stylizer if name == "transform" else lambda *a, **k: zoo.build(*a, 2, **k)
         with pytest.raises(TypeError, match=next(iter(options))):
             make(name, **options)
