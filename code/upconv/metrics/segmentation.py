@@ -30,7 +30,7 @@ class Scores:
 
     @property
     def class_dice(self) -> list[float]:
-        """Dice score of each class: ``2 |A ∩ B| / (|A| + |B|)`` = 2 IoU / (1 + IoU)."""
+        """Dice score of each class, ``2 |A ∩ B| / (|A| + |B|)`` = 2 IoU / (1 + IoU)."""
         return [2 * iou / (1 + iou) for iou in self.class_iou]
 
     def asdict(self) -> dict[str, float | list[float]]:
