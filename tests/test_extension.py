@@ -348,12 +348,13 @@ def test_other_formats_lead_to_the_website(book, tmp_path):
     plain = " ".join(intro.split())
     assert "there is something to play with here: the style explorer." in plain
     claim = load_claims()["C1.2"]
-    assert claim.finding in plain and "See it checked" in plain
+    assert "".join(claim.finding.split()) in "".join(plain.split())  # broken at hyphens, too
+    assert "See it checked" in plain
     playground = (tmp_path / "text" / "book" / "playground.txt").read_text(encoding="utf-8")
-    assert playground.count("in the playground") == 2 and "FCN-8s" in playground
-    build(book, tmp_path, "gettext")
+    assert " ".join(playground.split()).count("in the playground") == 2 and "FCN-8s" in playground
+    try_to_build(book, tmp_path / "other", "gettext")
     found = "".join(
-        path.read_text(encoding="utf-8") for path in (tmp_path / "gettext").rglob("*.pot")
+        path.read_text(encoding="utf-8") for path in (tmp_path / "other").rglob("*.pot")
     )
     messages = re.sub(r'"\n"', "", found)
     assert claim.finding in messages and load_claims()["C7.1"].statement in messages

@@ -128,6 +128,7 @@ class AllClaims(ClaimDirective):
                 place = self.get_location()
                 logger.warning("claim %s has no cell that checks it", claim.id, location=place)
         rows = table(
+            self,
             ["Claim", "What is said", "Verdict", "What is so"],
             ([*self.cells(claim)] for claim in claims),
         )

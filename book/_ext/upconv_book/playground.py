@@ -83,7 +83,7 @@ class Networks(Stored):
 
     def run(self) -> list[nodes.Node]:
         head = ["network", "on unseen data", "trained on", "minutes", "file"]
-        return [table(head, map(self.row, self.load()["runs"]))]
+        return [table(self, head, map(self.row, self.load()["runs"]))]
 
     def row(self, run: dict) -> list[Cell]:
         settings, minutes = run.get("settings", {}), f"{run.get('seconds', 0) / 60:.0f}"

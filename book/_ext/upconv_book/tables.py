@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 Cell = list[nodes.Node]
@@ -16,8 +17,8 @@ def text_cells(texts: Iterable[str]) -> list[Cell]:
     return [[nodes.Text(text)] for text in texts]
 
 
-def table(head: Iterable[str], rows: Iterable[list[Cell]]) -> nodes.table:
-    """A table as MyST makes them of Markdown."""
+def table(place: SphinxDirective, head: Iterable[str], rows: Iterable[list[Cell]]) -> nodes.table:
+    """A table as MyST makes them of Markdown; its cells may be translated as other text is."""
     head = list(head)
     made = nodes.table(classes=["colwidths-auto"])
     group = nodes.tgroup(cols=len(head))
@@ -25,6 +26,9 @@ def table(head: Iterable[str], rows: Iterable[list[Cell]]) -> nodes.table:
     group += nodes.thead("", _row(text_cells(head)))
     group += nodes.tbody("", *map(_row, rows))
     made += group
+    for text in made.findall(nodes.paragraph):
+        text.rawsource = text.astext()
+        place.set_source_info(text)
     return made
 
 

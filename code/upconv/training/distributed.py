@@ -53,13 +53,13 @@ class DistributedContext:
     def wrap(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
         """Wrap a network for training: return it on its device, and a callable averaging gradients.
 
-        After training, :meth:`leave` copies its weights back into the given network.
+        After training, :meth:`unwrap` copies its weights back into the given network.
         """
         put(network, self.device, layout(network, precision, self.device))
         return network, network
 
     def unwrap(self, trained: nn.Module, network: nn.Module) -> None:
-        """Unwrap: copy trained weights into the network given to :meth:`join`."""
+        """Unwrap: copy trained weights into the network given to :meth:`wrap`."""
 
     def announce(self, network: nn.Module, precision: str) -> None:
         """Print once how the training runs."""
