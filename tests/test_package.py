@@ -56,16 +56,9 @@ def too_long(text: str, name: str) -> list[str]:
 
 
 def test_modules_and_functions_stay_short():
-<<<<<<< ours
-    files = [
-        path for folder in ("code", "benchmarks", "book") for path in (ROOT / folder).rglob("*.py")
-    ]
-    assert len(files) > 100
-=======
     folders = ("code", "benchmarks", "book/_ext")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     assert len(files) > 100 and ROOT / "book/_ext/upconv_book/site.py" in files
->>>>>>> theirs
     assert [
         found for path in sorted(files) for found in too_long(path.read_text("utf-8"), path.name)
     ] == []

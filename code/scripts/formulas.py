@@ -1,8 +1,4 @@
-<<<<<<< ours
 """Typeset the book's formulas: write formulas.json and book/_static/stix-two-math.woff.
-=======
-"""Set the book's formulas: writes upconv_book/formulas.json and book/_static/stix-two-math.woff.
->>>>>>> theirs
 
     make formulas
 

@@ -10,7 +10,7 @@ import coverage
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "code" / "upconv"
-FLOOR = 0.8  # far below what is usual: less says that the measurement broke
+FLOOR = 0.6  # far below what is usual: less says that the measurement broke
 SHOWN = 10  # of the files, those least covered
 
 
