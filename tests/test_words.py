@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("book", "code", "tests", "benchmarks", ".github")
-# Written in US English; chapters, code, claims, quizzes and exercises are not yet.
+# Written in US English; chapters, their figures, claims, quizzes and exercises are not yet.
 AMERICAN = (
     "*.md",
     "*.yml",
@@ -19,7 +19,24 @@ AMERICAN = (
     "benchmarks/*.md",
     "binder/*",
     "book/**/*.md",
+    "benchmarks/*.py",
+    "book/_ext/**/*.py",
+    "book/_playground/*.js",
     "book/_static/*.js",
+    "code/experiments/*.py",
+    "code/gpu/*.py",
+    "code/scripts/*.py",
+    "code/support/*.py",
+    "code/upconv/*.py",
+    "code/upconv/cli/*.py",
+    "code/upconv/data/*.py",
+    "code/upconv/keras/**/*.py",
+    "code/upconv/metrics/*.py",
+    "code/upconv/ops/*.py",
+    "code/upconv/style/*.py",
+    "code/upconv/torch/**/*.py",
+    "code/upconv/training/*.py",
+    "code/upconv/widgets/*",
     "pyproject.toml",
 )
 TYPO = "t" + "eh"  # in one piece it would be found here, too

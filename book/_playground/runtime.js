@@ -137,13 +137,13 @@ function inTiles(i, columns, width, height) {
   return [Math.floor(row / height) * columns + Math.floor(column / width), (row % height) * width + (column % width)];
 }
 
-/** Put pixels on a canvas: `colour(i)` gives red, green, blue from 0 to 255 of pixel i. */
-function putPixels(canvas, width, height, colour) {
+/** Put pixels on a canvas: `color(i)` gives red, green, blue from 0 to 255 of pixel i. */
+function putPixels(canvas, width, height, color) {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   for (let i = 0; i < width * height; i += 1) {
-    const [red, green, blue] = colour(i);
+    const [red, green, blue] = color(i);
     image.data.set([red, green, blue, 255], 4 * i);
   }
   context.putImageData(image, 0, 0);

@@ -70,7 +70,7 @@ const STATE = {
 function render({ model, el }) {
   const ui = frame({ model, el, title: "Segment a drawing", state: STATE, update, draw });
   const networks = model.get("networks");
-  const colours = model.get("colours");
+  const colors = model.get("colors");
   const names = Object.keys(networks);
   const found = {}; // name → {mask, error, milliseconds}
   const ground = new Float32Array(3 * SIDE * SIDE); // what lies beneath the ink
@@ -91,7 +91,7 @@ function render({ model, el }) {
   const legend = element("div", { className: "ux-legend" });
   model.get("classes").forEach((name, number) => {
     const key = element("span", { textContent: number ? name.replace("digit ", "") : name });
-    key.style.setProperty("--key", `rgb(${colours[number].join(" ")})`);
+    key.style.setProperty("--key", `rgb(${colors[number].join(" ")})`);
     legend.append(key);
   });
 
@@ -100,7 +100,7 @@ function render({ model, el }) {
     const feeds = { image: { data: pixels, dims: [1, 3, SIDE, SIDE] } };
     for (const name of names) {
       const { results, milliseconds } = await runtime.run(name, feeds, ["logits"]);
-      const mask = largest(results.logits.data, colours.length);
+      const mask = largest(results.logits.data, colors.length);
       found[name] = { mask, milliseconds, error: boundaryError(mask, truth, SIDE), logits: results.logits.data };
       ui.redraw();
     }
@@ -179,7 +179,7 @@ function render({ model, el }) {
         continue;
       }
       const { mask, error, milliseconds } = found[name];
-      putPixels(canvas, SIDE, SIDE, (i) => (mask[i] ? colours[mask[i]] : Array(3).fill(114.75 * lightness(pixels, i))));
+      putPixels(canvas, SIDE, SIDE, (i) => (mask[i] ? colors[mask[i]] : Array(3).fill(114.75 * lightness(pixels, i))));
       const seen = [...new Set(mask)].filter((c) => c).map((c) => c - 1);
       caption.textContent = `${label} · ${error === null || !drawn ? "" : `${Math.round(100 * error)} % of the boundary wrong · `}${Math.round(milliseconds)} ms`;
       node.dataset.error = error ?? "";

@@ -101,7 +101,7 @@ def run(key: Key) -> dict[str, Any]:
         port.save_weights(results.FOLDER / "mnist_classifier.safetensors", weights)
         save_latent_sheet(generator)
         outcome["shared"] = {
-            "neighbours": draw_neighbours(images, drawn, classifier),
+            "neighbours": draw_neighbours(images, drawn, classifier),  # codespell:ignore
             "middles": look_at_middles(generator, classifier),
         }
     return outcome

@@ -64,7 +64,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 # What the skips of a trained network carry → what the stored results call it.
-SOURCES = {"own": "own", "neighbor": "neighbour", "zeros": "nothing"}
+SOURCES = {"own": "own", "neighbor": "neighbour", "zeros": "nothing"}  # codespell:ignore
 
 
 def sets(name: str, seed: int) -> tuple[data.SegmentationSet, data.SegmentationSet]:

@@ -50,9 +50,13 @@ FIELDS = {
     "preserve_colour": "preserve_color",
     "waited": "data_wait",
 }
-VALUES = {"nothing": "zeros", "neighbour": "neighbor"}
+VALUES = {"nothing": "zeros", "neighbour": "neighbor"}  # codespell:ignore
 LAYERS = {"down": "encoder", "bottom": "bottleneck", "mix": "decoder"}
-TOLD = {"rim": "context_margin", "centred": "centered", "channels": "in_channels"}
+TOLD = {
+    "rim": "context_margin",
+    "centred": "centered",  # codespell:ignore
+    "channels": "in_channels",
+}
 
 
 def moved(module: str, homes: dict[str, str]) -> Callable[[str], Any]:

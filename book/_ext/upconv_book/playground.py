@@ -162,7 +162,7 @@ def _states(root: Path, stored: dict) -> dict[str, dict[str, object]]:
         "segment": {
             "networks": segmenters, "runtime": own, "scenes": count, "own": False,
             "classes": ["background", *(f"digit {d}" for d in range(10))],
-            "colours": [list(color) for color in palette(11)],
+            "colors": [list(color) for color in palette(11)],
             "scene": "1", "tool": "pen", "brush": 9,
         },
         "latents": {

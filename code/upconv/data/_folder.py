@@ -121,13 +121,13 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
                 expected = "gray values or a palette, one number per pixel"
                 raise BadData(f"{path}: got a mask in mode {image.mode}, expected {expected}")
             values = np.asarray(image)
-            grey = image.mode != "P"
+            gray = image.mode != "P"
     except BadData:
         raise
     except _UNREADABLE as error:
         raise BadData(f"{path}: not a readable mask ({str(error).splitlines()[0]})") from error
     present = np.unique(values)
-    if grey and classes == 2 and set(present.tolist()) <= {0, 255}:
+    if gray and classes == 2 and set(present.tolist()) <= {0, 255}:
         return (values == 255).astype(np.uint8)
     wrong = present[(present >= classes) & (present != VOID)]
     if len(wrong):

@@ -53,7 +53,7 @@ class ImageSet:
 Images = Sequence[np.ndarray] | np.ndarray
 
 
-@renamed(colours="colors")
+@renamed(colours="colors")  # codespell:ignore
 @dataclass
 class SegmentationSet:
     """Images (H, W, 3), or (H, W) if gray, and masks (H, W), both uint8.

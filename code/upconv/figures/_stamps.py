@@ -141,8 +141,8 @@ def stretch_input_or_kernel(factors: Sequence[int] = (1, 2, 3)) -> Figure:
             for i in range(inputs):
                 for j in range(inputs):
                     at = dilation * (kernel - 1) / 2
-                    centre = (j * stride + at, i * stride + at)
-                    ax.plot(*centre, "o", color=COLORS.blue, ms=7 - factor)
+                    center = (j * stride + at, i * stride + at)
+                    ax.plot(*center, "o", color=COLORS.blue, ms=7 - factor)
                     ax.plot(j * dilation, i * dilation, "s", mfc="none", mec=COLORS.red, mew=1.8,
                             ms=11 - 2.4 * factor)  # fmt: skip
             letter = "S" if spread_input else "D"
@@ -155,9 +155,9 @@ def stretch_input_or_kernel(factors: Sequence[int] = (1, 2, 3)) -> Figure:
             i, j = divmod(number, inputs)
             for k in range(kernel):
                 for m in range(kernel):
-                    centre = (j * stride + m * dilation, i * stride + k * dilation)
+                    center = (j * stride + m * dilation, i * stride + k * dilation)
                     ax.add_patch(
-                        Rectangle((centre[0] - 0.5, centre[1] - 0.5), 1, 1,
+                        Rectangle((center[0] - 0.5, center[1] - 0.5), 1, 1,
                                       fc=palette[number], ec="white", lw=1)
                     )  # fmt: skip
         ax.set_xlim(-0.6, size - 0.4)

@@ -64,7 +64,7 @@ def coordinate_conventions(
 
 def _pixel(
     ax: Axes,
-    centre: float,
+    center: float,
     y: float,
     width: float,
     colors: Sequence[str],
@@ -75,10 +75,10 @@ def _pixel(
     height, gap = 0.72, 0.03
     part = (width - 2 * gap) / len(colors)
     for j, color in enumerate(colors):
-        left = centre - width / 2 + gap + j * part
+        left = center - width / 2 + gap + j * part
         ax.add_patch(Rectangle((left, y - height / 2), part, height, fc=color, ec="none"))
     ax.text(
-        centre, y, text, ha="center", va="center", fontsize=10,
+        center, y, text, ha="center", va="center", fontsize=10,
         color="white" if COLORS.orange not in colors else INK,
         fontweight="bold" if bold else "normal",
     )  # fmt: skip

@@ -53,6 +53,6 @@ __getattr__ = moved(
         "ConcatFCN": "upconv.keras.variants.ConcatFCN",
         "EightfoldFCN": "upconv.keras.variants.EightfoldFCN",
         "CropTo": "upconv.keras.CropLike",
-        "Normalise": "upconv.keras.Normalize",
+        "Normalise": "upconv.keras.Normalize",  # codespell:ignore
     },
 )

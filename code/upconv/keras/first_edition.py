@@ -24,7 +24,7 @@ def _pad(config: Config) -> Config:
 
 # Old name → layer, and its settings of those that were.
 OLD: dict[str, tuple[Any, Callable[[Config], Config]]] = {
-    "Normalise": (Normalize, dict),
+    "Normalise": (Normalize, dict),  # codespell:ignore
     "CropTo": (CropLike, dict),
     "CutTo": (CropLike, lambda config: config | {"centered": False}),
     "FillUp": (PadToMultiple, _pad),

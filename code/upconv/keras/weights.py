@@ -26,7 +26,7 @@ def load_imagenet(
 ) -> keras.Model:
     """Put the ImageNet weights of ``keras.applications.VGG16`` into a network's encoder, in place.
 
-    Ours takes RGB from 0 to 1 and normalises it; the first convolution absorbs the difference.
+    Ours takes RGB from 0 to 1 and normalizes it; the first convolution absorbs the difference.
 
     Parameters
     ----------

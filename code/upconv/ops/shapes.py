@@ -240,7 +240,7 @@ class Layer(NamedTuple):
     transposed: bool = False
 
 
-@renamed(centre="center")
+@renamed(centre="center")  # codespell:ignore
 class ReceptiveField(NamedTuple):
     """Input region that one unit of a layer sees, along one axis, in input pixels.
 

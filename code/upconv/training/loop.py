@@ -191,13 +191,13 @@ def pixel_loss(
     if weights is None and (distributed is None or distributed.size == 1):
         return F.cross_entropy(logits, masks, class_weights, ignore_index=VOID)
     each = F.cross_entropy(logits, masks, class_weights, ignore_index=VOID, reduction="none")
-    labelled = masks != VOID
+    labeled = masks != VOID
     if weights is not None:
-        each, worth = each * weights, (weights * labelled).sum()
+        each, worth = each * weights, (weights * labeled).sum()
     elif class_weights is not None:
-        worth = class_weights[masks[labelled]].sum()
+        worth = class_weights[masks[labeled]].sum()
     else:
-        worth = labelled.sum().float()
+        worth = labeled.sum().float()
     # Processes may have different numbers of labeled pixels: all divide by the mean.
     return each.sum() / (distributed.mean(worth) if distributed else worth).clamp(min=1e-9)
 

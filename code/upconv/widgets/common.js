@@ -334,7 +334,7 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
         width = el.clientWidth;
         redraw();
       });
-      // Colours drawn on a canvas do not follow the page's theme by themselves.
+      // Colors drawn on a canvas do not follow the page's theme by themselves.
       const theme = new MutationObserver(redraw);
       for (const node of [document.documentElement, document.body])
         theme.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light"] });
@@ -441,7 +441,7 @@ function kernelEditor(ui, name, accept) {
 
 // ---- drawing -------------------------------------------------------------------------------------
 
-function grey(value) {
+function gray(value) {
   if (value === undefined) return "rgba(130, 140, 155, 0.28)"; // padding
   const level = Math.round(255 * Math.min(Math.max(value, 0), 1));
   return `rgb(${level}, ${level}, ${level})`;
@@ -455,11 +455,11 @@ function hue(value, limit) {
 }
 
 function signed(value, limit, hasNegative) {
-  return hasNegative ? `rgb(${hue(value, limit).join(", ")})` : grey(value / limit);
+  return hasNegative ? `rgb(${hue(value, limit).join(", ")})` : gray(value / limit);
 }
 
-/** Coloured cells, some of them framed; `label(r, c)`, if given, is written into a cell. */
-function paint(canvas, rows, columns, colour, frames, label = null) {
+/** Colored cells, some of them framed; `label(r, c)`, if given, is written into a cell. */
+function paint(canvas, rows, columns, color, frames, label = null) {
   const scale = 2;
   const side = Math.max(canvas.clientWidth, 120) * scale;
   if (canvas.width !== side) canvas.width = canvas.height = side;
@@ -468,7 +468,7 @@ function paint(canvas, rows, columns, colour, frames, label = null) {
   context.clearRect(0, 0, side, side);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < columns; c++) {
-      context.fillStyle = colour(r, c);
+      context.fillStyle = color(r, c);
       context.fillRect(c * cell, r * cell, Math.ceil(cell) - 1, Math.ceil(cell) - 1);
       const text = label?.(r, c);
       if (!text || cell < 22) continue;

@@ -55,7 +55,7 @@ export const PRESETS = {
     return bell.map((row) => row.map((value) => value / total));
   },
   edges: (k) => grid(k, (i, j) => (i === middle(k) && j === middle(k) ? k * k - 1 : -1)),
-  // Second differences along both axes, between neighbours ⌊K/2⌋ apart.
+  // Second differences along both axes, between neighbors ⌊K/2⌋ apart.
   Laplacian: (k) => {
     const m = middle(k);
     const cross = grid(k, () => 0);
@@ -154,7 +154,7 @@ function render({ model, el }) {
       : `picture, ${n} × ${n}${p ? `, padded by ${p}` : ""}`;
     sizeLine.replaceChildren(marked`Size: ⌊(N + 2P − D(K − 1) − 1) / S⌋ + 1 = ⌊(${n} + 2·${p} − ${d}·(${k} − 1) − 1) / ${s}⌋ + 1 = <b>${size}</b>`);
     const frames = hand.focused() ? [{ ...hand.cursor, width: 3 }] : [];
-    const show = (read) => paint(input.canvas, n + 2 * p, n + 2 * p, (r, c) => grey(picture[r - p]?.[c - p]),
+    const show = (read) => paint(input.canvas, n + 2 * p, n + 2 * p, (r, c) => gray(picture[r - p]?.[c - p]),
       [...read.map((tap) => ({ row: tap.row + p, column: tap.column + p, width: 2 })), ...frames]);
     const index = window_.at();
     if (!output) {

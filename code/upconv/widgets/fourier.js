@@ -297,7 +297,7 @@ function render({ model, el }) {
     return context;
   }
 
-  const greys = (values, lift = 0) => (data) => {
+  const grays = (values, lift = 0) => (data) => {
     for (let i = 0; i < values.length; i++) data[4 * i] = data[4 * i + 1] = data[4 * i + 2] = 255 * (values[i] + lift);
   };
 
@@ -312,7 +312,7 @@ function render({ model, el }) {
   function drawPicture() {
     const { n, values, mask, logs, peak } = now;
     const whole_ = Math.round(100 * now.kept.coefficients);
-    if (photo.shown !== values) raster(photo.canvas, n, greys(values));
+    if (photo.shown !== values) raster(photo.canvas, n, grays(values));
     photo.shown = values;
     photo.caption.textContent = `picture, ${n} × ${n}`;
     photo.canvas.setAttribute("aria-label", `the picture: ${model.get("picture")}`);
@@ -342,7 +342,7 @@ function render({ model, el }) {
       : `spectrum, frequency zero in the center, ${whole_} percent kept`);
 
     const lift = mask[0] < 0.5 ? 0.5 : 0;
-    raster(result.canvas, n, greys(now.output, lift));
+    raster(result.canvas, n, grays(now.output, lift));
     result.caption.textContent = lift ? "filtered; gray is 0" : "filtered";
     result.canvas.setAttribute("aria-label", `the filtered picture, ${whole_} percent of the coefficients kept`);
 
@@ -375,8 +375,8 @@ function render({ model, el }) {
     context.clearRect(0, 0, width, height);
     context.fillStyle = style.getPropertyValue("--ux-line");
     context.fillRect(0, y(0), width, 2);
-    for (const { values, colour, bars: asBars } of layers) {
-      context.strokeStyle = context.fillStyle = style.getPropertyValue(colour);
+    for (const { values, color, bars: asBars } of layers) {
+      context.strokeStyle = context.fillStyle = style.getPropertyValue(color);
       context.lineWidth = 3;
       context.beginPath();
       const step = width / values.length;
@@ -393,7 +393,7 @@ function render({ model, el }) {
     const all = [...values, ...now.output, 0];
     const room = 0.05 * (Math.max(...all) - Math.min(...all));
     plot(wave, Math.min(...all) - room, Math.max(...all) + room, [
-      { values, colour: "--ux-line" }, { values: [...now.output], colour: "--ux-go" }]);
+      { values, color: "--ux-line" }, { values: [...now.output], color: "--ux-go" }]);
     wave.caption.textContent = "gray: the signal; blue: filtered";
     const over = Math.max(...now.output) - Math.max(...values);
     wave.canvas.setAttribute("aria-label", `signal ${model.get("signal")}; the filtered one ${over > 0.005 ? `overshoots it by ${format(over)}` : "stays below its maximum"}`);
@@ -401,12 +401,12 @@ function render({ model, el }) {
     const strength = middle.map((k) => Math.hypot(re[k], im[k]));
     const peak = Math.max(...middle.map((k, i) => (k ? strength[i] : 0)), 1e-9);
     plot(bars, 0, 1.05 * peak, [
-      { values: strength.map((x) => Math.min(x, 1.05 * peak)), colour: "--ux-line", bars: true },
-      { values: middle.map((k, i) => Math.min(strength[i] * mask[k], 1.05 * peak)), colour: "--ux-go", bars: true }]);
+      { values: strength.map((x) => Math.min(x, 1.05 * peak)), color: "--ux-line", bars: true },
+      { values: middle.map((k, i) => Math.min(strength[i] * mask[k], 1.05 * peak)), color: "--ux-go", bars: true }]);
     bars.caption.textContent = "spectrum, 0 in the center; blue: kept";
     bars.canvas.setAttribute("aria-label", `spectrum of the signal, ${Math.round(100 * now.kept.coefficients)} percent kept`);
     const weights = middle.map((k) => now.kernel[k]);
-    plot(tap, Math.min(...weights, 0) * 1.1, Math.max(...weights) * 1.1, [{ values: weights, colour: "--ux-go" }]);
+    plot(tap, Math.min(...weights, 0) * 1.1, Math.max(...weights) * 1.1, [{ values: weights, color: "--ux-go" }]);
     tap.caption.textContent = "the equivalent kernel";
     tap.canvas.setAttribute("aria-label", `kernel, ${format(now.kernel[0])} at the center, lowest ${format(Math.min(...weights))}`);
   }

@@ -88,7 +88,7 @@ function render({ model, el }) {
     const input = model.get("input");
     const { pooling, kernel_size: k, stride: s } = settings();
     const n = input.length;
-    const colour = (values) => (r, c) => grey(0.12 + 0.088 * values[r][c]);
+    const color = (values) => (r, c) => gray(0.12 + 0.088 * values[r][c]);
     const text = (values) => (r, c) => format(values[r][c]);
     const index = window_.at();
     hand.offer();
@@ -96,7 +96,7 @@ function render({ model, el }) {
     left.caption.textContent = `map, ${n} × ${n}; click to raise`;
     left.canvas.setAttribute("aria-label", `map; row ${hand.cursor.row}, column ${hand.cursor.column} is ${format(input[Math.min(hand.cursor.row, n - 1)][Math.min(hand.cursor.column, n - 1)])}; arrow keys move, space raises it`);
     if (!pooled) {
-      paint(left.canvas, n, n, colour(input), cursor, text(input));
+      paint(left.canvas, n, n, color(input), cursor, text(input));
       for (const { canvas, caption } of [middle, right]) {
         paint(canvas, 1, 1, () => "#00000000", []);
         caption.textContent = "no output";
@@ -109,11 +109,11 @@ function render({ model, el }) {
     const [top, side] = [p * s, q * s];
     const where = pooled.switches?.[p][q];
     const winner = where ? [{ row: where[0], column: where[1], width: 2.5 }] : [];
-    paint(left.canvas, n, n, colour(input),
+    paint(left.canvas, n, n, color(input),
       [{ row: top, column: side, rows: k, columns: k, width: 2 }, ...winner, ...cursor], text(input));
     const { values } = pooled;
     middle.caption.textContent = `pooled, ${size} × ${size}`;
-    paint(middle.canvas, size, size, colour(values), [{ row: p, column: q, width: 2.5 }], text(values));
+    paint(middle.canvas, size, size, color(values), [{ row: p, column: q, width: 2.5 }], text(values));
     middle.canvas.setAttribute("aria-label", `pooled map; at row ${p}, column ${q} it is ${format(values[p][q])}`);
     const window = grid(k, (i, j) => format(input[top + i][side + j])).flat().join(", ");
     poolLine.replaceChildren(marked`Pooled (${p}, ${q}) = ${pooling === "max" ? "max" : "average"} of ${window} = <b>${format(values[p][q])}</b>${where ? `; its switch: row ${where[0]}, column ${where[1]}` : ""}`);
@@ -126,7 +126,7 @@ function render({ model, el }) {
     }
     const m = restored.length;
     right.caption.textContent = `unpooled, ${m} × ${m}`;
-    paint(right.canvas, m, m, colour(restored),
+    paint(right.canvas, m, m, color(restored),
       where && model.get("unpooling") === "switches" ? winner : [{ row: p * k, column: q * k, rows: k, columns: k, width: 2 }], text(restored));
     right.canvas.setAttribute("aria-label", `unpooled map, ${m} by ${m}`);
     if (m !== n) {

@@ -52,7 +52,7 @@ export function paths(layers, unit) {
   return { start, shares };
 }
 
-/** Distance of neighbouring units' fields, in input pixels. */
+/** Distance of neighboring units' fields, in input pixels. */
 export function jump(layers) {
   return layers.reduce((j, [, s, , , transposed]) => (transposed ? j / s : j * s), 1);
 }

@@ -48,7 +48,7 @@ export const STATE = {
   mend: flag("input", "as is", "padded to the next size that fits"),
 };
 
-const COLOURS = { input: "#7a8594", conv: "#0072b2", pool: "#d55e00", up: "#009e73", add: "#cc79a7", concat: "#cc79a7" };
+const COLORS = { input: "#7a8594", conv: "#0072b2", pool: "#d55e00", up: "#009e73", add: "#cc79a7", concat: "#cc79a7" };
 const WORDS = { input: "input", conv: "convolutions", pool: "pooling", up: "upsampling", add: "sum", concat: "concatenation" };
 
 function svg(tag, attributes, ...children) {
@@ -93,7 +93,7 @@ function render({ model, el }) {
       picture.append(
         svg("rect", {
           x: x(i), y: base - tall(box.size), width: 22, height: tall(box.size), rx: 2,
-          fill: box.size ? COLOURS[box.op] : "none", class: wrong ? "ux-wrong" : "",
+          fill: box.size ? COLORS[box.op] : "none", class: wrong ? "ux-wrong" : "",
         }, svg("title", {}, `${box.name}: ${box.size || "no map"}${box.channels ? `, ${box.channels} channels` : ""}${wrong ? `; ${box.trouble}` : ""}`)),
         svg("text", { x: x(i) + 11, y: base - tall(box.size) - 4, class: wrong ? "ux-size ux-size-bad" : "ux-size" }, box.size || "–"),
         svg("text", { class: "ux-name", transform: `translate(${x(i) + 15} ${base + 8}) rotate(-60)` }, box.name),
@@ -116,7 +116,7 @@ function render({ model, el }) {
     const used = [...new Set(row.map((box) => box.op))].filter((op) => op !== "concat" || !row.some((box) => box.op === "add"));
     legend.replaceChildren(...used.map((op) => {
       const key = element("span", {}, WORDS[op]);
-      key.style.setProperty("--key", COLOURS[op]);
+      key.style.setProperty("--key", COLORS[op]);
       return key;
     }));
   }
