@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import is_dataclass
 from functools import wraps
 from importlib import import_module
 from inspect import signature
@@ -81,8 +80,8 @@ def moved(module: str, homes: dict[str, str]) -> Callable[[str], Any]:
 def renamed(**new: str) -> Callable[[Made], Made]:
     """Decorator of a function or class that also takes arguments by their old names.
 
-    Each old name warns once. Values that have new names are translated, too. Instances of a data
-    class also have the old attributes.
+    Each old name warns once. Values that have new names are translated, too. Instances of a class
+    also have the old attributes.
 
     Raises
     ------
@@ -127,8 +126,7 @@ def renamed(**new: str) -> Callable[[Made], Made]:
         if not hasattr(made, "_fields"):  # a NamedTuple is made by __new__
             made.__init__ = accept  # type: ignore[misc]
         for old, now in new.items():
-            if hasattr(made, "_fields") or is_dataclass(made):
-                setattr(made, old, _attribute(said, place, old, now))
+            setattr(made, old, _attribute(said, place, old, now))
         return made
 
     return decorate
@@ -136,10 +134,15 @@ def renamed(**new: str) -> Callable[[Made], Made]:
 
 def _attribute(said: set[str], place: str, old: str, new: str) -> property:
     def read(self: Any) -> Any:
+        value = getattr(self, new)  # some arguments are not kept
         _warn(said, f".{old}", f"{place}.{old}", f"{place}.{new}")
-        return getattr(self, new)
+        return value
 
-    return property(read)
+    def write(self: Any, value: Any) -> None:
+        _warn(said, f".{old}", f"{place}.{old}", f"{place}.{new}")
+        setattr(self, new, _current_value(value))
+
+    return property(read, write)
 
 
 def _warn(said: set[str], name: str, old: str, new: str) -> None:
