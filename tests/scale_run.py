@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from upconv import data
-from upconv.torch import Discriminator, Generator, UNet
+from upconv.torch import UNet, variants
 from upconv.training import GanSettings, Settings, init_distributed, train, train_gan
 
 kind, devices, strategy, out, halt, resume = sys.argv[1:]
@@ -24,14 +24,14 @@ options = {
     "checkpoint": out + ".pt",
     "resume": resume == "resume",
     "save_every": 5,
-    "team": distributed,
+    "distributed": distributed,
     "progress": False,
     # As if the power went, in all processes at once.
     "callback": lambda step, *loss: os._exit(0) if step == int(halt) else None,
 }
 if kind == "gan":
     sizes = {"size": 32, "channels": 1, "base_channels": 4, "norm": False}
-    networks = [Generator(latent=8, **sizes), Discriminator(**sizes)]
+    networks = [variants.Generator(latent=8, **sizes), variants.Discriminator(**sizes)]
     settings = GanSettings(steps=STEPS, batch=8, precision="fp32", log_every=1, learning_rate=2e-3)
     history = train_gan(*networks, data.digits(), settings, **options)
 else:

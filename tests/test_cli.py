@@ -132,7 +132,7 @@ def test_memory_does_not_grow_with_the_image(tmp_path):
     from upconv import zoo
     from upconv.torch import UNet
 
-    options = {"width": 2, "depth": 2, "channels": 1}
+    options = {"base_channels": 2, "depth": 2, "in_channels": 1}
     torch.manual_seed(0)
     network = UNet(2, padded=True, norm="batch", **options)
     zoo.save(tmp_path / "w.safetensors", network, "unet", ("membrane", "cell"), **options)
@@ -194,7 +194,7 @@ def test_a_network_goes_out_as_onnx_and_sees_the_same(folder, tmp_path):
 
     from upconv import zoo
 
-    network, sizes = tmp_path / "weights.safetensors", {"width": 8, "channels": 3}
+    network, sizes = tmp_path / "weights.safetensors", {"base_channels": 8, "in_channels": 3}
     torch.manual_seed(0)
     zoo.save(network, zoo.build("unet", 3, **sizes), "unet", ("a", "b", "c"), **sizes)
     result = call(tmp_path, "export", "unet", "--weights", network, "--out", "deep/unet.onnx")

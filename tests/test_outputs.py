@@ -18,7 +18,7 @@ from PIL import Image
 from upconv import cli, zoo
 from upconv.files import InUse, atomic_write, check_writable, exclusive
 
-UNET = {"width": 4, "depth": 1, "channels": 3}
+UNET = {"base_channels": 4, "depth": 1, "in_channels": 3}
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,9 @@ def place(tmp_path_factory):
     noise = np.random.default_rng(0).integers(0, 255, (96, 96, 3)).astype(np.uint8)
     Image.fromarray(noise).save(folder / "a.png")
     zoo.save(folder / "unet.st", zoo.build("unet", 2, **UNET), "unet", ("a", "b"), **UNET)
-    sizes = {"size": 32, "width": 4}
+    sizes = {"size": 32, "base_channels": 4}
     zoo.save(folder / "dcgan.st", zoo.build_generator("dcgan", **sizes), "dcgan", (), **sizes)
-    sizes = {"width": 4, "blocks": 0}
+    sizes = {"base_channels": 4, "blocks": 0}
     network = zoo.build_stylizer("transform", **sizes)
     zoo.save(folder / "transform.st", network, "transform", (), **sizes)
     return folder
