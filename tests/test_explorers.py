@@ -140,7 +140,7 @@ def test_impossible_setting_is_said_in_place(explorers):
 def test_window_moves_by_itself_and_stops(explorers):
     box = find(explorers, "convolution")
     box.get_by_role("button", name="Play").click()
-    expect(box).to_contain_text("Output (0, 2)")
+    expect(box).to_contain_text(re.compile(r"Output \((?!0, 0\))"))  # anywhere but at the start
     box.get_by_role("button", name="Stop").click()
     expect(box.get_by_role("button", name="Play")).to_be_visible()
     before = box.inner_text()
