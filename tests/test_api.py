@@ -19,6 +19,8 @@ from packaging.utils import canonicalize_name
 from sphinx.util.inspect import stringify_signature
 from test_lock import SITE_LOCK, groups, pins, unused
 
+from upconv.packages import FRAMEWORKS
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "book" / "api").glob("*.md"))
 # The extension that describes pages to other sites tries whether Matplotlib is there, and these
@@ -74,10 +76,11 @@ def expected(module: str) -> dict[str, tuple[str, str]]:
 
 
 def signature(member: object, method: object = None) -> str:
-    """As Sphinx writes it: of a class, its own ``__init__`` first, then ``__new__``; none where
-    nothing is taken."""
-    own = inspect.isclass(member) and inspect.isfunction(vars(member).get("__init__"))
-    made = inspect.isclass(member) and inspect.isfunction(member.__new__) and not own
+    """As Sphinx writes it: of a class, that of ``__new__`` first, then its own ``__init__``; none
+    where nothing is taken. A framework's ``__new__`` is not there when the pages are built."""
+    made = inspect.isclass(member) and inspect.isfunction(member.__new__)
+    made = made and member.__new__.__module__.partition(".")[0] not in FRAMEWORKS
+    own = inspect.isclass(member) and inspect.isfunction(vars(member).get("__init__")) and not made
     try:
         told = inspect.signature(
             member.__init__ if own else member.__new__ if made else member,

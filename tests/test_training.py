@@ -412,7 +412,7 @@ def test_views_are_turned_back():
     assert not np.allclose(mean, probabilities(Leans(), square, precision="fp32"))
     turned = probabilities(Leans(), np.rot90(square, 1, (1, 2)).copy(), tta=8, precision="fp32")
     np.testing.assert_allclose(np.rot90(turned, -1, (2, 3)), mean, atol=1e-6)
-    with pytest.raises(ValueError, match="views: got 9"):
+    with pytest.raises(ValueError, match="tta: got 9"):
         probabilities(Perfect(), images, tta=9)
 
 
