@@ -253,7 +253,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
 
     for name in (
         *("training.train", "training.train_gan", "style.stylize"),
-        *("inference.predict", "inference.predict_tiles", "inference.draw"),
+        *("inference.predict", "inference.predict_tiles", "inference.generate"),
     ):
         monkeypatch.setattr(f"upconv.{name}", work)
     monkeypatch.setattr("upconv.onnx.export", work)

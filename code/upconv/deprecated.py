@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import is_dataclass
 from functools import wraps
 from importlib import import_module
 from inspect import signature
@@ -49,6 +50,7 @@ FIELDS = {
     "preserve_colour": "preserve_color",
     "waited": "data_wait",
 }
+SETTABLE = ("feed",)  # what may be changed in a network that is made
 VALUES = {"nothing": "zeros", "neighbour": "neighbor"}  # codespell:ignore
 LAYERS = {"down": "encoder", "bottom": "bottleneck", "mix": "decoder"}
 TOLD = {
@@ -80,8 +82,8 @@ def moved(module: str, homes: dict[str, str]) -> Callable[[str], Any]:
 def renamed(**new: str) -> Callable[[Made], Made]:
     """Decorator of a function or class that also takes arguments by their old names.
 
-    Each old name warns once. Values that have new names are translated, too. Instances of a class
-    also have the old attributes.
+    Each old name warns once. Values that have new names are translated, too. Instances of a data
+    class also have the old attributes.
 
     Raises
     ------
@@ -126,7 +128,8 @@ def renamed(**new: str) -> Callable[[Made], Made]:
         if not hasattr(made, "_fields"):  # a NamedTuple is made by __new__
             made.__init__ = accept  # type: ignore[misc]
         for old, now in new.items():
-            setattr(made, old, _attribute(said, place, old, now))
+            if is_dataclass(made) or hasattr(made, "_fields") or old in SETTABLE:
+                setattr(made, old, _attribute(said, place, old, now))
         return made
 
     return decorate
@@ -134,9 +137,8 @@ def renamed(**new: str) -> Callable[[Made], Made]:
 
 def _attribute(said: set[str], place: str, old: str, new: str) -> property:
     def read(self: Any) -> Any:
-        value = getattr(self, new)  # some arguments are not kept
         _warn(said, f".{old}", f"{place}.{old}", f"{place}.{new}")
-        return value
+        return getattr(self, new)
 
     def write(self: Any, value: Any) -> None:
         _warn(said, f".{old}", f"{place}.{old}", f"{place}.{new}")
