@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
@@ -22,6 +23,7 @@ from test_lock import SITE_LOCK, groups, pins, unused
 from upconv.packages import FRAMEWORKS
 
 ROOT = Path(__file__).parents[1]
+MODULE = ROOT / "code" / "upconv"
 PAGES = sorted((ROOT / "book" / "api").glob("*.md"))
 # The extension that describes pages to other sites tries whether Matplotlib is there, and these
 # come with it.
@@ -198,3 +200,51 @@ def test_without_stand_ins_the_frameworks_are_found_among_what_is_imported():
     environment = os.environ | {"PYTHONPATH": str(ROOT / "book" / "_ext")}
     out = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
     assert "torch" in out.split()
+
+
+def strangers(text: str) -> list[str]:
+    """What the docstrings of a module list as parameters and their functions do not take."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            continue
+        _, header, rest = (ast.get_docstring(node) or "").partition("Parameters\n----------\n")
+        within = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+        calls = [part for part in within if part.name == "__init__"]
+        calls = [node] if isinstance(node, ast.FunctionDef) else calls
+        if not (header and calls):
+            continue
+        known = {one.arg for one in ast.walk(calls[0].args) if isinstance(one, ast.arg)}
+        section = re.split(r"\n\n(?=\w+\n-{3,}\n)", rest)[0]
+        for line in (line for line in section.splitlines() if line and line[0] != " "):
+            names = {name.strip(" *") for name in line.split(" : ")[0].split(",")}
+            found += [f"{node.name}: {name}" for name in sorted(names - known)]
+    return found
+
+
+def test_parameters_are_those_that_are_taken():
+    texts = [path.read_text(encoding="utf-8") for path in MODULE.rglob("*.py")]
+    assert sum("Parameters\n" in text for text in texts) > 20
+    assert [name for text in texts for name in strangers(text)] == []
+
+
+def test_a_sentence_among_the_parameters_is_found():
+    text = '''
+def f(a, b):
+    """F.
+
+    Parameters
+    ----------
+    a, b
+        Numbers.
+    c : int
+        Forgotten.
+
+    Unlike others: this.
+
+    Raises
+    ------
+    ValueError
+    """
+'''
+    assert strangers(text) == ["f: c", "f: Unlike others: this."]

@@ -41,6 +41,9 @@ def upsampling(classes: int, factor: int, learned: bool = True) -> nn.ConvTransp
 class FCN(Segmenter):
     """FCN-32s, 16s, 8s as in the paper, down to FCN-2s: summed class scores of feature maps.
 
+    Departures from the paper: padding of 3 in fc6 and to a multiple of 32 outside, instead of 100
+    pixels on each side; the finest upsampling is learned too.
+
     Parameters
     ----------
     classes
@@ -55,9 +58,6 @@ class FCN(Segmenter):
         Channels of the layers that were VGG16's dense ones, fc6 and fc7, before ``width_mult``.
     head_kernel
         Kernel of fc6: 7 as in VGG16.
-
-    Departures from the paper: padding of 3 in fc6 and to a multiple of 32 outside, instead of 100
-    pixels on each side; the finest upsampling is learned too.
 
     Raises
     ------
