@@ -1,4 +1,4 @@
-"""Which arguments networks take: one error for both frameworks."""
+"""What networks of both frameworks share: which arguments they take, and ImageNet's colors."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ COUNTS = {
     "hidden": (1, 2**16),
     "blocks": (0, 256),
 }
+
+# Of images in [0, 1], red, green and blue.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def scaled(channels: int, width_mult: float) -> int:
+    """A number of channels, scaled, at least 1."""
+    return max(1, round(channels * width_mult))
 
 
 def check_counts(**counts: int) -> None:

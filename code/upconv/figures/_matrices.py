@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from upconv.figures.theme import COLORS, EMPTY, INK, number_grid
+from upconv.figures.theme import COLORS, EMPTY, ink_on, number_grid
 
 # One color for each of a kernel's nine weights, light to dark in reading order.
 _WEIGHTS = mpl.colormaps["viridis"]
@@ -92,8 +92,7 @@ def _cells(
                 fc=face, ec="white", lw=1,
             )
         )  # fmt: skip
-        luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))
-        ink = "#a9b3bf" if value == 0 else (INK if luminance > 0.5 else "white")
+        ink = "#a9b3bf" if value == 0 else ink_on(face)
         ax.text(
             left + scale * column, top + scale * row, f"{value:g}", ha="center", va="center",
             fontsize=fontsize, color=ink,

@@ -214,6 +214,12 @@ def number_grid(
     return _bare(ax, title)
 
 
+def ink_on(face: Any) -> str:
+    """The color of text on a face: dark on light, by its luminance (ITU-R BT.601)."""
+    luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))
+    return INK if luminance > 0.5 else "white"
+
+
 def _number(
     ax: Axes, row: int, column: int, value: float, face: Any, fmt: str, fontsize: float
 ) -> None:
@@ -224,8 +230,7 @@ def _number(
         Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=face, edgecolor="white", lw=2)
     )
     if np.isfinite(value):
-        luminance = np.dot(mpl.colors.to_rgb(face), (0.299, 0.587, 0.114))
         ax.text(
             column, row, fmt.format(value + 0.0), ha="center", va="center", fontsize=fontsize,
-            color=INK if luminance > 0.5 else "white",
+            color=ink_on(face),
         )  # fmt: skip

@@ -9,7 +9,8 @@ from keras import layers
 
 from upconv.checks import check_choice
 from upconv.deprecated import ARGUMENTS, renamed
-from upconv.keras.layers import Normalize, ReflectionPad, conv, scaled
+from upconv.keras.layers import Normalize, ReflectionPad, conv
+from upconv.options import scaled
 
 _VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))

@@ -11,7 +11,8 @@ from keras import layers
 from upconv.checks import check_choice, refuse
 from upconv.deprecated import ARGUMENTS, renamed
 from upconv.keras.encoders import ENCODERS
-from upconv.keras.layers import CropLike, PadToMultiple, conv, scaled, upsample
+from upconv.keras.layers import CropLike, PadToMultiple, conv, upsample
+from upconv.options import scaled
 
 
 @renamed(**ARGUMENTS["FCN"])

@@ -9,14 +9,7 @@ from keras import layers
 
 from upconv.checks import check_choice
 from upconv.ops import bilinear_kernel
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-def scaled(channels: int, width_mult: float) -> int:
-    """A number of channels, scaled, at least 1."""
-    return max(1, round(channels * width_mult))
+from upconv.options import IMAGENET_MEAN, IMAGENET_STD
 
 
 @keras.saving.register_keras_serializable("upconv")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from upconv.keras.layers import IMAGENET_MEAN, IMAGENET_STD
+from upconv.options import IMAGENET_MEAN, IMAGENET_STD
 
 # Keras trained its VGG16 on BGR from 0 to 255 minus this, as Caffe did; here in RGB.
 _CAFFE_MEAN = (123.68, 116.779, 103.939)

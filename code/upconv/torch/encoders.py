@@ -15,14 +15,7 @@ from torch import Tensor, nn
 
 from upconv.checks import check_choice
 from upconv.deprecated import ARGUMENTS, renamed
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-def scaled(channels: int, width_mult: float) -> int:
-    """A number of channels, scaled, at least 1."""
-    return max(1, round(channels * width_mult))
+from upconv.options import IMAGENET_MEAN, IMAGENET_STD, scaled
 
 
 def he_initialize(network: nn.Module) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from upconv.checks import check_choice, refuse
 from upconv.deprecated import ARGUMENTS, renamed
 from upconv.ops import bilinear_kernel
-from upconv.torch.encoders import ENCODERS, he_initialize, scaled
+from upconv.options import scaled
+from upconv.torch.encoders import ENCODERS, he_initialize
 from upconv.torch.segmenter import Segmenter
 
 

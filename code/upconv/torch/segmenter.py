@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upconv.torch.encoders import IMAGENET_MEAN
+from upconv.options import IMAGENET_MEAN
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, slice]]:

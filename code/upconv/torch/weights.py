@@ -8,7 +8,8 @@ from torch import nn
 
 from upconv.checks import check_choice
 from upconv.data.download import DataUnavailable, cache_folder, find
-from upconv.torch.encoders import IMAGENET_MEAN, IMAGENET_STD, VGG19, Encoder, SqueezeNet
+from upconv.options import IMAGENET_MEAN, IMAGENET_STD
+from upconv.torch.encoders import VGG19, Encoder, SqueezeNet
 
 # torchvision's checkpoints: the eight digits in a name are the beginning of its SHA-256.
 _HUB = "https://download.pytorch.org/models/"

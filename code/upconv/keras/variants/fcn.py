@@ -9,7 +9,8 @@ from upconv.checks import check_choice, refuse
 from upconv.deprecated import ARGUMENTS, renamed
 from upconv.keras import fcn
 from upconv.keras.encoders import ENCODERS
-from upconv.keras.layers import CropLike, PadToMultiple, conv, scaled, upsample
+from upconv.keras.layers import CropLike, PadToMultiple, conv, upsample
+from upconv.options import scaled
 
 
 def _start(encoder: str, width_mult: float, size: int | None, pad: bool):

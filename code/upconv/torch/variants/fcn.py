@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from upconv.checks import check_choice, refuse
 from upconv.deprecated import ARGUMENTS, renamed, takes_old_layers
+from upconv.options import scaled
 from upconv.torch import fcn
-from upconv.torch.encoders import ENCODERS, he_initialize, scaled
+from upconv.torch.encoders import ENCODERS, he_initialize
 from upconv.torch.fcn import upsampling
 from upconv.torch.segmenter import Segmenter
 
