@@ -218,6 +218,7 @@ def test_two_jobs_make_the_same_site(book, built, tmp_path):
     assert {"a^2", "\\sum_n x_n$", "b", "c_{7}"} <= set(json.loads(files(built)["formulas"]))
 
 
+@pytest.mark.nightly  # the small book has all directives
 def test_two_jobs_make_the_same_of_the_whole_book(tmp_path):
     build(ROOT, tmp_path, jobs=2)
     made = {"html": SITE, "formulas.json": SITE.with_name("formulas.json")}

@@ -424,12 +424,14 @@ def test_names_are_text_and_never_html(page):
     assert text.count(HOSTILE) >= 5 and last and not ran
 
 
+@pytest.mark.no_cover  # thousands of sizes: measured, they take twice as long
 @pytest.mark.parametrize("name", ["FCN-32s", "FCN-16s", "FCN-8s"])
 def test_five_poolings_need_a_multiple_of_32(name):
     fits = [n for n in range(1, 601) if ShapeExplorer(network=name, size=n).fitting_size == n]
     assert fits == list(range(32, 601, 32))
 
 
+@pytest.mark.no_cover
 def test_sizes_of_the_papers():
     """Ronneberger et al. 2015, figure 1, and Radford et al. 2015, figure 1."""
     sizes = {box.name: box.size for box in ShapeExplorer(network="U-Net, valid", size=572).boxes}
