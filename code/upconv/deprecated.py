@@ -44,11 +44,13 @@ VARIANTS = {
 }
 # Fields of settings and histories, in checkpoints and stored results.
 FIELDS = {
-    "elastic": "elastic_sigma",
-    "jitter": "brightness_contrast_jitter",
-    "upside_down": "vertical_flip",
-    "preserve_colour": "preserve_color",
-    "waited": "data_wait",
+    "Settings": {
+        "elastic": "elastic_sigma",
+        "jitter": "brightness_contrast_jitter",
+        "upside_down": "vertical_flip",
+    },
+    "StyleSettings": {"preserve_colour": "preserve_color"},
+    "History": {"waited": "data_wait"},
 }
 SETTABLE = ("feed",)  # what may be changed in a network that is made
 VALUES = {"nothing": "zeros", "neighbour": "neighbor"}  # codespell:ignore
@@ -147,12 +149,16 @@ def _attribute(said: set[str], place: str, old: str, new: str) -> property:
     return property(read, write)
 
 
+def words(old: str, new: str) -> str:
+    """What is said of an old name, by the module and by the command line."""
+    return f"{old} is {new} now; the next version removes the old name"
+
+
 def _warn(said: set[str], name: str, old: str, new: str) -> None:
     """Warn about a name once, at the line that used it: two calls up."""
     if name not in said:
         said.add(name)
-        words = f"{old} is {new} now; the next version removes the old name"
-        warnings.warn(words, DeprecationWarning, stacklevel=3)
+        warnings.warn(words(old, new), DeprecationWarning, stacklevel=3)
 
 
 def current_arguments(network: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +176,8 @@ def current_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     >>> current_fields({"elastic": 10.0, "seed": 0})
     {'elastic_sigma': 10.0, 'seed': 0}
     """
-    return {FIELDS.get(name, name): value for name, value in given.items()}
+    new = {old: now for fields in FIELDS.values() for old, now in fields.items()}
+    return {new.get(name, name): value for name, value in given.items()}
 
 
 def _current_value(value: Any) -> Any:

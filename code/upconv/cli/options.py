@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from upconv.deprecated import words
 from upconv.recipes import GENERATED, GENERATOR_SETS, SETS, STYLIZER_SETS
 from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
 
@@ -39,8 +40,7 @@ class _Renamed(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
         option_string: str | None = None,
     ) -> None:  # fmt: skip
-        words = f"{option_string} is {self.new} now; the next version removes the old name"
-        print(f"{parser.prog}: {words}", file=sys.stderr)
+        print(f"{parser.prog}: {words(str(option_string), self.new)}", file=sys.stderr)
         setattr(namespace, self.dest, values)
 
 

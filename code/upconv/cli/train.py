@@ -26,6 +26,7 @@ from upconv.cli.options import (
     rename_option,
     seed,
 )
+from upconv.deprecated import words
 from upconv.recipes import (
     FCN,
     GENERATOR,
@@ -293,8 +294,7 @@ def _width(options: argparse.Namespace) -> dict[str, Any]:
         raise UsageError(f"{got}, expected {option} for {options.network}")
     value = getattr(options, name)
     if options.width is not None:
-        words = f"--width is {option} now; the next version removes the old name"
-        print(f"upconv train: {words}", file=sys.stderr)
+        print(f"upconv train: {words('--width', option)}", file=sys.stderr)
         value = options.width if value is None else value
     if value is None:
         return {}

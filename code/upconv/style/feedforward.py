@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from upconv.checks import check_integer, check_real, check_seed, check_words, refuse
-from upconv.deprecated import renamed
+from upconv.deprecated import FIELDS, renamed
 from upconv.device import (
     announce,
     autocast,
@@ -79,7 +79,7 @@ class TransformSettings:
             refuse("windows", self.windows, expected)
 
 
-@renamed(waited="data_wait")
+@renamed(**FIELDS["History"])
 @dataclass
 class TransformHistory:
     """Weighted losses at the logged steps."""

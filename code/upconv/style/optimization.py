@@ -23,7 +23,7 @@ from upconv.checks import (
     check_words,
     refuse,
 )
-from upconv.deprecated import renamed
+from upconv.deprecated import FIELDS, renamed
 from upconv.device import (
     announce,
     autocast,
@@ -43,7 +43,7 @@ from upconv.training.run import Diverged, Keeping, Run
 from upconv.training.settings import LONGEST_SIDE, check_run
 
 
-@renamed(preserve_colour="preserve_color")
+@renamed(**FIELDS["StyleSettings"])
 @dataclass(frozen=True)
 class StyleSettings:
     """Settings of style transfer. Layer names are those of the papers.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from upconv.checks import check_flag, check_share
 from upconv.data import ImageSet
-from upconv.deprecated import renamed
+from upconv.deprecated import FIELDS, renamed
 from upconv.device import autocast, loss_scaler, resolve_precision
 from upconv.pixels import to_pixels
 from upconv.training.batches import places_of
@@ -44,7 +44,7 @@ class GanSettings:
         check_flag("flip", self.flip)
 
 
-@renamed(waited="data_wait")
+@renamed(**FIELDS["History"])
 @dataclass
 class GanHistory:
     """Measurements every ``log_every`` steps, and the duration.

@@ -19,7 +19,7 @@ from upconv.checks import (
     check_weights,
     refuse,
 )
-from upconv.deprecated import renamed
+from upconv.deprecated import FIELDS, renamed
 from upconv.device import PRECISIONS
 
 LONGEST_SIDE = 2**15  # pixels of a crop or of a generated picture
@@ -43,7 +43,7 @@ def check_run(settings: Any) -> None:
     check_choice("precision", settings.precision, PRECISIONS)
 
 
-@renamed(elastic="elastic_sigma", jitter="brightness_contrast_jitter", upside_down="vertical_flip")
+@renamed(**FIELDS["Settings"])
 @dataclass(frozen=True)
 class Settings:
     """Training settings.
@@ -106,7 +106,7 @@ class Settings:
         return bool(self.rotate or self.elastic_sigma or self.vertical_flip)
 
 
-@renamed(waited="data_wait")
+@renamed(**FIELDS["History"])
 @dataclass
 class History:
     """Losses of a run, one every ``log_every`` steps, and its duration.
