@@ -479,6 +479,31 @@ def test_what_is_missing_is_said(visit, served, runtime):
     expect(part.get_by_role("alert")).to_contain_text("bad_alloc. Close other tabs and try again.")
 
 
+def test_what_is_missing_stays_said_when_the_part_is_first_drawn(visit, served, runtime):
+    page = visit("about:blank")
+    page.add_init_script("""
+        window.later = [];
+        window.IntersectionObserver = class extends IntersectionObserver {
+          constructor(seen, options) {
+            const held = options?.rootMargin === "100%"; // an explorer, no part of the theme
+            if (held) window.later.push(() => seen([{ isIntersecting: true }]));
+            super(held ? () => {} : seen, options);
+          }
+        };""")
+    page.route("**/digits.onnx", lambda route: route.fulfill(status=404))
+    page.goto(served + PAGE)
+    part = page.locator("#latents")
+    part.get_by_role("button", name="Start the networks").click()
+    alert = part.get_by_role("alert")
+    expect(alert).to_contain_text("digits.onnx: the server returned 404")
+    expect(part).not_to_contain_text("not started yet")
+    page.evaluate("() => later.forEach((draw) => draw())")
+    expect(part).to_contain_text("not started yet")
+    expect(alert).to_contain_text("digits.onnx: the server returned 404")
+    part.get_by_label("noise seed").or_(part.get_by_label("direction 1")).first.fill("7")
+    expect(alert).to_be_empty()  # a change answers it
+
+
 def test_a_network_that_fails_is_not_silent(visit, served, runtime):
     page = visit("about:blank")
     fails = """onmessage = ({ data: { id, load } }) =>

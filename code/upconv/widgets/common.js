@@ -194,6 +194,10 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
   function refresh() {
     if (busy) return;
     problem = "";
+    compute();
+  }
+
+  function compute() {
     for (const control of controls) control();
     arrange();
     update();
@@ -202,8 +206,7 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
   }
 
   function redraw() {
-    if (!ready) return;
-    const trouble = draw() || "";
+    const trouble = (ready && draw()) || "";
     if (error.textContent !== (problem || trouble)) error.textContent = problem || trouble;
   }
 
@@ -345,7 +348,7 @@ function frame({ model, el, title, state, arrange = () => {}, update = () => {},
         near.disconnect();
         if (width || !el.isConnected) return;
         width = el.clientWidth;
-        if (!ready) refresh();
+        if (!ready) compute(); // what was complained of until then stays
         tellBusy();
         watcher.observe(el);
       };
