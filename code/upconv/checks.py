@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the command line uses checks before it needs NumPy
     import numpy as np
 
 LARGEST = 2**63 - 1  # of int64
+BYTE = (0.0, 255.0)  # range of the values of 8-bit images
 
 
 def refuse(name: str, got: object, expected: object) -> NoReturn:
@@ -120,6 +121,20 @@ def check_range(name: str, value: Any, low: float, high: float) -> tuple[float, 
     if not low <= value[0] <= value[1] <= high:  # False for NaN
         refuse(name, repr(value), expected)
     return float(value[0]), float(value[1])
+
+
+def check_value_range(value: Any) -> tuple[float, float]:
+    """Check the values that become 0 and 1: two finite numbers, the smaller one first.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    low, high = check_range("value_range", value, -LARGEST, LARGEST)
+    if not low < high:
+        refuse("value_range", repr(value), "two different numbers")
+    return low, high
 
 
 def check_weights(name: str, value: Any) -> tuple[float, ...]:

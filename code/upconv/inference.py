@@ -16,7 +16,7 @@ with needed("upconv.inference"):
     import torch
     from torch import Tensor, nn
 
-from upconv.checks import as_array, check_integer, refuse
+from upconv.checks import BYTE, as_array, check_integer, refuse
 from upconv.data.sets import SegmentationSet
 from upconv.deprecated import moved, renamed
 from upconv.device import inferring
@@ -123,7 +123,8 @@ def _labels(logits: torch.Tensor) -> np.ndarray:
 
 
 def _logits(network: nn.Module, images: np.ndarray, where: torch.device) -> Tensor:
-    pixels = to_pixels(np.array(images), getattr(network, "in_channels", 3))
+    channels, scale = getattr(network, "in_channels", 3), getattr(network, "value_range", BYTE)
+    pixels = to_pixels(np.array(images), channels, scale)
     logits: Tensor = network(pixels.to(where))
     return logits
 

@@ -6,21 +6,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upconv.checks import refuse
+from upconv.checks import BYTE, refuse
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
 
 
-def to_pixels(images: np.ndarray, channels: int = 3) -> Tensor:
-    """Convert images (N, H, W, 3) or (N, H, W), uint8, to (N, channels, H, W), float32 in [0, 1].
+def to_pixels(
+    images: np.ndarray, channels: int = 3, value_range: tuple[float, float] = BYTE
+) -> Tensor:
+    """Convert images (N, H, W, C) or (N, H, W) to (N, channels, H, W), float32 in [0, 1].
 
     The memory format is channels last. Gray images are copied to three channels; color images are
     reduced to one channel by their luminance.
+
+    Parameters
+    ----------
+    value_range
+        The values that become 0 and 1, for images that are not uint8; what lies beyond is clipped.
+
+    Raises
+    ------
+    ValueError
+        If the number of channels does not fit, or images are not uint8 although the range is.
     """
+    low, high = value_range
+    if value_range == BYTE and images.dtype != np.uint8:
+        refuse("images", f"dtype {images.dtype}", "uint8, or a value_range")
     pixels = torch.from_numpy(np.ascontiguousarray(images))
     pixels = pixels[..., None] if pixels.ndim == 3 else pixels
     # NCHW in shape, NHWC in memory: that is what channels_last means.
-    pixels = pixels.permute(0, 3, 1, 2).float() / 255
+    pixels = pixels.permute(0, 3, 1, 2).float()
+    pixels = pixels / 255 if value_range == BYTE else ((pixels - low) / (high - low)).clamp(0, 1)
     given = pixels.shape[1]
     if given == channels:
         return pixels

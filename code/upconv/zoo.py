@@ -9,7 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from upconv.checks import check_choice, refuse
+from upconv.checks import BYTE, check_choice, check_value_range, refuse
 from upconv.deprecated import current_arguments
 from upconv.options import COUNTS, check_counts
 from upconv.packages import needed
@@ -185,6 +185,8 @@ def save(
     from upconv.port import save_weights, weights
 
     about = {"network": name, "classes": json.dumps(classes), "options": json.dumps(options)}
+    if (scale := getattr(network, "value_range", BYTE)) != BYTE:
+        about["value_range"] = json.dumps(scale)
     save_weights(path, weights(network), about)
 
 
@@ -206,6 +208,8 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
         options = _options(about, {kind: NETWORKS[kind][0] for kind in NETWORKS})
         check_counts(classes=len(classes))
         network = _made(lambda: build(name, len(classes), framework, **options), found, framework)
+        if "value_range" in about:
+            network.value_range = check_value_range(json.loads(about["value_range"]))
     return load_weights(network, found), tuple(classes), name
 
 

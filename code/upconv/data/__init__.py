@@ -3,12 +3,14 @@
 from upconv.data._camvid import camvid, road
 from upconv.data._digit_scenes import digit_crops, digit_scenes
 from upconv.data._dsb2018 import dsb2018
-from upconv.data._folder import BadData, limit_pixels, read_image, read_mask, segmentation_folder
+from upconv.data._folder import segmentation_folder
 from upconv.data._images import digits, image_files, square_images
 from upconv.data._instances import border_weights, split_touching_instances, with_border_weights
 from upconv.data._isbi2012 import isbi2012
+from upconv.data._masks import read_mask
 from upconv.data._membranes import membranes
 from upconv.data._mnist import fashion_mnist, mnist, read_idx
+from upconv.data._reading import BadData, limit_pixels, read_image
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo, photographs
 from upconv.data.sets import (

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from upconv.checks import refuse
-from upconv.data._folder import EXTENSIONS, BadData, Files, read_image
+from upconv.data._listing import EXTENSIONS, Files
+from upconv.data._reading import BadData, read_image
 from upconv.data.sets import DIGITS, ImageSet
 
 

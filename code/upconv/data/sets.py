@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from upconv.checks import refuse
+from upconv.checks import BYTE, refuse
 from upconv.deprecated import renamed
 
 VOID = 255  # in masks: unlabeled, ignored everywhere
@@ -56,10 +56,11 @@ Images = Sequence[np.ndarray] | np.ndarray
 @renamed(colours="colors")  # codespell:ignore
 @dataclass
 class SegmentationSet:
-    """Images (H, W, 3), or (H, W) if gray, and masks (H, W), both uint8.
+    """Images (H, W, C), or (H, W) if gray, and masks (H, W), uint8.
 
-    A mask contains class numbers, or ``VOID``. Fields are arrays with one more axis, or sequences
-    if sizes differ.
+    Images have another dtype if ``value_range`` says which of their values mean 0 and 1. A mask
+    contains class numbers, or ``VOID``. Fields are arrays with one more axis, or sequences if sizes
+    differ.
 
     Some sets also have ``instances``, (H, W) integers that number the instances (0: background),
     and ``weights``, (H, W) floats that weight each pixel's loss.
@@ -72,6 +73,7 @@ class SegmentationSet:
     colors: tuple[tuple[int, int, int], ...] = field(default=())
     instances: Images | None = None
     weights: Images | None = None
+    value_range: tuple[float, float] = BYTE
 
     def __post_init__(self) -> None:
         for name in ("masks", "instances", "weights"):

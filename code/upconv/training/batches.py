@@ -127,7 +127,7 @@ def make_batch(
     for cut, layers in cuts:
         for stack, layer in zip((images, masks, weights), cut(layers), strict=False):
             stack.append(layer)
-    pixels = to_pixels(np.stack(images), channels)
+    pixels = to_pixels(np.stack(images), channels, data.value_range)
     if settings.brightness_contrast_jitter:
         size = (settings.batch, channels, 1, 1)
         gain = rng.uniform(

@@ -11,9 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upconv.checks import (
-    refuse,
-)
+from upconv.checks import BYTE, refuse
 from upconv.data.sets import VOID, SegmentationSet
 from upconv.deprecated import renamed
 from upconv.device import autocast, loss_scaler, resolve_precision
@@ -123,6 +121,7 @@ def train(
                 callback(step, *losses.read())
     distributed.unwrap(work.trained, network)
     network.eval()
+    network.value_range = data.value_range  # type: ignore[assignment]  # what predictions have to know
     return history
 
 
@@ -205,6 +204,8 @@ def pixel_loss(
 def _origin(network: nn.Module, data: SegmentationSet) -> dict[str, Any]:
     layers = {name: getattr(data, name) for name in ("images", "masks", "weights")}
     found = {name: contents(layer) for name, layer in layers.items() if layer is not None}
+    if data.value_range != BYTE:
+        found["value_range"] = repr(data.value_range)
     return {"network": nature(network)} | found
 
 
