@@ -251,12 +251,14 @@ def unknown(value: int, form: MaskFormat) -> str:
     if len(values) > 2 and values == list(range(len(values))):
         listed = f"0 to {len(values) - 1}"
     elif len(values) == 2:
-        listed = f"{values[0]} to {values[1]}" if values == [0, 1] else " or ".join(map(str, values))
+        listed = (
+            f"{values[0]} to {values[1]}" if values == [0, 1] else " or ".join(map(str, values))
+        )
     end = "" if form.void is None else f", or {form.void} for void"
     return f"label {value}, expected {listed}{end}"
 
 
-def instances(path: str | Path, raw: Raw, form: MaskFormat) -> np.ndarray:
+def instances_of(path: str | Path, raw: Raw, form: MaskFormat) -> np.ndarray:
     """A mask's instances (H, W), numbered from 1; 0 is background or void."""
     return _numbered(numbers(path, raw, form), form)
 
