@@ -12,6 +12,7 @@ from scipy.ndimage import find_objects, label
 
 from upconv.data._masks import GRAY_STEP, decode, hexadecimal
 from upconv.data._reading import BadData
+from upconv.data.sets import VOID
 
 LOOKED_AT = 6  # files that are read again to name what is wrong
 MOST_LISTED = 20  # colors in a message
@@ -38,38 +39,42 @@ def _first_of(found: Sequence[Census]) -> list[Census]:
 
 
 def looks_numbered(found: Sequence[Census]) -> bool:
-    """Whether values number objects: each is one connected region, and files differ in them."""
-    if max(len(one.values) for one in found) < 3:
+    """Whether values number objects: each is one region, from 1 on in most files, which differ."""
+    numbers = [tuple(value for value in one.values if value not in (0, VOID)) for one in found]
+    most = max(map(len, numbers))
+    dense = sum(each == tuple(range(1, len(each) + 1)) for each in numbers)
+    if most < 3 or not (most > 8 or (len(set(numbers)) > 1 and 2 * dense > len(found))):
         return False
-    differ = len({one.values for one in found}) > 1 or max(len(one.values) for one in found) > 8
     whole = several = 0
     for one in _first_of(found):
-        raw = decode(one.path)
-        _, numbered = np.unique(raw.values, return_inverse=True)
-        numbered = numbered.reshape(raw.values.shape)
-        if one.values[0]:  # every value is an object
-            numbered = numbered + 1
+        values = decode(one.path).values
+        present, which = np.unique(values, return_inverse=True)
+        numbered = which.reshape(values.shape) + 1
         for number, box in enumerate(find_objects(numbered), 1):
-            if box is not None:
+            if present[number - 1] not in (0, VOID):
                 whole += label(numbered[box] == number, np.ones((3, 3)))[1] == 1
                 several += 1
-    return differ and several > 0 and whole >= 0.9 * several
+    return whole >= 0.9 * several
 
 
 def looks_smoothed(found: Sequence[Census]) -> bool:
-    """Whether rare values lie only on the borders of regions with frequent ones."""
+    """Whether values between the frequent ones are rare, and lie only where regions meet."""
     inside = rare = total = 0
+    different: set[int] = set()
     for one in _first_of(found):
         values = decode(one.path).values
         pixels = dict(zip(one.values, one.pixels, strict=True))
         often = [value for value, count in pixels.items() if count >= 0.02 * values.size]
-        between = ~np.isin(values, often)
+        rest = [value for value in pixels if value not in often]
+        rest = [value for value in rest if min(often, default=value) < value < max(often)]
+        different.update(rest)
+        between = np.isin(values, rest)
         same = values[1:-1, 1:-1] == values[:-2, 1:-1]
         for other in (values[2:, 1:-1], values[1:-1, :-2], values[1:-1, 2:]):
             same &= values[1:-1, 1:-1] == other
         inside += int((same & between[1:-1, 1:-1]).sum())
         rare, total = rare + int(between.sum()), total + values.size
-    return 0 < rare < 0.5 * total and inside < 0.2 * rare
+    return len(different) >= 3 and 0 < rare < 0.5 * total and inside < 0.2 * rare
 
 
 def refuse_smoothed(found: Sequence[Census], classes: int | None) -> NoReturn:
@@ -115,11 +120,11 @@ def refuse_colors(found: Sequence[Census]) -> NoReturn:
     many = max(found, key=lambda one: len(one.values))
     if len(colors) > MOST_COLORS:
         got = f"{many.path}: got {len(many.values):,} colors"
-        if many.lossy and len(many.values) < many.shape[0] * many.shape[1] / 8:
-            raise BadData(f"{got}, expected exact ones, which JPEG changes; {EXACT}")
-        if len(many.values) >= many.shape[0] * many.shape[1] / 8:
-            raise BadData(f"{got}, expected a mask: are --images and --masks swapped?")
-        raise BadData(f"{got}, expected one for each class: a smoothed mask, or instances; {EXACT}")
+        what = "exact ones, which JPEG changes" if many.lossy else "one for each class"
+        raise BadData(
+            f"{got}, expected {what}: if it is a smoothed mask, {EXACT}; if it is a photograph, "
+            "are --images and --masks swapped?"
+        )
     total = colors.total()
     shown = [f"{color:06x} {100 * n / total:.1f} %" for color, n in colors.most_common(MOST_LISTED)]
     more = f" and {len(colors) - MOST_LISTED} more" if len(colors) > MOST_LISTED else ""

@@ -261,6 +261,8 @@ def _by_values(
         pairs, said = tuple((number, number) for number in range(count)), ()
     elif count in (len(ids), len(present)):
         chosen = ids if len(ids) == count else present
+        if count > 3 and looks_smoothed(found):
+            refuse_smoothed(found, count)
         pairs = tuple((value, number) for number, value in enumerate(chosen))
         told = f"{listed(chosen)} were read as classes 0 to {count - 1}"
         said = (told,)
@@ -281,7 +283,7 @@ def _guessed(found: Sequence[Census], form: MaskFormat, present: list[int]) -> i
     if len(ids) > 2 and looks_numbered(found):
         way = f"--instances if each number is one object, --classes {ids[-1] + 1} if it is a class"
         raise BadData(f"{folder}: got {got}, expected to know what they number: use {way}")
-    if len(ids) > 8 and looks_smoothed(found):
+    if len(ids) > 3 and looks_smoothed(found):
         refuse_smoothed(found, None)
     if ids == list(range(len(ids))) and 2 <= len(ids) <= MOST_GUESSED:
         return len(ids)
@@ -307,7 +309,7 @@ def _refuse_values(
         for value in sorted(_values(one, form))
         if value >= count and value != VOID
     )
-    if len(present) > 8 and looks_smoothed(found):
+    if len(present) > 3 and looks_smoothed(found):
         refuse_smoothed(found, count)
     way = f"the folder has {listed(present)}"
     if looks_numbered(found):

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from upconv.data._listing import EXTENSIONS
 from upconv.data._reading import BadData
@@ -83,7 +83,6 @@ def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
         )
         return Pairs([by_image[s] for s in stems], [by_mask[found[s]] for s in stems], tuple(notes))
     _refuse(by_image, by_mask)
-    raise AssertionError  # not reached
 
 
 def _apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -154,32 +153,37 @@ def _added(keys: dict[str, str], others: dict[str, str]) -> bool:
     return bool(pieces & WORDS) or not any(image) or not any(mask)
 
 
-def _refuse(by_image: dict[str, Path], by_mask: dict[str, Path]) -> None:
+def _refuse(by_image: dict[str, Path], by_mask: dict[str, Path]) -> NoReturn:
     """Name the first files without a partner."""
+    folders = [next(iter(found.values())).parent for found in (by_image, by_mask)]
     lonely = sorted(by_image.keys() - by_mask.keys())
     alone = sorted(by_mask.keys() - by_image.keys())
-    folders = [next(iter(found.values())).parent for found in (by_image, by_mask)]
     keys, others = _keys(list(by_image)), _keys(list(by_mask))
-    shared = keys.keys() & others.keys()
-    if lonely and alone and len(shared) < len(by_image):
-        several = [m for m in alone if sum(m.startswith(i) for i in by_image) == 1]
+    if _added(keys, others) and keys.keys() != others.keys():  # but for some, the same is added
+        example = f"such as {by_mask[others[next(key for key in keys if key in others)]].name}"
+        lonely = sorted(stem for key, stem in keys.items() if key not in others)
+        alone = sorted(stem for key, stem in others.items() if key not in keys)
+        path, folder = (by_image[lonely[0]], 1) if lonely else (by_mask[alone[0]], 0)
+        what = f"its {'mask' if lonely else 'image'} in {folders[folder]}"
+        raise BadData(f"{path}: expected {what}, not found ({example}){_more(lonely or alone)}")
+    if lonely and alone:
         way = "name each mask like its image, or x_mask for the image x"
+        several = [m for m in alone if sum(m.startswith(stem) for stem in by_image) == 1]
         if len(alone) == len(several) > len(by_image):
             way = "keep one mask for each image in the folder"
-        few, other = (
-            _few([by_image[s].name for s in lonely]),
-            _few([by_mask[s].name for s in alone]),
-        )
         raise BadData(
             f"{by_image[lonely[0]]}: expected {lonely[0]}.* in {folders[1]}, not found; "
-            f"without a mask: {few}; without an image: {other}; {way}"
+            f"without a mask: {_few([by_image[stem].name for stem in lonely])}; "
+            f"without an image: {_few([by_mask[stem].name for stem in alone])}; {way}"
         )
-    if lonely:
-        path, missing, many = by_image[lonely[0]], f"{lonely[0]}.* in {folders[1]}", len(lonely)
-    else:
-        path, missing, many = by_mask[alone[0]], f"{alone[0]}.* in {folders[0]}", len(alone)
-    more = f"; {many} files without a partner: add theirs, or remove them" if many > 1 else ""
-    raise BadData(f"{path}: expected {missing}, not found{more}")
+    path, folder = (by_image[lonely[0]], 1) if lonely else (by_mask[alone[0]], 0)
+    missing = f"{path.stem}.* in {folders[folder]}"
+    raise BadData(f"{path}: expected {missing}, not found{_more(lonely or alone)}")
+
+
+def _more(lonely: Sequence[str]) -> str:
+    many = len(lonely)
+    return f"; {many} files have no partner: add theirs, or remove them" if many > 1 else ""
 
 
 def _few(names: Sequence[str]) -> str:
