@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,7 +84,9 @@ def _contents(path: str | Path, image: Image.Image) -> Raw:
     lossy, steps = image.format in ("JPEG", "MPO"), _steps(path, image)
     turned = image.getexif().get(ORIENTATION, 1) != 1
     image = _opaque(path, ImageOps.exif_transpose(image))
-    values, palette = np.asarray(image), None
+    palette = None
+    # Colors in one pass: the bytes of red, green, blue and a filling, as a number.
+    values = np.asarray(image.convert("RGBX") if image.mode == "RGB" else image)
     if image.mode == "1":
         return Raw(values.astype(np.uint8), "bits", None, turned, lossy)
     if image.mode == "P":
@@ -93,9 +96,11 @@ def _contents(path: str | Path, image: Image.Image) -> Raw:
         table[: len(colors)] = colors
         palette = packed(table)
     elif image.mode == "RGB":
-        red, green, blue = (values[..., channel] for channel in range(3))
-        kind = "gray" if (red == green).all() and (green == blue).all() else "colors"
-        values = packed(values) if kind == "colors" else red
+        values = values.view(np.uint32)[..., 0]
+        values = (values.byteswap() if sys.byteorder == "little" else values) >> 8
+        gray = (values & 255).astype(np.uint8)
+        kind = "colors" if (values != gray * np.uint32(GRAY_STEP)).any() else "gray"
+        values = gray if kind == "gray" else values
     else:
         kind, values = "gray", _whole(path, values)
     return Raw(values // steps if steps > 1 else values, kind, palette, turned, lossy)

@@ -159,7 +159,8 @@ def _refuse(by_image: dict[str, Path], by_mask: dict[str, Path]) -> NoReturn:
     lonely = sorted(by_image.keys() - by_mask.keys())
     alone = sorted(by_mask.keys() - by_image.keys())
     keys, others = _keys(list(by_image)), _keys(list(by_mask))
-    if _added(keys, others) and keys.keys() != others.keys():  # but for some, the same is added
+    shared = by_image.keys() & by_mask.keys()
+    if not shared and _added(keys, others) and keys.keys() != others.keys():  # but for a few
         example = f"such as {by_mask[others[next(key for key in keys if key in others)]].name}"
         lonely = sorted(stem for key, stem in keys.items() if key not in others)
         alone = sorted(stem for key, stem in others.items() if key not in keys)
