@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+import time
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pace import python_slowness
 from PIL import Image
 
 from upconv import data
@@ -653,3 +655,168 @@ def test_runs_that_read_masks_in_another_way_have_other_contents(folder):
     assert contents(low) != contents(high)
     plain = read(folder(blocks(0, 255)), 2).masks
     assert contents(plain) == contents(type(plain)(plain.paths, plain.read))
+
+
+# ---- the command line ----------------------------------------------------------------------------
+
+
+def call(capsys, *arguments) -> tuple[int, str, str]:
+    """Exit status, output and errors of the command line in this process."""
+    from upconv.cli import main
+
+    status = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def own(places) -> list:
+    return ["--images", places[0], "--masks", places[1]]
+
+
+def test_check_says_one_fact_a_line_and_draws_a_sheet(folder, tmp_path, capsys):
+    places = folder(blocks(0, 1), blocks(0, 1, 255), mode="{}_mask")
+    sheet = tmp_path / "sheet.png"
+    arguments = ["--classes", "table,cup", "--out", sheet]
+    status, out, _ = call(capsys, "data", "check", *own(places), *arguments)
+    lines = out.splitlines()
+    assert status == 0 and lines[0] == f"images: 2 in {places[0]}, 16 × 12 pixels"
+    assert lines[1].startswith("masks: paired by name")
+    assert lines[2] == "masks: table 43.8 %, cup 43.8 %, void 12.5 %"
+    assert lines[3] == "classes: 2, table, cup" and lines[4] == str(sheet)
+    with Image.open(sheet) as picture:
+        assert picture.width == 1500 and picture.height > 300
+
+
+def test_check_refuses_as_training_does(folder, capsys):
+    places = folder(painted(blocks(0, 1)))
+    for command in (["data", "check"], ["train", "unet", "--data", "folder"]):
+        status, out, error = call(capsys, *command, *own(places))
+        assert (status, out) == (2, "") and "--colors" in error and len(error.splitlines()) == 1
+    status, _, error = call(capsys, "data", "check", "--images", places[0])
+    assert status == 2 and "data check needs --masks" in error
+    status, _, error = call(capsys, "data", "--masks", places[1])
+    assert status == 2 and "--masks requires: upconv data check" in error
+    status, _, error = call(capsys, "data", "check", *own(places), "--out", "sheet.txt")
+    assert status == 2 and "--out: got sheet.txt" in error
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "data"])
+def test_help_says_what_a_mask_is(command, capsys):
+    with pytest.raises(SystemExit):
+        call(capsys, command, "--help")
+    said = " ".join(capsys.readouterr().out.split())
+    for words in ("A mask is a picture", "255 is void", "x_mask", "--colors", "--threshold"):
+        assert words in said
+
+
+@pytest.mark.parametrize("text", ["1.5", "a", "a,", "a,a", "0", "-2"])
+def test_nonsense_classes_are_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        call(capsys, "data", "check", "--classes", text)
+    assert f"argument --classes: got {text}, expected" in capsys.readouterr().err
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Saves a network for two classes with what is told about it; it marks the bright pixels."""
+    torch = pytest.importorskip("torch")
+    from upconv import zoo
+
+    def save(form: data.MaskFormat | None):
+        torch.manual_seed(0)
+        network = zoo.build("unet", 2, base_channels=2, depth=1, in_channels=3)
+        path = tmp_path / "weights.safetensors"
+        about = {"masks": form.to_json()} if form else None
+        sizes = {"base_channels": 2, "depth": 1, "in_channels": 3}
+        zoo.save(path, network, "unet", ("table", "cup"), about=about, **sizes)
+        return path
+
+    return save
+
+
+def test_weights_keep_what_masks_mean(folder, small, capsys):
+    from upconv import zoo
+
+    form = read(folder(blocks(7, 26)), 2).mask_format
+    weights = small(form)
+    assert zoo.mask_format(weights) == form and zoo.mask_format(small(None)) is None
+    places = folder(blocks(26, 26), blocks(26))  # alone it would be anything
+    evaluate = ["evaluate", "--weights", small(form), "--data", "folder", *own(places)]
+    status, out, error = call(capsys, *evaluate, "--json")
+    assert status == 0 and "masks: cup 100.0 %; never seen: table" in error
+    scores = json.loads(out)
+    status, _, error = call(capsys, *evaluate, "--classes", "2")
+    assert status == 0
+    places = folder(blocks(1), blocks(1))  # the same pixels, told in another way
+    one = data.MaskFormat(classes=((0, 0), (1, 1)), void=255)
+    evaluate = ["evaluate", "--weights", small(one), "--data", "folder", *own(places), "--json"]
+    assert json.loads(call(capsys, *evaluate)[1]) == scores
+    places = folder(blocks(8))
+    evaluate = ["evaluate", "--weights", small(form), "--data", "folder", *own(places)]
+    status, _, error = call(capsys, *evaluate)
+    assert status == 2 and "0.png: got label 8, expected 7 or 26" in error
+
+
+def test_options_replace_what_weights_say(folder, small, capsys):
+    form = data.MaskFormat(classes=((0, 0), (1, 1)), void=255)
+    evaluate = ["evaluate", "--weights", small(form), "--data", "folder"]
+    places = folder(disk(), disk(radius=8))
+    status, _, error = call(capsys, *evaluate, *own(places))
+    assert status == 2 and "got label" in error
+    status, _, error = call(capsys, *evaluate, *own(places), "--threshold", "128")
+    assert status == 0 and "values from 128 on were read as cup" in error
+
+
+def test_weights_that_say_nonsense_of_masks_are_refused(folder, small, capsys):
+    weights = small(data.MaskFormat("shapes"))
+    evaluate = ["evaluate", "--weights", weights, "--data", "folder", *own(folder(blocks(0, 1)))]
+    status, _, error = call(capsys, *evaluate)
+    assert status == 2 and "weights.safetensors" in error and len(error.splitlines()) == 1
+
+
+def test_training_needs_no_number_of_classes_and_keeps_the_format(folder, tmp_path, capsys):
+    pytest.importorskip("torch")
+    from upconv import zoo
+
+    places = folder(*[blocks(0, 255, size=(32, 32))] * 2)
+    out = tmp_path / "run"
+    numbers = ["--steps", 1, "--batch", 1, "--crop", 32, "--base-channels", 2, "--device", "cpu"]
+    train = ["train", "unet", "--data", "folder", *own(places), *numbers, "--out", out]
+    status, _, error = call(capsys, *train)
+    assert status == 0 and "255 was read as object" in error, error
+    weights = out / "weights.safetensors"
+    assert zoo.restore(weights)[1] == ("background", "object")
+    assert zoo.mask_format(weights).classes == ((0, 0), (255, 1))
+
+
+def test_training_weights_the_borders_of_numbered_masks(folder, tmp_path, capsys):
+    pytest.importorskip("torch")
+    places = folder(*MANY, ending="tif")
+    numbers = ["--steps", 1, "--batch", 1, "--crop", 32, "--base-channels", 2, "--device", "cpu"]
+    train = ["train", "unet", "--data", "folder", *own(places), *numbers, "--out", tmp_path / "r"]
+    status, _, error = call(capsys, *train, "--instances", "--border-weight", 10)
+    assert status == 0 and "read as an instance" in error, error
+
+
+def test_what_predict_writes_is_read_as_masks(folder, small, tmp_path, capsys):
+    places = folder(blocks(0, 1), blocks(1, 0))
+    out, weights = tmp_path / "out", small(None)
+    images = sorted(places[0].iterdir())
+    assert call(capsys, "predict", "--weights", weights, "--out", out, *images)[0] == 0
+    found = read((places[0], out), 2)
+    assert "2 overlays" in found.notes[0] and "0.png with 0_mask.png" in found.notes[1]
+    for mask, number in zip(found.masks, range(2), strict=True):
+        np.testing.assert_array_equal(mask, np.asarray(Image.open(out / f"{number}_mask.png")))
+
+
+@pytest.mark.timing
+def test_a_hundred_masks_a_second(folder):
+    """A thousand of 512 × 512 have to be read and checked in ten seconds on two cores."""
+    mask = np.zeros((512, 512), np.uint8)
+    mask[100:200, 100:300], mask[300:400, 50:150] = 1, 2
+    for masks in ([mask] * 50, [painted(mask)] * 50):
+        paths = sorted(folder(*masks)[1].iterdir())
+        colors = None if masks[0].ndim == 2 else "000000,800000,008000"
+        start = time.process_time()
+        data.find_mask_format(paths, 3, colors=colors)
+        assert time.process_time() - start < 0.5 * python_slowness()
