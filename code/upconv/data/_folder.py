@@ -87,7 +87,7 @@ def segmentation_folder(
     notes = [*found.notes, note]
     if check:
         seen = checked(_seen, found.images, "images", progress)
-        notes += _check_sizes(found.images, seen, counted)
+        notes += _check_sizes(seen, counted)
     data.notes = tuple(notes)
     return data
 
@@ -153,22 +153,21 @@ def _seen(path: Path) -> _Seen:
         return _Seen(shape, file.getexif().get(ORIENTATION, 1))
 
 
-def _check_sizes(
-    images: Sequence[Path], seen: Sequence[_Seen], counted: Sequence[Census]
-) -> list[str]:
+def _check_sizes(seen: Sequence[_Seen], counted: Sequence[Census]) -> list[str]:
     """Check that each mask has its image's size; name EXIF where it may be the reason."""
     doubtful = 0
-    for path, image, mask in zip(images, seen, counted, strict=True):
+    for image, mask in zip(seen, counted, strict=True):
         turned = image.orientation not in (0, 1)
         if image.shape != mask.shape:
             got = f"{mask.shape[1]} × {mask.shape[0]}"
             expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
             why = ""
-            if turned or mask.turned:
-                which, other = (path, "mask") if turned else (mask.path, "image")
-                why = f"; {which.name} is turned by its EXIF orientation"
-                if turned != mask.turned:
-                    why += f" and the {other} is not: turn the {other}"
+            if turned and mask.turned:
+                why = "; both are turned by their EXIF orientation"
+            elif turned or mask.turned:
+                which, other = ("image", "mask") if turned else ("mask", "image")
+                why = f"; the {which} is turned by its EXIF orientation and the {other} is not: "
+                why += f"turn the {other}, or remove the {which}'s EXIF orientation"
             raise BadData(f"{mask.path}: got {got} pixels, expected {expected}{why}")
         square = image.shape[0] == image.shape[1] or image.orientation in (2, 3, 4)
         doubtful += turned and not mask.turned and square
