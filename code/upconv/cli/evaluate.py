@@ -13,6 +13,9 @@ from upconv.cli.options import (
     add_data,
     add_device,
     add_pixels,
+    add_range,
+    channels_read,
+    check_range,
     existing,
     load_data,
 )
@@ -26,6 +29,7 @@ def add(commands: Any) -> None:
     )
     add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    add_range(evaluate)
     add_pixels(evaluate)
     add_device(evaluate)
 
@@ -35,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
 
     network, classes, _ = zoo.restore(existing(options.weights))
     options.data = options.data or SETS[0]
-    found = load_data(options, "test")
+    found = _load(options, network)
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"
         raise UsageError(f"--data: got {got}, expected {len(classes)}, as in {options.weights}")
@@ -44,6 +48,27 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(scores))
     else:
         print_scores(scores, classes)
+
+
+def _load(options: argparse.Namespace, network: Any) -> Any:
+    """Load the set; a folder's images are read as the network takes them."""
+    from upconv.checks import BYTE
+
+    options.channels = channels_read(network)
+    check_range(options)
+    if options.data != "folder":
+        if options.range is not None:
+            raise UsageError(f"--range requires --data folder, got --data {options.data}")
+        return load_data(options, "test")
+    trained = getattr(network, "value_range", BYTE)
+    if options.range is None and trained != BYTE:
+        options.range = trained
+    found = load_data(options, "test")
+    if trained == BYTE != found.value_range and options.range is None:
+        got = f"{options.images} has not 8 bits, as the images this network was trained on"
+        raise UsageError(f"--images: {got}; --range LOW HIGH says which values are black and white")
+    network.value_range = found.value_range
+    return found
 
 
 def scores_of(network: Any, found: Any, device: str) -> dict[str, Any]:

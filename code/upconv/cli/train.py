@@ -15,15 +15,19 @@ from upconv import recipes
 from upconv.cli.evaluate import print_scores, scores_of
 from upconv.cli.options import (
     UsageError,
+    add_channels,
     add_command,
     add_data,
     add_device,
     add_network,
     add_pixels,
+    add_range,
+    check_channels,
     load_data,
     number,
     positive,
     rename_option,
+    say,
     seed,
 )
 from upconv.deprecated import words
@@ -74,6 +78,8 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--from-scratch", action="store_true", help="do not start from ImageNet weights"
     )
+    add_channels(train)
+    add_range(train)
     _add_recipe(train)
     train.add_argument(
         "--features", choices=list(FEATURES), default="vgg19",
@@ -145,6 +151,7 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     from upconv import zoo
 
     _check_data(options)
+    check_channels(options)
     unet = zoo.is_unet(options.network)
     sizes = zoo.sizes(options.network, options.scale) | _width(options)
     pretrained = not options.from_scratch and not unet and sizes["width_mult"] == 1
@@ -164,7 +171,7 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     from upconv.training import train
 
     if unet:
-        sizes["in_channels"] = 1 if found.images[0].ndim == 2 else 3
+        sizes["in_channels"] = 1 if (first := found.images[0]).ndim == 2 else first.shape[2]
     torch.manual_seed(options.seed)
     network = zoo.build(options.network, len(found.classes), **sizes)
     settings = _settings(options, network)
@@ -195,12 +202,14 @@ def _train_generator(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
     _check_data(options)
+    check_channels(options)
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
     sizes: dict[str, Any] = GENERATOR_SCALES[options.scale] | _width(options)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
+        say(found.notes)
     elif options.data == "digit_crops":
         found = data.digit_crops(recipes.GENERATED[options.data]["train"], sizes["size"])
     else:
@@ -238,6 +247,7 @@ def _train_stylizer(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
     _check_data(options)
+    check_channels(options)
     if options.style is None:
         raise UsageError(f"train {options.network} needs --style")
     if options.devices * options.nodes > 1:
@@ -248,6 +258,7 @@ def _train_stylizer(options: argparse.Namespace) -> None:
     sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
         photographs = data.image_files(options.images)
+        say(photographs.notes)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)
     else:

@@ -147,6 +147,26 @@ def has_alpha(path: str | Path) -> bool:
         return False
 
 
+def is_shallow(path: str | Path) -> bool:
+    """Whether an image has 8 bits, by its header; True if that cannot be read."""
+    try:
+        check_file(path)
+        with Image.open(path) as file:
+            if file.format == "TIFF":
+                bits = file.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
+                return bool(max(bits) <= 8 and file.mode not in _DEEP)
+            return file.mode not in _DEEP and not _deep_color(file)
+    except UNREADABLE:
+        return not (Path(path).is_file() and is_tiff(path))
+
+
+def _deep_color(file: Image.Image) -> str:
+    """How Pillow would unpack a PNG of 16 bits with several channels; "" for others."""
+    tile: Any = getattr(file, "tile", None)
+    raw = tile[0][3] if file.format == "PNG" and tile else None
+    return raw if isinstance(raw, str) and raw.endswith(";16B") else ""
+
+
 def _check_single(path: str | Path, file: Image.Image) -> None:
     if file.format in _MOVING and getattr(file, "is_animated", False):
         count = getattr(file, "n_frames", 2)
@@ -177,8 +197,9 @@ def _deep(file: Image.Image) -> tuple[np.ndarray, bool] | None:
     if file.mode in _DEEP:
         values = np.asarray(upright(file))
         return values.astype(np.uint16) if file.format == "PNG" else values, False
-    raw = file.tile[0][3] if file.format == "PNG" and file.tile else None
-    if not isinstance(raw, str) or not raw.endswith(";16B"):
+    if file.format == "TIFF" and max(file.tag_v2.get(258, (8,))) > 8:  # type: ignore[attr-defined]
+        raise ValueError("neither Pillow nor tifffile reads all of its bits")
+    if not (raw := _deep_color(file)):
         return None
     orientation = file.getexif().get(274, 1)
     # Pillow keeps the upper byte of each value; read as another kind, the same file gives both.
@@ -195,9 +216,10 @@ def _deep(file: Image.Image) -> tuple[np.ndarray, bool] | None:
 
 def _reread(file: Image.Image, mode: str, raw: str) -> np.ndarray:
     with Image.open(file.filename) as again:  # type: ignore[attr-defined]
-        tile: Any = again.tile[0]
-        again.tile = [tile._replace(args=raw) if hasattr(tile, "_replace") else (*tile[:3], raw)]
-        again._mode = mode
+        tile: Any = again.tile[0]  # type: ignore[attr-defined,unused-ignore]
+        # Of Pillow 11 and newer, or older.
+        tile = tile._replace(args=raw) if hasattr(tile, "_replace") else (*tile[:3], raw)
+        again.tile, again._mode = [tile], mode
         return np.array(again)
 
 
@@ -256,7 +278,9 @@ def _as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def refuse_channels(path: str | Path, own: int, channels: int) -> NoReturn:
     """Refuse an image whose number of channels is not the expected one."""
     got = f"{own} channel{'s' * (own > 1)}"
-    raise BadData(f"{path}: got {got}, expected {channels}: train with --channels {own} to use such")
+    raise BadData(
+        f"{path}: got {got}, expected {channels}: train with --channels {own} to use such"
+    )
 
 
 def check_size(path: str | Path, image: Image.Image) -> None:

@@ -73,10 +73,14 @@ def read_tiff(
 
 
 def _simple(page: Any, series: list[Any]) -> bool:
-    """Whether Pillow reads all there is: one image of bytes, with one to three channels or alpha."""
+    """Whether Pillow reads all there is: one image of 8 bits, gray, color, or with alpha."""
     if len(series[0].pages) > 1 or _others(series):
         return False
-    if page.dtype is None or page.dtype not in ("uint8", "bool") or page.bitspersample not in (1, 8):
+    if (
+        page.dtype is None
+        or page.dtype not in ("uint8", "bool")
+        or page.bitspersample not in (1, 8)
+    ):
         return False
     extra = _extra(page)
     known = page.samplesperpixel - len(extra)
@@ -99,7 +103,9 @@ def _checked(path: str | Path, series: list[Any], channels: int) -> tuple[str, t
     if more := _others(series):
         count = sum(len(each.pages) for each in (series[0], *more))
         raise BadData(f"{path}: got {count} images in one file, expected one: save each as a file")
-    kept = [(a, n) for a, n in zip(series[0].axes, series[0].shape, strict=True) if n != 1 or a in "YX"]
+    kept = [
+        (a, n) for a, n in zip(series[0].axes, series[0].shape, strict=True) if n != 1 or a in "YX"
+    ]
     axes, shape = "".join(a for a, _ in kept), tuple(n for _, n in kept)
     if "Y" not in axes or "X" not in axes:
         raise BadData(f"{path}: got axes {series[0].axes}, expected rows and columns")
@@ -109,11 +115,12 @@ def _checked(path: str | Path, series: list[Any], channels: int) -> tuple[str, t
         if axis in _UNNAMED and count == channels != 3 and len(kept) == 3:
             continue
         expected = "one image: save each as a file"
-        if axis in _UNNAMED:
-            expected += f", or, if they are channels, use --channels {count}"
-            if count == 3:
-                expected = "one image: save each as a file, or, if they are channels, as RGB"
-        raise BadData(f"{path}: got a stack of {count} {_STACKED.get(axis, 'pages')}, expected {expected}")
+        if axis in _UNNAMED and len(kept) == 3:  # and --channels 3 is the default
+            way = "save them as one of RGB" if count == 3 else f"use --channels {count}"
+            expected += f", or, if they are channels, {way}"
+        raise BadData(
+            f"{path}: got a stack of {count} {_STACKED.get(axis, 'pages')}, expected {expected}"
+        )
     return axes, shape
 
 
@@ -125,10 +132,10 @@ def _decoded(path: str | Path, page: Any, series: Any) -> np.ndarray:
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise
-        if page.samplesperpixel != 1 or page.is_tiled and page.bitspersample not in (8, 16, 32):
+        if page.samplesperpixel != 1:
             how = "save it without compression, or: pip install imagecodecs"
             kind = getattr(page.compression, "name", page.compression)
-            got = f"compression {kind} of {page.bitspersample} bits and {page.samplesperpixel} channels"
+            got = f"{page.samplesperpixel} channels of {page.bitspersample} bits, {kind}"
             raise BadData(f"{path}: got {got}, which is not read: {how}") from error
     with Image.open(path) as file:  # gray pages Pillow decodes, with every compression
         pages = [np.array(frame) for frame in ImageSequence.Iterator(file)]
