@@ -18,6 +18,7 @@ from upconv.cli.options import (
     check_range,
     existing,
     load_data,
+    say_notes,
 )
 from upconv.recipes import SETS
 
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> None:
     network, classes, _ = zoo.restore(existing(options.weights))
     options.data = options.data or SETS[0]
     found = _load(options, network)
+    say_notes(found)
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"
         raise UsageError(f"--data: got {got}, expected {len(classes)}, as in {options.weights}")

@@ -117,12 +117,6 @@ def check_range(options: argparse.Namespace) -> None:
         raise UsageError(f"--range: got {low:g} {high:g}, expected LOW below HIGH")
 
 
-def say(notes: Sequence[str]) -> None:
-    """Print what was decided while files were read."""
-    for line in notes:
-        print(line, file=sys.stderr)
-
-
 def add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
 
@@ -192,12 +186,10 @@ def load_data(options: argparse.Namespace, split: str) -> Any:
         for name in ("images", "masks", "classes"):
             if getattr(options, name) is None:
                 raise UsageError(f"--data folder needs --{name}")
-        found = data.segmentation_folder(
+        return data.segmentation_folder(
             options.images, options.masks, options.classes,
             channels=options.channels or 3, value_range=options.range and tuple(options.range),
         )  # fmt: skip
-        say(found.notes)
-        return found
     for name in ("images", "masks", "classes"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} requires --data folder, got --data {options.data}")
@@ -205,6 +197,12 @@ def load_data(options: argparse.Namespace, split: str) -> Any:
     if options.data in GENERATED:
         return load(GENERATED[options.data][split], split=split)
     return load(split)
+
+
+def say_notes(found: Any) -> None:
+    """Print what was found in a folder."""
+    for note in getattr(found, "notes", ()):
+        print(note, file=sys.stderr)
 
 
 def existing(path: Path, option: str = "--weights") -> Path:

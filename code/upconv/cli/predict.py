@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,6 @@ from upconv.cli.options import (
     existing,
     network_of,
     positive,
-    say,
 )
 from upconv.zoo import STYLIZERS
 
@@ -127,7 +127,7 @@ def _check_images(
     if twice:
         raise UsageError(f"two images are called {sorted(twice)[0]}: their outputs would collide")
     for path in options.images:  # one at a time in memory
-        read(path, say=lambda line: say((line,)))
+        read(path, say=partial(print, file=sys.stderr))
     for name in names:
         for ending in endings:
             check_writable(options.out / f"{name}_{ending}.png", "--out")

@@ -27,7 +27,7 @@ from upconv.cli.options import (
     number,
     positive,
     rename_option,
-    say,
+    say_notes,
     seed,
 )
 from upconv.deprecated import words
@@ -157,6 +157,8 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     pretrained = not options.from_scratch and not unet and sizes["width_mult"] == 1
     out, checkpoint, distributed = _start(options)
     found = load_data(options, "train")
+    if distributed.first:
+        say_notes(found)
     suited, height = recipes.suited_to(options.data), options.border_weight
     if height is None:
         height = suited.border_weight
@@ -209,7 +211,7 @@ def _train_generator(options: argparse.Namespace) -> None:
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
-        say(found.notes)
+        say_notes(found)
     elif options.data == "digit_crops":
         found = data.digit_crops(recipes.GENERATED[options.data]["train"], sizes["size"])
     else:
@@ -258,7 +260,7 @@ def _train_stylizer(options: argparse.Namespace) -> None:
     sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
         photographs = data.image_files(options.images)
-        say(photographs.notes)
+        say_notes(photographs)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)
     else:

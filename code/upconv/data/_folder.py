@@ -10,7 +10,7 @@ from pathlib import Path
 from upconv.checks import refuse
 from upconv.data._listing import Files, check_layout, list_images
 from upconv.data._masks import read_mask
-from upconv.data._ranges import Survey, find_range
+from upconv.data._ranges import Survey, facts_of, find_range
 from upconv.data._reading import BadData, read_raw
 from upconv.data.sets import VOID, SegmentationSet
 
@@ -83,7 +83,7 @@ def segmentation_folder(
                 got = f"{mask.shape[1]} × {mask.shape[0]}"
                 expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
                 raise BadData(f"{found['masks'][stem]}: got {got} pixels, expected {expected}")
-            survey.add(found["images"][stem], image, channels)
+            survey.add(facts_of(found["images"][stem], image, channels))
         survey.check_flat()
     else:
         survey = find_range([found["images"][stem] for stem in stems], channels, value_range)

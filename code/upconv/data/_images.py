@@ -83,7 +83,8 @@ def image_files(folder: str | Path) -> Files:
     """
     found = list_images(folder, everywhere=True)
     survey = find_range(found.paths)
-    return Files(found.paths, partial(_as_bytes, survey.value_range), (*found.notes, *survey.notes))
+    read = partial(_as_bytes, survey.value_range)
+    return Files(found.paths, read, notes=(*found.notes, *survey.notes))
 
 
 def _as_bytes(value_range: Range, path: Path) -> np.ndarray:

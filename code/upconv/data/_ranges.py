@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,9 @@ _ENDING_AT_255 = (0.0, math.nextafter(255, math.inf))
 _SAMPLE = 4096  # values of each image, by which shares of all values are estimated
 _DARK = 31  # an 8-bit folder whose brightest value is at most this is nearly black
 _FAR = 4  # hot pixels are so many times as bright as 99.9 % of all values
-KINDS = {"u1": "8 bits", "u2": "16 bits", "i2": "16 bits", "i4": "32 bits", "f4": "floats"}
+BYTES = "8 bits"
+KINDS = {"u1": BYTES, "u2": "16 bits", "i2": "16 bits", "i4": "32 bits", "f4": "floats"}
+_WIDTHS = {BYTES: 8, "16 bits": 32, "32 bits": 32, "floats": 0}  # kinds that go together
 
 
 def kind_of(values: np.ndarray) -> str:
@@ -35,8 +38,29 @@ def spelled(value_range: Range) -> str:
     return " to ".join(shown(round(value, 9)) for value in value_range)
 
 
+class Facts(NamedTuple):
+    """What one image contributes to a survey of its folder."""
+
+    path: Path
+    kind: str
+    low: float
+    high: float
+    flat: bool
+    transparent: bool
+    sample: np.ndarray  # some of its values
+
+
+def facts_of(path: str | Path, image: np.ndarray, channels: int = 3) -> Facts:
+    """Look at one image, read with these channels; threads may do so in parallel."""
+    path, kind = Path(path), kind_of(image)
+    low, high = float(image.min()), float(image.max())
+    flat = low == high and image.shape[0] * image.shape[1] > 1
+    transparent = kind == BYTES and channels < 4 and has_alpha(path)
+    return Facts(path, kind, low, high, flat, transparent, sample(image))
+
+
 class Survey:
-    """One pass over a folder's images: their range, and what is to be said of it.
+    """What a folder's images have in common: their range, and what is to be said of it.
 
     Parameters
     ----------
@@ -51,11 +75,11 @@ class Survey:
         self.name, self.count = name, 0
         self.low, self.high = math.inf, -math.inf
         self._first: dict[str, Path] = {}  # of each kind, an image
-        self._flat: list[tuple[Path, float]] = []
+        self._flat: list[Facts] = []
         self._samples: list[np.ndarray] = []
         self._transparent = 0
 
-    def add(self, path: str | Path, image: np.ndarray, channels: int = 3) -> None:
+    def add(self, facts: Facts) -> None:
         """Take one image into account.
 
         Raises
@@ -63,35 +87,29 @@ class Survey:
         BadData
             If it is of another kind than the others, or its values cannot be of the given range.
         """
-        path = Path(path)
-        self._first.setdefault(kind_of(image), path)
-        kinds = {
-            "integers" if "bits" in kind and kind != "8 bits" else kind for kind in self._first
-        }
-        if len(kinds) > 1:
-            (one, first), (other, second) = list(self._first.items())[:2]
+        self._first.setdefault(facts.kind, facts.path)
+        if len({_WIDTHS[kind] for kind in self._first}) > 1:
+            (one, first), (other, second) = list(self._first.items())[:: len(self._first) - 1]
             way = "save all in one of these kinds"
             raise BadData(f"{second}: got {other}, expected {one} as in {first}: {way}")
         if self.given is not None:
-            check_kind(path, image, self.given if image.dtype == np.uint8 else _apart(self.given))
-        low, high = float(image.min()), float(image.max())
-        if low == high and image.shape[0] * image.shape[1] > 1:
-            self._flat.append((path, low))
-        self.low, self.high = min(self.low, low), max(self.high, high)
-        if image.dtype != np.uint8 or self.given is not None:
-            self._samples.append(sample(image))
-        elif channels < 4 and has_alpha(path):
-            self._transparent += 1
+            check_kind(facts, self.given if facts.kind == BYTES else _apart(self.given))
+        self.low, self.high = min(self.low, facts.low), max(self.high, facts.high)
+        if facts.flat:
+            self._flat.append(facts)
+        if facts.kind != BYTES or self.given is not None:
+            self._samples.append(facts.sample)
+        self._transparent += facts.transparent
         self.count += 1
 
     @property
     def kind(self) -> str:
-        return next(iter(self._first), "8 bits")
+        return next(iter(self._first), BYTES)
 
     @property
     def value_range(self) -> Range:
         """The values that become 0 and 1."""
-        if self.kind == "8 bits":
+        if self.kind == BYTES:
             return self.given or BYTE
         if self.given is not None:
             return _apart(self.given)
@@ -108,17 +126,19 @@ class Survey:
             Naming the first.
         """
         if self._flat:
-            path, value = self._flat[0]
+            first = self._flat[0]
             more = f", like {len(self._flat) - 1} more" if len(self._flat) > 1 else ""
-            got = f"{shown(value)} in every pixel{more}"
-            raise BadData(f"{path}: got {got}, expected an image: remove it, or save it again")
+            got = f"{shown(first.low)} in every pixel{more}"
+            raise BadData(
+                f"{first.path}: got {got}, expected an image: remove it, or save it again"
+            )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be said, one line each."""
         lines = []
         found, used = (self.low, self.high), self.value_range
-        if self.kind != "8 bits" or self.given is not None:
+        if self.kind != BYTES or self.given is not None:
             same = used == found or used == _apart(found)
             values = f"{spelled(found)} become 0 to 1" if same else spelled(found)
             more = "" if same else f"; {spelled(used)} become 0 to 1"
@@ -171,7 +191,7 @@ def stated_range(low: float, high: float) -> Range:
     return _apart(check_value_range((low, high)))
 
 
-def check_kind(path: str | Path, image: np.ndarray, value_range: Range) -> None:
+def check_kind(facts: Facts, value_range: Range) -> None:
     """Check that an image's values can be of a range: a network's, or one that was given.
 
     Raises
@@ -179,16 +199,17 @@ def check_kind(path: str | Path, image: np.ndarray, value_range: Range) -> None:
     BadData
         If they cannot; the message says what to do.
     """
-    kind, (low, high) = kind_of(image), value_range
+    path, kind, lowest, highest, *_ = facts
+    low, high = value_range
     if value_range == BYTE:
-        wrong, expected = kind != "8 bits", "8 bits"
+        wrong, expected = kind != BYTES, BYTES
     else:
         expected = f"values of the range {spelled(value_range)}"
-        wrong = kind == "8 bits" and (low < 0 or high > 255.5)
+        wrong = kind == BYTES and (low < 0 or high > 255.5)
         wrong |= kind != "floats" and -1 <= low < high <= 1
-        wrong |= kind == "floats" and high > 2 and 0 <= image.min() <= image.max() <= 1
+        wrong |= kind == "floats" and high > 2 and 0 <= lowest <= highest <= 1
     if wrong:
-        got = f"{kind}, values {spelled((float(image.min()), float(image.max())))}"
+        got = f"{kind}, values {spelled((lowest, highest))}"
         way = "--range LOW HIGH says which values are black and white"
         raise BadData(f"{path}: got {got}, expected {expected}: {way}")
 
@@ -207,7 +228,7 @@ def find_range(
     if value_range is None and all(map(is_shallow, paths)):
         return survey
     for path in paths:
-        survey.add(path, read_raw(path, channels), channels)
+        survey.add(facts_of(path, read_raw(path, channels), channels))
     return survey
 
 
@@ -230,21 +251,21 @@ def read_like(
         the message says what to do.
     """
     image = read_raw(path, channels)
-    check_kind(path, image, value_range)
+    facts = facts_of(path, image, channels)
+    check_kind(facts, value_range)
     if say is not None:
-        for line in _remarks(path, image, value_range):
+        for line in _remarks(facts, value_range):
             say(line)
     return image
 
 
-def _remarks(path: str | Path, image: np.ndarray, value_range: Range) -> list[str]:
-    low, high = float(image.min()), float(image.max())
-    if low == high and image.shape[0] * image.shape[1] > 1:
-        return [f"{path}: {shown(low)} in every pixel"]
-    if value_range == BYTE or (low >= value_range[0] and high <= value_range[1]):
+def _remarks(facts: Facts, value_range: Range) -> list[str]:
+    (low, high), path = value_range, facts.path
+    if facts.flat:
+        return [f"{path}: {shown(facts.low)} in every pixel"]
+    if value_range == BYTE or low <= facts.low <= facts.high <= high:
         return []
-    values = sample(image)
-    share = float(((values < value_range[0]) | (values > value_range[1])).mean())
+    share = float(((facts.sample < low) | (facts.sample > high)).mean())
     if share < 0.01:
         return []
     beyond = f"{100 * share:.0f} % of the values lie beyond {spelled(value_range)}"
