@@ -11,7 +11,7 @@ from typing import Any
 
 from upconv import recipes
 from upconv.cli.evaluate import print_scores, scores_of
-from upconv.cli.options import UsageError, load_data, say_notes
+from upconv.cli.options import UsageError, check_channels, load_data, say_notes
 from upconv.deprecated import words
 from upconv.zoo import GENERATOR_SCALES, NETWORKS, STYLIZER_SCALES, is_unet
 
@@ -20,6 +20,7 @@ def train_segmenter(options: argparse.Namespace) -> None:
     from upconv import zoo
 
     _check_data(options)
+    check_channels(options)
     unet = zoo.is_unet(options.network)
     sizes = zoo.sizes(options.network, options.scale) | _width(options)
     pretrained = not options.from_scratch and not unet and sizes["width_mult"] == 1
@@ -41,7 +42,7 @@ def train_segmenter(options: argparse.Namespace) -> None:
     from upconv.training import train
 
     if unet:
-        sizes["in_channels"] = 1 if found.images[0].ndim == 2 else 3
+        sizes["in_channels"] = 1 if (first := found.images[0]).ndim == 2 else first.shape[2]
     torch.manual_seed(options.seed)
     network = zoo.build(options.network, len(found.classes), **sizes)
     settings = _settings(options, network)
@@ -73,12 +74,14 @@ def train_generator(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
     _check_data(options)
+    check_channels(options)
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
     sizes: dict[str, Any] = GENERATOR_SCALES[options.scale] | _width(options)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
+        say_notes(found)
     elif options.data == "digit_crops":
         found = data.digit_crops(recipes.GENERATED[options.data]["train"], sizes["size"])
     else:
@@ -116,6 +119,7 @@ def train_stylizer(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
     _check_data(options)
+    check_channels(options)
     if options.style is None:
         raise UsageError(f"train {options.network} needs --style")
     if options.devices * options.nodes > 1:
@@ -126,6 +130,7 @@ def train_stylizer(options: argparse.Namespace) -> None:
     sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
         photographs = data.image_files(options.images)
+        say_notes(photographs)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)
     else:

@@ -10,11 +10,13 @@ from typing import Any
 
 from upconv.cli import _training
 from upconv.cli.options import (
+    add_channels,
     add_command,
     add_data,
     add_device,
     add_network,
     add_pixels,
+    add_range,
     number,
     positive,
     rename_option,
@@ -63,6 +65,8 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--from-scratch", action="store_true", help="do not start from ImageNet weights"
     )
+    add_channels(train)
+    add_range(train)
     _add_recipe(train)
     train.add_argument(
         "--features", choices=list(FEATURES), default="vgg19",
