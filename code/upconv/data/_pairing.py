@@ -68,7 +68,9 @@ def pair(listed: Listing, others: Listing) -> Pairs:
         images, masks = _apart(images)
     kept = _without_overlays(masks)
     if len(kept) < len(masks):
-        notes.append(f"masks: {len(masks) - len(kept)} overlays of upconv predict left out")
+        left = len(masks) - len(kept)
+        what = "overlay" if left == 1 else "overlays"
+        notes.append(f"masks: {left} {what} of upconv predict left out")
     by_image, by_mask = _by_key(listed, images), _by_key(others, kept)
     if by_image.keys() == by_mask.keys():
         stems = sorted(by_image)
