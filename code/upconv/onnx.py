@@ -213,6 +213,8 @@ def _check_told(told: Any) -> None:
             good, expected = good and least <= value <= most, f"a whole number, {least} to {most}"
         if not good or (name == "channels" and value not in (1, 3)):
             refuse(name, repr(value), expected)
+    if "value_range" in told:
+        check_value_range(told["value_range"])
     if not told.get("padded", True):
         for name in ("depth", "tile"):
             if name not in told:

@@ -81,7 +81,8 @@ def train_generator(options: argparse.Namespace) -> None:
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
-        say_notes(found)
+        if distributed.first:
+            say_notes(found)
     elif options.data == "digit_crops":
         found = data.digit_crops(recipes.GENERATED[options.data]["train"], sizes["size"])
     else:
