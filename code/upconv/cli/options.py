@@ -105,10 +105,12 @@ def add_folder(command: argparse.ArgumentParser, when: str = "") -> None:
     )  # fmt: skip
 
 
-def add_channels(command: argparse.ArgumentParser) -> None:
+def add_channels(
+    command: argparse.ArgumentParser, when: str = "U-Net, with --data folder: "
+) -> None:
     command.add_argument(
         "--channels", type=positive,
-        help="U-Net, with --data folder: channels of the images; 1 makes them gray [3]",
+        help=f"{when}channels of the images; 1 makes them gray [3]",
     )  # fmt: skip
 
 
