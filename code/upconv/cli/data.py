@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from upconv.cli.check import check
-from upconv.cli.options import FOLDER, UsageError, add_command, add_folder, add_pixels
+from upconv.cli.options import (
+    FOLDER,
+    UsageError,
+    add_channels,
+    add_command,
+    add_folder,
+    add_pixels,
+    add_range,
+)
 from upconv.recipes import FETCHED
 
 
@@ -21,6 +29,8 @@ def add(commands: Any) -> None:
         "folders",
     )  # fmt: skip
     add_folder(data, "check: ")
+    add_channels(data, "check: ")
+    add_range(data)
     data.add_argument("--out", type=Path, help="check: contact sheet to draw, sheet.png")
     add_pixels(data)
 
@@ -28,7 +38,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     if options.name == "check":
         return check(options)
-    for name in (*FOLDER, "out"):
+    for name in (*FOLDER, "channels", "range", "out"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} requires: upconv data check")
     from upconv import data

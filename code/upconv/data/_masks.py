@@ -14,12 +14,11 @@ from PIL import Image, ImageOps
 
 from upconv.data._format import MaskFormat
 from upconv.data._instances import split_touching_instances
-from upconv.data._reading import UNREADABLE, BadData, check_file, check_size
+from upconv.data._reading import ORIENTATION, UNREADABLE, BadData, check_file, check_size
 from upconv.data.sets import VOID
 
 WHITE = 0xFFFFFF
 GRAY_STEP = 0x010101  # a gray color is a multiple of it
-ORIENTATION = 0x0112  # EXIF
 # What Pillow raises besides for headers and EXIF that are torn.
 _BROKEN = (*UNREADABLE, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
 
