@@ -166,6 +166,14 @@ def test_deep_masks_are_read(folder, dtype):
     same(read(folder(*masks, ending="tif"), 3), blocks(0, 1, 255), blocks(2))
 
 
+def test_numbers_of_64_bits_are_named(folder):
+    """As NumPy's default integers are saved by Napari and scikit-image."""
+    tifffile = pytest.importorskip("tifffile")
+    images, masks = folder(blocks(0, 1), ending="tif")
+    tifffile.imwrite(masks / "0.tif", blocks(0, 1, dtype=np.int64))
+    refused((images, masks), "0.tif: not a readable mask", "uint16", classes=2)
+
+
 def test_white_of_16_bits_is_class_1(folder):
     same(read(folder(blocks(0, 65535, dtype=np.uint16))), blocks(0, 1))
 
@@ -845,3 +853,51 @@ def test_a_hundred_masks_a_second(folder):
         start = time.process_time()
         data.find_mask_format(paths, 3, colors=colors)
         assert time.process_time() - start < 0.5 * python_slowness()
+
+
+# ---- reading with threads ------------------------------------------------------------------------
+
+
+def test_files_are_read_in_their_order_and_the_first_error_in_it_is_raised():
+    from upconv.data._checking import checked
+
+    assert checked(lambda n: n * n, range(100), "numbers") == [n * n for n in range(100)]
+
+    def late(number: int) -> int:
+        if number in (3, 60):
+            time.sleep(0.05 if number == 3 else 0)  # the second error comes first
+            raise ValueError(f"number {number}")
+        return number
+
+    with pytest.raises(ValueError, match="number 3"):
+        checked(late, range(61), "numbers")
+
+
+def test_nothing_more_is_read_after_ctrl_c():
+    from upconv.data._checking import checked
+
+    read = []
+
+    def stop(number: int) -> None:
+        read.append(number)
+        if number == 5:
+            raise KeyboardInterrupt
+        time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        checked(stop, range(2000), "numbers")
+    assert len(read) < 1000
+
+
+@pytest.mark.parametrize(("terminal", "progress"), [(True, True), (True, False), (False, True)])
+def test_a_bar_is_shown_in_terminals_alone(monkeypatch, terminal, progress):
+    import io
+    import sys
+
+    from upconv.data._checking import checked
+
+    shown = io.StringIO()
+    shown.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", shown)
+    checked(abs, range(10), "masks", progress)
+    assert ("reading masks" in shown.getvalue()) == (terminal and progress)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from upconv.data._format import MaskFormat
 from upconv.data._instances import split_touching_instances
@@ -19,6 +19,7 @@ from upconv.data.sets import VOID
 
 WHITE = 0xFFFFFF
 GRAY_STEP = 0x010101  # a gray color is a multiple of it
+DEEP = (".tif", ".tiff")  # may have numbers that Pillow does not read
 # What Pillow raises besides for headers and EXIF that are torn.
 _BROKEN = (*UNREADABLE, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
 
@@ -78,7 +79,10 @@ def decode(path: str | Path) -> Raw:
         raise
     except _BROKEN as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadData(f"{path}: not a readable mask ({reason})") from error
+        way = ""
+        if isinstance(error, UnidentifiedImageError) and Path(path).suffix.lower() in DEEP:
+            way = ": if its numbers have 64 bits, save them as uint16"
+        raise BadData(f"{path}: not a readable mask ({reason}){way}") from error
 
 
 def _contents(path: str | Path, image: Image.Image) -> Raw:
