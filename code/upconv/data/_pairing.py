@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -108,11 +109,12 @@ def _apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _without_overlays(masks: Sequence[Path]) -> list[Path]:
-    stems = {path.stem for path in masks}
+    known = {path.with_suffix("") for path in masks}
     return [
         path
         for path in masks
-        if not path.stem.endswith(OVERLAY) or path.stem.removesuffix(OVERLAY) + "_mask" not in stems
+        if not path.stem.endswith(OVERLAY)
+        or path.with_name(path.stem.removesuffix(OVERLAY) + "_mask") not in known
     ]
 
 
@@ -120,7 +122,7 @@ def _by_key(listed: Listing, files: Sequence[Path]) -> dict[str, Path]:
     """What each file is called for pairing → the file."""
     found: dict[str, Path] = {}
     for path in files:
-        key = listed.key(path)
+        key = unicodedata.normalize("NFC", listed.key(path))  # macOS writes é as e and an accent
         if key in found:
             raise BadData(f"{path}: another file has the same name with another extension")
         found[key] = path
