@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
@@ -275,15 +276,20 @@ def test_a_photograph_with_a_depth_map_is_a_photograph(tmp_path):
 
 def test_a_part_of_a_set_of_files_is_read_alone(tmp_path):
     """OME-TIFF files name each other; others' pixels are not this image's."""
-    description = tifffile.OmeXml()
-    description.addimage("uint16", (2, 20, 30), (2, 1, 1, 20, 30, 1), axes="ZYX")
+    planes = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="{z}.ome.tif">urn:uuid:{z}</UUID></TiffData>'
+        for z in (0, 1)
+    )
+    whole = tifffile.OmeXml()
+    whole.addimage("uint16", (2, 20, 30), (2, 1, 1, 20, 30, 1), axes="ZYX")
+    start, _, rest = whole.tostring().partition("<TiffData")
     for number, values in enumerate((GRAY, GRAY[::-1])):
-        xml = description.tostring().replace(
-            "<TiffData ", f'<TiffData FirstZ="{number}" IFD="0" ', 1
-        )
-        one = f'<UUID FileName="{number}.ome.tif">urn:uuid:{number}</UUID>'
-        xml = xml.replace("/></Pixels>", f">{one}</TiffData></Pixels>")
+        xml = start + planes + rest[rest.index("</Pixels>") :]
+        xml = re.sub(r'UUID="[^"]+"', f'UUID="urn:uuid:{number}"', xml, count=1)
         tifffile.imwrite(tmp_path / f"{number}.ome.tif", values, description=xml, metadata=None)
+    with tifffile.TiffFile(tmp_path / "1.ome.tif") as file:
+        assert file.series[0].shape == (2, 20, 30)  # that of the whole set
     np.testing.assert_array_equal(read_raw(tmp_path / "1.ome.tif", 1), GRAY[::-1])
 
 
