@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from upconv.cli._uses import resolve_data
 from upconv.cli.options import (
     UsageError,
     add_command,
     add_data,
     add_device,
     add_pixels,
+    add_quiet,
     existing,
     load_data,
 )
@@ -26,6 +28,7 @@ def add(commands: Any) -> None:
     )
     add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    add_quiet(evaluate)
     add_pixels(evaluate)
     add_device(evaluate)
 
@@ -33,8 +36,8 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from upconv import zoo
 
+    resolve_data(options, SETS)
     network, classes, _ = zoo.restore(existing(options.weights))
-    options.data = options.data or SETS[0]
     found = load_data(options, "test")
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"

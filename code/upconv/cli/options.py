@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from upconv.checks import LONGEST_SIDE
 from upconv.deprecated import words
 from upconv.recipes import GENERATED, GENERATOR_SETS, SETS, STYLIZER_SETS
 from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
@@ -70,13 +72,27 @@ def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
         help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {GENERATOR_SETS[0]}; "
         f"transform: {STYLIZER_SETS[0]}]",
     )  # fmt: skip
-    command.add_argument("--images", type=Path, help="with --data folder: image folder")
-    command.add_argument("--masks", type=Path, help="with --data folder: mask folder")
-    command.add_argument("--classes", type=positive, help="with --data folder: number of classes")
+    command.add_argument(
+        "--images", type=Path, help="your own images: a folder; means --data folder"
+    )
+    command.add_argument("--masks", type=Path, help="with --images: mask folder")
+    command.add_argument("--classes", type=positive, help="with --images: number of classes")
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
+    command.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:N or mps [auto]"
+    )
+
+
+def add_quiet(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--quiet", action="store_true", help="print only results and errors")
+
+
+def say(options: argparse.Namespace, text: str) -> None:
+    """Print a line on standard error, unless asked to be quiet."""
+    if not getattr(options, "quiet", False):
+        print(text, file=sys.stderr)
 
 
 def add_pixels(command: argparse.ArgumentParser) -> None:
@@ -93,6 +109,38 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at least 1")
     return value
+
+
+def up_to(most: int) -> Callable[[str], int]:
+    """Return a type of options: integers from 1 to ``most``."""
+
+    def convert(text: str) -> int:
+        if (value := positive(text)) > most:
+            raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at most {most}")
+        return value
+
+    return convert
+
+
+side = up_to(LONGEST_SIDE)  # in pixels
+
+
+def device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text):
+        expected = "auto, cpu, cuda, cuda:N or mps"
+        raise argparse.ArgumentTypeError(f"got {text}, expected {expected}")
+    return text
+
+
+def number_up_to(most: float) -> Callable[[str], float]:
+    """Return a type of options: numbers from 0 to ``most``."""
+
+    def convert(text: str) -> float:
+        if (value := number(text)) > most:
+            raise argparse.ArgumentTypeError(f"got {value}, expected a number of at most {most}")
+        return value
+
+    return convert
 
 
 def number(text: str) -> float:
@@ -147,6 +195,17 @@ def existing(path: Path, option: str = "--weights") -> Path:
     if not path.is_file():
         raise UsageError(f"{option}: {path} is not a file")
     return path
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file or folder."""
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def check_device(options: argparse.Namespace) -> None:
+    """Refuse --device for an ONNX file, which runs on the CPU."""
+    if options.onnx and options.device not in ("auto", "cpu"):
+        raise UsageError(f"--device: got {options.device}, expected cpu: --onnx runs on no other")
 
 
 def check_out(out: Path, *endings: str) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from upconv.cli.options import (
     UsageError,
     add_command,
     add_device,
     add_pixels,
+    add_quiet,
     add_weights,
+    check_device,
     existing,
     network_of,
     positive,
+    same_file,
 )
 from upconv.zoo import STYLIZERS
 
@@ -28,10 +31,13 @@ def add(commands: Any) -> None:
     predict.add_argument(
         "--out", type=Path, required=True, help="folder for masks and overlays, or stylized images"
     )
-    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of such"
+    )
     predict.add_argument(
         "--tile", type=positive, help="tile side in pixels [512; small images are not tiled]"
     )
+    add_quiet(predict)
     add_pixels(predict)
     add_device(predict)
 
@@ -45,7 +51,11 @@ def run(options: argparse.Namespace) -> None:
     from upconv.style import apply_transform_net
 
     check_writable(options.out, "--out", folder=True)
+    check_device(options)
+    options.images = _listed(options.images, options.out)
     network, classes = _network(options)
+    if classes is None and options.tile:
+        raise UsageError("--tile: networks that paint do not use it, those that segment do")
     colors = palette(len(classes or ()) or 256)  # without names, the maximum number
     _check_images(options, ("painted",) if classes is None else ("mask", "overlay"))
     for path in options.images:
@@ -59,11 +69,30 @@ def run(options: argparse.Namespace) -> None:
             continue
         if options.tile or image.shape[0] * image.shape[1] > LARGE:
             mask = predict_tiles(
-                network, image, tile=options.tile or 512, device=options.device, progress=True
-            )
+                network, image, tile=options.tile or 512, device=options.device,
+                progress=not options.quiet,
+            )  # fmt: skip
         else:
             mask = predict(network, image[None], device=options.device)[0]
         print(_save_mask(mask, image, colors, options.out, path.stem))
+
+
+def _listed(paths: Sequence[Path], out: Path) -> list[Path]:
+    """Return the image files: those given, and all in folders given."""
+    from upconv.data import image_files
+
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        if same_file(path, out):
+            # The next time, masks and overlays would be taken for images.
+            raise UsageError(f"--out: {out} is a folder of images; expected another folder")
+        files = cast(Any, image_files(path)).paths
+        # Outputs of an earlier call may lie in a folder inside.
+        found += [file for file in files if out.resolve() not in file.resolve().parents]
+    return found
 
 
 def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
@@ -84,8 +113,10 @@ def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
         raise UsageError(f"--onnx: {options.onnx} gives {gives}, expected logits or painting")
     if fixed and options.tile not in (None, fixed):
         raise UsageError(f"--tile: got {options.tile}, expected {fixed} for {options.onnx}")
+    if gives == "painting":
+        return network, None
     options.tile = fixed or options.tile
-    return network, None if gives == "painting" else classes or ()
+    return network, classes or ()
 
 
 def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
@@ -101,7 +132,10 @@ def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
         read_image(path)
     for name in names:
         for ending in endings:
-            check_writable(options.out / f"{name}_{ending}.png", "--out")
+            target = options.out / f"{name}_{ending}.png"
+            check_writable(target, "--out")
+            if any(same_file(target, path) for path in options.images):
+                raise UsageError(f"--out: {target} is one of the images; expected another folder")
 
 
 def _save_mask(mask: Any, image: Any, colors: Any, out: Path, stem: str) -> Path:
