@@ -1,6 +1,8 @@
 """The command line, which gets a signal after a step of a training: what tests of it start.
 
 python interrupted_run.py SIGNAL STEP COMMAND …
+
+Of several processes, only that of the rank INTERRUPTED gets it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ def followed(self, first):
     global done
     follow(self, first)
     done += 1
-    if done == int(step):
+    rank = os.environ.get("LOCAL_RANK", "0")
+    if done == int(step) and rank == os.environ.get("INTERRUPTED", "0"):
         os.kill(os.getpid(), getattr(signal, number))
 
 

@@ -401,6 +401,29 @@ def test_a_run_killed_from_outside_is_saved(place, number):
     assert shlex.split(found[2]) == [*map(str, command), "--resume"]
 
 
+@pytest.mark.parametrize(("strategy", "rank"), [("ddp", "1"), ("fsdp", "0")])
+def test_of_several_processes_all_stop_after_the_same_step(place, strategy, rank):
+    """Whichever of them gets the signal; nobody waits for another, and the file is whole."""
+    command = [*command_of("unet", strategy), "--devices", "2", "--strategy", strategy]
+    command += ["--device", "cpu"]
+    environment = surroundings(place) | {"INTERRUPTED": rank}
+    for name in ("LOCAL_RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        environment.pop(name, None)
+    stopped = subprocess.run(
+        [sys.executable, SCRIPT, "SIGINT", "3", *command], cwd=place, env=environment,
+        capture_output=True, text=True, timeout=4 * PATIENCE,
+    )  # fmt: skip
+    assert stopped.returncode == 130, stopped.stderr
+    told = "upconv: interrupted after step 3 of 5; go on with: upconv "
+    assert stopped.stderr.splitlines()[-1] == told + shlex.join([*command, "--resume"])
+    assert stopped.stderr.count("interrupted") == 1 and "Traceback" not in stopped.stderr
+    state = torch.load(place / strategy / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 3
+    alone = [*command_of("unet", strategy), "--device", "cpu", "--resume"]
+    resumed = started(place, "-m", "upconv.cli", *alone)
+    assert resumed.returncode == 0, resumed.stderr
+
+
 def signal_at(monkeypatch, where, number=signal.SIGINT):
     """Get a signal when something is called."""
 
