@@ -131,6 +131,8 @@ def train_transform(
         side.
     Diverged
         If the loss is NaN or infinite.
+    Interrupted
+        As in :func:`upconv.training.train`.
     BadCheckpoint
         If the checkpoint belongs to another run or cannot be read.
     """

@@ -201,6 +201,8 @@ def stylize(
         for the layers at the coarsest scale.
     Diverged
         If the loss is NaN or infinite.
+    Interrupted
+        As in :func:`upconv.training.train`.
     BadCheckpoint
         If a checkpoint belongs to another run or cannot be read.
 

@@ -130,6 +130,8 @@ def train_gan(
     ------
     Diverged
         If a loss is NaN or infinite.
+    Interrupted
+        As in :func:`upconv.training.train`.
     BadCheckpoint
         If the checkpoint belongs to another run or cannot be read.
     """
