@@ -388,7 +388,7 @@ BAD = {
     "no pixels": ("stylize images/0.png images/1.png -o o.png --max-pixels 0", "pixels: got 0"),
     "a seed that is no number": ("train unet --seed x", "--seed: got x, expected an integer"),
     "options of another set": (
-        "train fcn8s --images images",
+        "train fcn8s --data camvid --images images",
         "--images requires --data folder",
     ),
 }

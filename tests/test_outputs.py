@@ -272,14 +272,12 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
         check_writable(tmp_path / "new" / "x.png", "--out")
 
 
-@pytest.mark.parametrize(("command", "resumes"), [("predict", False), ("train", True)])
-def test_who_interrupts_is_told_of_resume_where_there_is_one(monkeypatch, capsys, command, resumes):
+@pytest.mark.parametrize(("command", "saves"), [("predict", False), ("train", True)])
+def test_who_interrupts_is_told_whether_anything_was_saved(monkeypatch, capsys, command, saves):
     def stop(options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(f"upconv.cli.{command}.run", stop)
     rest = {"predict": ["--weights", "w", "--out", "o", "a.png"], "train": ["unet"]}[command]
     assert cli.main([command, *rest]) == 130
-    assert capsys.readouterr().err == (
-        "upconv: interrupted" + "; resume with --resume" * resumes + "\n"
-    )
+    assert capsys.readouterr().err == "upconv: interrupted" + "; nothing was saved" * saves + "\n"

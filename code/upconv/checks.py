@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # the command line uses checks before it needs NumPy
     import numpy as np
 
 LARGEST = 2**63 - 1  # of int64
+LONGEST_SIDE = 2**15  # pixels of a crop or of a generated picture
+MOST_STEPS = 10**9
+LARGEST_BATCH = 2**16
 BYTE = (0.0, 255.0)  # range of the values of 8-bit images
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601, as in Pillow
 

@@ -25,11 +25,27 @@ HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Return a device; "auto" is the GPU if there is one. On a CPU, freed memory is retained."""
+    """Return a device: "cpu", "cuda", "cuda:N", "mps", or "auto", CUDA's GPU if there is one.
+
+    On a CPU, freed memory is retained.
+
+    Raises
+    ------
+    ValueError
+        For any other name, and for a device that this machine lacks.
+    """
+    kind, colon, number = str(name).partition(":")
+    numbered = kind == "cuda" and number.isdecimal() and number.isascii()
+    if kind not in ("auto", "cpu", "cuda", "mps") or bool(colon) != numbered:
+        refuse("device", repr(name), "auto, cpu, cuda, cuda:N or mps")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device: got {name}, but no GPU is available; expected cpu")
+    if numbered and int(number) >= (count := torch.cuda.device_count()):
+        refuse("device", name, f"cuda:0 to cuda:{count - 1}" if count > 1 else "cuda:0")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device: got mps, but PyTorch has none here; expected cpu")
     if name == "cpu":
         keep_memory()
     return torch.device(name)
@@ -86,6 +102,8 @@ def resolve_precision(name: str, device: torch.device) -> str:
         refuse(asked, f"'fp16' on {device.type}", expected)
     if name != "auto":
         return name
+    if device.type != "cpu":
+        return "fp32"
     capable = torch.backends.cpu.get_cpu_capability()
     fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
     return "bf16" if fast and "AVX512" in capable else "fp32"

@@ -301,6 +301,47 @@ def restore_stylizer(path: str | Path, framework: str = "torch") -> Any:
     return _restored(path, framework, build_stylizer, "network that paints")
 
 
+def described(path: str | Path) -> tuple[str, dict[str, Any]]:
+    """The name of the network that a file of weights is of, "" if it does not say, and its sizes.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of weights, or what it says of its network is not valid.
+    """
+    from upconv.port import read_about
+
+    about = read_about(path)
+    if "network" not in about:
+        return "", {}
+    with _described(path, "network"):
+        kinds = {kind: NETWORKS[kind][0] for kind in NETWORKS} | GENERATORS | STYLIZERS
+        return about["network"], _options(about, kinds)
+
+
+def start_from(network: Any, path: str | Path) -> list[str]:
+    """Put a file's weights into a network of the same name and sizes, to be trained on.
+
+    Its classes may be others: weights whose shape depends on their number stay as they are in the
+    network. Their names are returned.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of weights, or of another network.
+    """
+    from upconv.port import load_weights, weights
+
+    own = weights(network)
+    stylizes = name_of(path) in STYLIZERS
+    found = weights(restore_stylizer(path) if stylizes else restore(path)[0])
+    if found.keys() != own.keys():
+        raise ValueError(f"{path}: weights of another network")
+    anew = [name for name, value in found.items() if value.shape != own[name].shape]
+    load_weights(network, found | {name: own[name] for name in anew})
+    return anew
+
+
 def name_of(path: str | Path) -> str:
     """What a file of weights says that it is of; "" if it does not say.
 

@@ -6,7 +6,9 @@ import argparse
 import os
 import sys
 
+from upconv import __version__
 from upconv.cli import data, evaluate, export, predict, sample, stylize, train, versions
+from upconv.cli._interrupts import code_of, explain, terminable, typed
 from upconv.cli.options import UsageError
 
 # In the order of the help.
@@ -14,19 +16,21 @@ COMMANDS = (train, evaluate, predict, sample, export, stylize, versions, data)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return 0 on success, 2 for bad usage or data, 130 if interrupted."""
+    """Run the command line; return 0 on success, 2 for bad usage or data, 130 or 143 if interrupted
+    by Ctrl-C or SIGTERM."""
     parser = make_parser()
     options = parser.parse_args(arguments)
+    options.typed = typed(arguments)
     try:
-        if getattr(options, "max_pixels", None):
-            from upconv.data import limit_pixels
-
-            limit_pixels(options.max_pixels)
-        options.run(options)
-    except KeyboardInterrupt:
-        hint = "; resume with --resume" if hasattr(options, "resume") else ""
-        print(f"{_name()}: interrupted{hint}", file=sys.stderr)
-        return 130
+        with terminable():
+            _set_up(options)
+            options.run(options)
+    except KeyboardInterrupt as error:
+        if _name() == "upconv":
+            print(f"upconv: {explain(error, options)}", file=sys.stderr)
+        elif hasattr(error, "steps"):
+            return 0  # all have stopped after the same step: none has to be ended by force
+        return code_of(error)
     except _expected() as error:
         print(f"{_name()}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -39,6 +43,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{_name()}: out of memory; {hint}", file=sys.stderr)
         return 2
     return 0
+
+
+def _set_up(options: argparse.Namespace) -> None:
+    """Set what holds for all of a command."""
+    if getattr(options, "max_pixels", None):
+        from upconv.data import limit_pixels
+
+        limit_pixels(options.max_pixels)
+    if hasattr(options, "quiet"):
+        from upconv.data import download
+
+        download.BARS = not options.quiet
 
 
 def _name() -> str:
@@ -76,6 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Train, evaluate and use the course's networks.",
         epilog="Example: upconv train fcn8s --data digit_scenes --out runs/fcn8s",
     )
+    parser.add_argument("--version", action="version", version=f"upconv {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -5,29 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from upconv import recipes
 from upconv.cli.evaluate import print_scores, scores_of
-from upconv.cli.options import UsageError, check_channels, load_data, say_notes
+from upconv.cli.options import UsageError, load_data, say, say_notes
 from upconv.deprecated import words
 from upconv.zoo import GENERATOR_SCALES, NETWORKS, STYLIZER_SCALES, is_unet
+
+CROP = 128  # side of random crops, in pixels
+WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.pt"  # in the folder of a run
 
 
 def train_segmenter(options: argparse.Namespace) -> None:
     from upconv import zoo
 
-    _check_data(options)
-    check_channels(options)
     unet = zoo.is_unet(options.network)
     sizes = zoo.sizes(options.network, options.scale) | _width(options)
-    pretrained = not options.from_scratch and not unet and sizes["width_mult"] == 1
+    own = options.weights is not None
+    pretrained = not (options.from_scratch or own or unet) and sizes["width_mult"] == 1
     out, checkpoint, distributed = _start(options)
     found = load_data(options, "train")
     if distributed.first:
-        say_notes(found)
+        say_notes(options, found)
     suited, height = recipes.suited_to(options.data), options.border_weight
     if height is None:
         height = suited.border_weight
@@ -46,25 +49,32 @@ def train_segmenter(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     network = zoo.build(options.network, len(found.classes), **sizes)
     settings = _settings(options, network)
-    if pretrained and not (options.resume and checkpoint.exists()):
+    start = "ImageNet weights" if pretrained else str(options.weights or "random weights")
+    if options.resume and checkpoint.exists():
+        start = str(checkpoint)
+    elif pretrained:
         load_imagenet(network.encoder, sizes["encoder"])
-    start = "ImageNet weights" if pretrained else "random weights"
+    elif own:
+        _start_from(options, network, sizes, distributed.first)
     size = f"{sizes['base_channels']} channels" if unet else sizes["encoder"]
     if distributed.first:
-        print(f"{options.network} ({size}, from {start}) on {len(found)} images", file=sys.stderr)
-    history = train(
-        network,
-        found,
-        settings,
-        checkpoint=checkpoint,
-        resume=options.resume,
-        distributed=distributed,
-    )
+        say(options, f"{options.network} ({size}, from {start}) on {len(found)} images")
+    with _stopping_together(distributed):
+        history = train(
+            network,
+            found,
+            settings,
+            checkpoint=checkpoint,
+            resume=options.resume,
+            distributed=distributed,
+            progress=not options.quiet,
+        )
     distributed.close()
     if not distributed.first:
         return
     masks = {"masks": found.mask_format.to_json()} if found.mask_format else None
     keep(out, options.network, network, found.classes, sizes, history, about=masks)
+    options.trained = out / WEIGHTS
     if options.data != "folder":
         test = load_data(options, "test")
         print_scores(scores_of(network, test, options.device), test.classes)
@@ -73,16 +83,12 @@ def train_segmenter(options: argparse.Namespace) -> None:
 def train_generator(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
-    _check_data(options)
-    check_channels(options)
-    if options.data == "folder" and options.images is None:
-        raise UsageError("--data folder needs --images")
     sizes: dict[str, Any] = GENERATOR_SCALES[options.scale] | _width(options)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
         if distributed.first:
-            say_notes(found)
+            say_notes(options, found)
     elif options.data == "digit_crops":
         found = data.digit_crops(recipes.GENERATED[options.data]["train"], sizes["size"])
     else:
@@ -99,17 +105,18 @@ def train_generator(options: argparse.Namespace) -> None:
     discriminator = Discriminator(**sizes)
     settings = GanSettings(**_numbers(options))
     if distributed.first:
-        what = f"{options.network}, {sizes['size']} pixels"
-        print(f"{what}, on {len(found)} images", file=sys.stderr)
-    history = train_gan(
-        generator,
-        discriminator,
-        found,
-        settings,
-        checkpoint=checkpoint,
-        resume=options.resume,
-        distributed=distributed,
-    )
+        say(options, f"{options.network}, {sizes['size']} pixels, on {len(found)} images")
+    with _stopping_together(distributed):
+        history = train_gan(
+            generator,
+            discriminator,
+            found,
+            settings,
+            checkpoint=checkpoint,
+            resume=options.resume,
+            distributed=distributed,
+            progress=not options.quiet,
+        )
     distributed.close()
     if not distributed.first:
         return
@@ -119,19 +126,13 @@ def train_generator(options: argparse.Namespace) -> None:
 def train_stylizer(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
-    _check_data(options)
-    check_channels(options)
     if options.style is None:
         raise UsageError(f"train {options.network} needs --style")
-    if options.devices * options.nodes > 1:
-        raise UsageError(f"--devices: got several processes, expected 1 for {options.network}")
-    if options.data == "folder" and options.images is None:
-        raise UsageError("--data folder needs --images")
     style = data.read_image(options.style)
     sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
         photographs = data.image_files(options.images)
-        say_notes(photographs)
+        say_notes(options, photographs)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)
     else:
@@ -142,28 +143,22 @@ def train_stylizer(options: argparse.Namespace) -> None:
 
     from upconv.style import TransformSettings, train_transform
 
-    numbers = _numbers(options, crop=options.crop, style_weight=options.weight)
+    numbers = _numbers(options, crop=options.crop or CROP, style_weight=options.weight)
     settings = TransformSettings(**numbers)
     layers = (*settings.content_layers, *settings.style_layers)
-    features = zoo.features(options.features, layers, options.seed)
+    features = zoo.features(options.features or "vgg19", layers, options.seed)
     torch.manual_seed(options.seed)
     network = zoo.build_stylizer(options.network, **sizes)
+    if options.weights is not None and not (options.resume and checkpoint.exists()):
+        _start_from(options, network, sizes)
     what = f"{options.network} ({sizes['base_channels']} channels)"
-    print(f"{what}, on {len(photographs)} photographs", file=sys.stderr)
+    say(options, f"{what}, on {len(photographs)} photographs")
     history = train_transform(
         network, features, photographs, style, settings,
         checkpoint=checkpoint, resume=options.resume, device=options.device,
+        progress=not options.quiet,
     )  # fmt: skip
     keep(out, options.network, network, (), sizes, history)
-
-
-def _check_data(options: argparse.Namespace) -> None:
-    """Set --data to the network's default if missing; check that the network can use it."""
-    known = recipes.sets_of(options.network)
-    options.data = options.data or known[0]
-    if options.data not in known:
-        expected = f"one of {', '.join(known)} for {options.network}"
-        raise UsageError(f"--data: got {options.data}, expected {expected}")
 
 
 def _width(options: argparse.Namespace) -> dict[str, Any]:
@@ -196,10 +191,14 @@ def _settings(options: argparse.Namespace, network: Any) -> Any:
     from upconv.training import Settings
 
     numbers = _numbers(
-        options, crop=options.crop, rotate=options.rotate, elastic_sigma=options.elastic_sigma
-    )
+        options, crop=options.crop or CROP, rotate=options.rotate,
+        elastic_sigma=options.elastic_sigma,
+    )  # fmt: skip
     if not getattr(network, "padded", True):
         numbers["crop"] = unet_size(numbers["crop"], network.depth)[0]
+    if options.crop not in (None, numbers["crop"]):
+        why = f"{options.network} on {options.data}"
+        say(options, f"--crop: {numbers['crop']} instead of {options.crop} for {why}")
     return Settings(**numbers)
 
 
@@ -211,16 +210,65 @@ def _numbers(options: argparse.Namespace, **more: Any) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
-    """Return the run's folder, checkpoint and team; an existing run is not overwritten."""
-    from upconv.training import init_distributed
-
-    out = options.out
-    checkpoint = out / "checkpoint.pt"
+def check_run(options: argparse.Namespace, first: bool = True) -> None:
+    """Check that no earlier run would be overwritten, and say whether there is one to resume."""
+    out, checkpoint = options.out, options.out / CHECKPOINT
     if checkpoint.exists() and not options.resume:
         raise UsageError(f"--out: {out} already holds a run; use --resume or another --out")
-    distributed = init_distributed(options.devices, options.nodes, options.strategy, options.device)
-    return out, checkpoint, distributed
+    if (out / WEIGHTS).exists() and not checkpoint.exists():
+        kept = f"--out: {out} holds {WEIGHTS} but no {CHECKPOINT} to resume"
+        raise UsageError(f"{kept}; use another --out, and --weights to start from them")
+    if options.resume and not checkpoint.exists() and first:
+        say(options, f"--resume: no earlier run in {out}; this one begins anew")
+
+
+def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
+    """Return the run's folder, checkpoint and team."""
+    from upconv.training import init_distributed
+
+    options.state = options.out / CHECKPOINT
+    strategy = options.strategy or "ddp"
+    distributed = init_distributed(options.devices, options.nodes, strategy, options.device)
+    return options.out, options.state, distributed
+
+
+@contextmanager
+def _stopping_together(distributed: Any) -> Iterator[None]:
+    """Leave the process group if the run is interrupted, which all processes are."""
+    from upconv.training import Interrupted
+
+    try:
+        yield
+    except Interrupted:
+        distributed.close()
+        raise
+
+
+# Size of a network → the option that sets it.
+_SET_BY = {"base_channels": "--base-channels", "width_mult": "--width-mult"}
+
+
+def _start_from(
+    options: argparse.Namespace, network: Any, sizes: dict[str, Any], first: bool = True
+) -> None:
+    """Load one's own weights of the same network; what depends on other classes starts anew."""
+    from upconv import zoo
+
+    name, saved = zoo.described(options.weights)
+    if name != options.network:
+        got = f"weights of {name or 'an unknown network'}"
+        raise UsageError(f"--weights: got {got}, expected {options.network}")
+    for size, value in sizes.items():
+        if saved.get(size, value) != value:
+            got, option = f"{size} = {saved[size]} in {options.weights}", _SET_BY.get(size)
+            way = f"add {option} {saved[size]}" if option else "--scale must be as it was"
+            if size == "in_channels":
+                way = "images need as many channels as those it was trained on"
+            raise UsageError(f"--weights: got {got}, expected {value}; {way}")
+    anew = zoo.start_from(network, options.weights)
+    if anew and first:
+        told = f"{options.weights} has other classes: {', '.join(anew)} start anew"
+        say(options, f"--weights: {told}")
 
 
 def keep(
@@ -231,7 +279,7 @@ def keep(
     from upconv import zoo
     from upconv.files import atomic_write
 
-    weights = out / "weights.safetensors"
+    weights = out / WEIGHTS
     zoo.save(weights, network, name, tuple(classes), about=about, **sizes)
     text = json.dumps(vars(history))
     atomic_write(out / "history.json", lambda path: path.write_text(text, encoding="utf-8"))

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from upconv.cli._uses import resolve_data
 from upconv.cli.options import (
     UsageError,
     add_command,
     add_data,
     add_device,
     add_pixels,
+    add_quiet,
     add_range,
     channels_read,
     check_range,
@@ -32,6 +34,7 @@ def add(commands: Any) -> None:
     add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_range(evaluate)
+    add_quiet(evaluate)
     add_pixels(evaluate)
     add_device(evaluate)
 
@@ -39,10 +42,10 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from upconv import zoo
 
+    resolve_data(options, SETS)
     network, classes, _ = zoo.restore(existing(options.weights))
-    options.data = options.data or SETS[0]
     found = _load(options, network, classes)
-    say_notes(found)
+    say_notes(options, found)
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"
         raise UsageError(f"--data: got {got}, expected {len(classes)}, as in {options.weights}")
@@ -61,9 +64,9 @@ def _load(options: argparse.Namespace, network: Any, classes: Sequence[str]) -> 
     options.channels = channels_read(network)
     check_range(options)
     if options.data != "folder":
-        if options.range is not None:
-            raise UsageError(f"--range requires --data folder, got --data {options.data}")
-        return load_data(options, "test")
+        found = load_data(options, "test")
+        network.value_range = found.value_range
+        return found
     trained = getattr(network, "value_range", BYTE)
     if options.range is None and trained != BYTE:
         options.range = trained

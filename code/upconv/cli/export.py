@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from upconv.cli.options import UsageError, add_command, add_network, check_out, existing
+from upconv.cli.options import UsageError, add_command, add_network, check_out, existing, same_file
 from upconv.zoo import GENERATORS, STYLIZERS
 
 
@@ -26,6 +26,8 @@ def run(options: argparse.Namespace) -> None:
 
     weights, out = existing(options.weights), options.out
     check_out(out, ".onnx")
+    if same_file(weights, out):
+        raise UsageError(f"--out: {out} is the file of weights; expected another file")
     name = zoo.name_of(weights)
     if name and name != options.network:
         raise UsageError(f"--weights: got weights of {name}, expected {options.network}")

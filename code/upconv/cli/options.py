@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from upconv.checks import LONGEST_SIDE
 from upconv.deprecated import words
 from upconv.recipes import GENERATED, GENERATOR_SETS, SETS, STYLIZER_SETS
-from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS, is_unet
+from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
 
 Number = TypeVar("Number", bound=float)
 
@@ -86,7 +88,7 @@ FOLDER = ("images", "masks", "classes", "colors", "threshold", "instances")
 def add_folder(command: argparse.ArgumentParser, when: str = "") -> None:
     """Add the options that say where own images and masks are, and what masks mean."""
     command.epilog = " ".join(MASKS.split())
-    command.add_argument("--images", type=Path, help=f"{when}image folder")
+    command.add_argument("--images", type=Path, help=f"{when}your own images: a folder")
     command.add_argument("--masks", type=Path, help=f"{when}mask folder, see below")
     command.add_argument(
         "--classes", type=classes,
@@ -122,20 +124,6 @@ def add_range(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def check_channels(options: argparse.Namespace) -> None:
-    """Check that --channels and --range are given only where they are used, and set the range."""
-    check_range(options)
-    unet = options.network in NETWORKS and is_unet(options.network)
-    for option, fits in (("channels", unet), ("range", options.network in NETWORKS)):
-        if getattr(options, option) is None:
-            continue
-        if options.data != "folder":
-            raise UsageError(f"--{option} requires --data folder, got --data {options.data}")
-        if not fits and (option, options.channels) != ("channels", 3):
-            for_whom = "a U-Net" if option == "channels" else "a network that segments"
-            raise UsageError(f"--{option}: expected only for {for_whom}, got {options.network}")
-
-
 def channels_read(network: Any) -> int:
     """Channels with which images are read for a network; it makes gray ones itself."""
     channels: int = getattr(network, "in_channels", 3)
@@ -150,7 +138,19 @@ def check_range(options: argparse.Namespace) -> None:
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
+    command.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda, cuda:N or mps [auto]"
+    )
+
+
+def add_quiet(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--quiet", action="store_true", help="print only results and errors")
+
+
+def say(options: argparse.Namespace, text: str) -> None:
+    """Print a line on standard error, unless asked to be quiet."""
+    if not getattr(options, "quiet", False):
+        print(text, file=sys.stderr)
 
 
 def add_pixels(command: argparse.ArgumentParser) -> None:
@@ -181,6 +181,38 @@ def classes(text: str) -> int | tuple[str, ...]:
     if not all(names) or len(set(names)) < len(names):
         raise argparse.ArgumentTypeError(f"got {text}, expected different names")
     return names
+
+
+def up_to(most: int) -> Callable[[str], int]:
+    """Return a type of options: integers from 1 to ``most``."""
+
+    def convert(text: str) -> int:
+        if (value := positive(text)) > most:
+            raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at most {most}")
+        return value
+
+    return convert
+
+
+side = up_to(LONGEST_SIDE)  # in pixels
+
+
+def device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", text):
+        expected = "auto, cpu, cuda, cuda:N or mps"
+        raise argparse.ArgumentTypeError(f"got {text}, expected {expected}")
+    return text
+
+
+def number_up_to(most: float) -> Callable[[str], float]:
+    """Return a type of options: numbers from 0 to ``most``."""
+
+    def convert(text: str) -> float:
+        if (value := number(text)) > most:
+            raise argparse.ArgumentTypeError(f"got {value}, expected a number of at most {most}")
+        return value
+
+    return convert
 
 
 def number(text: str) -> float:
@@ -265,14 +297,15 @@ def load_folder(
     return data.segmentation_folder(
         options.images, options.masks, given, mask_format=mask_format,
         channels=getattr(options, "channels", None) or 3,
-        value_range=options.range and tuple(options.range), progress=True, **meaning,
+        value_range=options.range and tuple(options.range),
+        progress=not getattr(options, "quiet", False), **meaning,
     )  # fmt: skip
 
 
-def say_notes(found: Any) -> None:
+def say_notes(options: argparse.Namespace, found: Any) -> None:
     """Print what was found in a folder."""
     for note in getattr(found, "notes", ()):
-        print(note, file=sys.stderr)
+        say(options, note)
 
 
 def existing(path: Path, option: str = "--weights") -> Path:
@@ -280,6 +313,17 @@ def existing(path: Path, option: str = "--weights") -> Path:
     if not path.is_file():
         raise UsageError(f"{option}: {path} is not a file")
     return path
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file or folder."""
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def check_device(options: argparse.Namespace) -> None:
+    """Refuse --device for an ONNX file, which runs on the CPU."""
+    if options.onnx and options.device not in ("auto", "cpu"):
+        raise UsageError(f"--device: got {options.device}, expected cpu: --onnx runs on no other")
 
 
 def check_out(out: Path, *endings: str) -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from upconv.cli.options import (
     UsageError,
     add_command,
     add_device,
     add_pixels,
+    add_quiet,
     add_range,
     add_weights,
     channels_read,
+    check_device,
     check_range,
     existing,
     network_of,
     positive,
+    same_file,
+    say,
 )
 from upconv.zoo import STYLIZERS
 
@@ -33,11 +36,14 @@ def add(commands: Any) -> None:
     predict.add_argument(
         "--out", type=Path, required=True, help="folder for masks and overlays, or stylized images"
     )
-    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    predict.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of such"
+    )
     predict.add_argument(
         "--tile", type=positive, help="tile side in pixels [512; small images are not tiled]"
     )
     add_range(predict)
+    add_quiet(predict)
     add_pixels(predict)
     add_device(predict)
 
@@ -52,7 +58,11 @@ def run(options: argparse.Namespace) -> None:
     from upconv.style import apply_transform_net
 
     check_writable(options.out, "--out", folder=True)
+    check_device(options)
+    options.images = _listed(options.images, options.out)
     network, classes = _network(options)
+    if classes is None and options.tile:
+        raise UsageError("--tile: networks that paint do not use it, those that segment do")
     colors = palette(len(classes or ()) or 256)  # without names, the maximum number
     read = _reader(options, network, paints=classes is None)
     _check_images(options, read, ("painted",) if classes is None else ("mask", "overlay"))
@@ -67,12 +77,31 @@ def run(options: argparse.Namespace) -> None:
             continue
         if options.tile or image.shape[0] * image.shape[1] > LARGE:
             mask = predict_tiles(
-                network, image, tile=options.tile or 512, device=options.device, progress=True
-            )
+                network, image, tile=options.tile or 512, device=options.device,
+                progress=not options.quiet,
+            )  # fmt: skip
         else:
             mask = predict(network, image[None], device=options.device)[0]
         shown = to_bytes(image, getattr(network, "value_range", BYTE))
         print(_save_mask(mask, shown, colors, options.out, path.stem))
+
+
+def _listed(paths: Sequence[Path], out: Path) -> list[Path]:
+    """Return the image files: those given, and all in folders given."""
+    from upconv.data import image_files
+
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        if same_file(path, out):
+            # The next time, masks and overlays would be taken for images.
+            raise UsageError(f"--out: {out} is a folder of images; expected another folder")
+        files = cast(Any, image_files(path)).paths
+        # Outputs of an earlier call may lie in a folder inside.
+        found += [file for file in files if out.resolve() not in file.resolve().parents]
+    return found
 
 
 def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
@@ -93,8 +122,10 @@ def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
         raise UsageError(f"--onnx: {options.onnx} gives {gives}, expected logits or painting")
     if fixed and options.tile not in (None, fixed):
         raise UsageError(f"--tile: got {options.tile}, expected {fixed} for {options.onnx}")
+    if gives == "painting":
+        return network, None
     options.tile = fixed or options.tile
-    return network, None if gives == "painting" else classes or ()
+    return network, classes or ()
 
 
 def _reader(options: argparse.Namespace, network: Any, paints: bool) -> Callable[..., Any]:
@@ -127,10 +158,13 @@ def _check_images(
     if twice:
         raise UsageError(f"two images are called {sorted(twice)[0]}: their outputs would collide")
     for path in options.images:  # one at a time in memory
-        read(path, say=partial(print, file=sys.stderr))
+        read(path, say=partial(say, options))
     for name in names:
         for ending in endings:
-            check_writable(options.out / f"{name}_{ending}.png", "--out")
+            target = options.out / f"{name}_{ending}.png"
+            check_writable(target, "--out")
+            if any(same_file(target, path) for path in options.images):
+                raise UsageError(f"--out: {target} is one of the images; expected another folder")
 
 
 def _save_mask(mask: Any, image: Any, colors: Any, out: Path, stem: str) -> Path:

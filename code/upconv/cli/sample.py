@@ -10,6 +10,7 @@ from upconv.cli.options import (
     add_command,
     add_device,
     add_weights,
+    check_device,
     check_out,
     existing,
     network_of,
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> None:
     from upconv.inference import generate
 
     check_out(options.out, ".png")
+    check_device(options)
     if options.onnx:
         generator = network_of(options.onnx, "noise")
     else:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
+from upconv.checks import MOST_STEPS
 from upconv.cli.options import (
+    UsageError,
     add_command,
     add_device,
     add_pixels,
+    add_quiet,
     check_out,
     number,
-    positive,
     rename_option,
+    same_file,
+    say,
     seed,
+    side,
+    up_to,
 )
 from upconv.zoo import FEATURES
 
@@ -27,7 +34,7 @@ def add(commands: Any) -> None:
     stylize.add_argument("style", type=Path, metavar="STYLE", help="picture with the style")
     stylize.add_argument("-o", "--out", type=Path, required=True, help="output picture")
     stylize.add_argument(
-        "--size", type=positive, default=512, help="longer side in pixels; never enlarged [512]"
+        "--size", type=side, default=512, help="longer side in pixels; never enlarged [512]"
     )
     stylize.add_argument(
         "--weight", type=number, default=10.0, help="weight of the style; the content's is 1 [10]"
@@ -48,17 +55,21 @@ def add(commands: Any) -> None:
         help=f"content layer [{FEATURES['vgg19'][0]}; "
         f"squeezenet {FEATURES['squeezenet'][0]}]",
     )  # fmt: skip
-    stylize.add_argument("--steps", type=positive, default=30, help="L-BFGS steps [30]")
+    stylize.add_argument("--steps", type=up_to(MOST_STEPS), default=30, help="L-BFGS steps [30]")
     smooth = stylize.add_argument(
         "--variation-weight", type=number, default=0.0, help="weight of the total variation [0]"
     )
     rename_option(stylize, "--smooth", smooth)
     stylize.add_argument("--preserve-color", action="store_true", help="keep the content's colors")
-    stylize.add_argument("--seed", type=seed, default=0, help="random seed [0]")
+    stylize.add_argument("--seed", type=seed, help="random seed of --features random [0]")
     stylize.add_argument(
         "--preview", action="store_true", help="write OUT after every step, to watch progress"
     )
     stylize.add_argument("--resume", action="store_true", help="resume an interrupted run")
+    stylize.add_argument(
+        "--overwrite", action="store_true", help="OUT may be CONTENT or STYLE, which is then lost"
+    )
+    add_quiet(stylize)
     add_pixels(stylize)
     add_device(stylize)
 
@@ -75,6 +86,10 @@ def run(options: argparse.Namespace) -> None:
 
     out = options.out
     check_out(out, *PICTURES)
+    _check_overwriting(options)
+    if options.seed is not None and options.features != "random":
+        raise UsageError(f"--seed: --features {options.features} does not use it, random does")
+    options.seed = options.seed or 0
     content, style = read_image(options.content), read_image(options.style)
     content_layer, layers = FEATURES[options.features]
     if options.content_layer is not None:
@@ -105,13 +120,30 @@ def run(options: argparse.Namespace) -> None:
 
     with exclusive(out, "--out"):
         if folder.exists() and not options.resume:
+            say(options, f"{out}: begins anew; --resume would have gone on with an interrupted run")
             shutil.rmtree(folder)
+        elif options.resume and not folder.exists():
+            say(options, f"--resume: no interrupted run of {out}; this one begins anew")
+        options.state = folder
         image, history = stylize(
             network, content, style, settings, checkpoint=folder / "scale.pt",
             resume=options.resume, device=options.device,
             callback=(lambda step, image: write(image)) if options.preview else None,
+            progress=not options.quiet,
         )  # fmt: skip
         write(image)
         shutil.rmtree(folder, ignore_errors=True)
     height, width = image.shape[:2]
     print(f"{out}: {width} × {height}, {history.seconds:.0f} s")
+
+
+def _check_overwriting(options: argparse.Namespace) -> None:
+    """Ask before a picture that is painted, or painted from, is overwritten."""
+    out = options.out
+    if options.overwrite or not any(same_file(out, p) for p in (options.content, options.style)):
+        return
+    if sys.stdin and sys.stdin.isatty() and sys.stderr.isatty():
+        print(f"{out} is a picture that is read. Overwrite it? [y/N] ", end="", file=sys.stderr)
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise UsageError(f"--out: {out} is a picture that is read; expected another, or --overwrite")

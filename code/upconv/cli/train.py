@@ -8,7 +8,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from upconv.checks import LARGEST_BATCH, LONGEST_SIDE, MOST_STEPS
 from upconv.cli import _training
+from upconv.cli._uses import check_data, check_uses
 from upconv.cli.options import (
     add_channels,
     add_command,
@@ -16,11 +18,17 @@ from upconv.cli.options import (
     add_device,
     add_network,
     add_pixels,
+    add_quiet,
     add_range,
+    check_range,
+    existing,
     number,
+    number_up_to,
     positive,
     rename_option,
     seed,
+    side,
+    up_to,
 )
 from upconv.recipes import (
     FCN,
@@ -63,25 +71,33 @@ def add(commands: Any) -> None:
     train.add_argument("--width-mult", type=number, help="FCN: factor on all channel numbers")
     train.add_argument("--width", type=number, help=argparse.SUPPRESS)  # of the first edition
     train.add_argument(
-        "--from-scratch", action="store_true", help="do not start from ImageNet weights"
+        "--weights", type=Path,
+        help="start from these weights of the same network; for other classes, its last layers "
+        "start anew",
+    )  # fmt: skip
+    train.add_argument(
+        "--from-scratch", action="store_true", help="FCN: do not start from ImageNet weights"
     )
     add_channels(train)
     add_range(train)
     _add_recipe(train)
     train.add_argument(
-        "--features", choices=list(FEATURES), default="vgg19",
+        "--features", choices=list(FEATURES),
         help="transform: network that measures the style [vgg19]",
     )  # fmt: skip
     train.add_argument("--seed", type=seed, default=0, help="random seed [0]")
-    train.add_argument("--resume", action="store_true", help="resume an interrupted run")
     train.add_argument(
-        "--devices", type=positive, default=1, help="processes per machine, one per GPU [1]"
+        "--resume",
+        action="store_true",
+        help="resume an interrupted run; with more --steps, also a finished one",
     )
-    train.add_argument("--nodes", type=positive, default=1, help="number of machines [1]")
+    train.add_argument("--devices", type=positive, help="processes per machine, one per GPU [1]")
+    train.add_argument("--nodes", type=positive, help="number of machines [1]")
     train.add_argument(
-        "--strategy", choices=("ddp", "fsdp"), default="ddp",
+        "--strategy", choices=("ddp", "fsdp"),
         help="ddp: each process holds the network; fsdp: the network is sharded [ddp]",
     )  # fmt: skip
+    add_quiet(train)
     add_pixels(train)
     add_device(train)
 
@@ -89,25 +105,27 @@ def add(commands: Any) -> None:
 def _add_recipe(train: argparse.ArgumentParser) -> None:
     """Add the options that override the recipe's numbers."""
     changes = MICROGRAPH.augmentation
-    train.add_argument("--steps", type=positive, default=1000, help="training steps [1000]")
     train.add_argument(
-        "--batch", type=positive,
+        "--steps", type=up_to(MOST_STEPS), default=1000, help="training steps [1000]"
+    )
+    train.add_argument(
+        "--batch", type=up_to(LARGEST_BATCH),
         help=f"images per step, over all processes [{FCN.batch}; dcgan {GENERATOR.batch}; "
         f"transform {STYLIZER.batch}]",
     )  # fmt: skip
-    train.add_argument("--crop", type=positive, default=128, help="side of random crops [128]")
+    train.add_argument("--crop", type=side, help="side of random crops [128]")
     rate = train.add_argument(
         "--learning-rate", type=number,
         help=f"learning rate [{FCN.learning_rate}; U-Net {UNET.learning_rate}; "
         f"dcgan {GENERATOR.learning_rate}]",
     )  # fmt: skip
     train.add_argument(
-        "--rotate", type=number,
+        "--rotate", type=number_up_to(360),
         help=f"maximum random rotation in degrees [micrographs {changes.rotate:g}, others 0]",
     )  # fmt: skip
     rename_option(train, "--rate", rate)
     elastic = train.add_argument(
-        "--elastic-sigma", type=number,
+        "--elastic-sigma", type=number_up_to(LONGEST_SIDE),
         help="elastic deformation: standard deviation in pixels "
         f"[micrographs {changes.elastic_sigma:g}, others 0]",
     )  # fmt: skip
@@ -122,6 +140,13 @@ def run(options: argparse.Namespace) -> None:
     from upconv.files import check_writable, exclusive
 
     options.out = options.out or Path("runs") / options.network
+    check_uses(options)
+    check_data(options)
+    check_range(options)
+    options.devices, options.nodes = options.devices or 1, options.nodes or 1
+    resumes = options.resume and (options.out / _training.CHECKPOINT).exists()
+    if options.weights is not None and not resumes:
+        existing(options.weights)
     check_writable(options.out, "--out", folder=True)
     train = _training.train_segmenter
     if options.network in GENERATORS:
@@ -131,4 +156,5 @@ def run(options: argparse.Namespace) -> None:
     # In distributed training, only the first process writes.
     first = all(os.environ.get(name, "0") == "0" for name in RANKS)
     with exclusive(options.out, "--out", folder=True) if first else nullcontext():
+        _training.check_run(options, first)
         train(options)

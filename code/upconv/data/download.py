@@ -19,6 +19,7 @@ from PIL import UnidentifiedImageError
 from upconv.files import atomic_write
 
 TIMEOUT = 30  # seconds without a byte from a server
+BARS = True  # whether progress is shown at all
 
 
 class DataUnavailable(RuntimeError):
@@ -86,7 +87,8 @@ def download(url: str, name: str, sha256: str | None, progress: bool = True) -> 
     known = f"sha256:{sha256}" if sha256 else None
     if target.is_file() and pooch.hashes.hash_matches(target, known):
         return target  # without writing: the cache may be read-only
-    downloader = pooch.HTTPDownloader(progressbar=progress and os.isatty(2), timeout=TIMEOUT)
+    shown = progress and BARS and os.isatty(2)
+    downloader = pooch.HTTPDownloader(progressbar=shown, timeout=TIMEOUT)
 
     def retrieve() -> Path:
         # Pooch writes to a temporary file, checks it, and only then moves it into place.

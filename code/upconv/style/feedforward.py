@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from upconv.checks import check_integer, check_real, check_seed, check_words, refuse
+from upconv.checks import LONGEST_SIDE, check_integer, check_real, check_seed, check_words, refuse
 from upconv.deprecated import FIELDS, renamed
 from upconv.device import (
     announce,
@@ -34,7 +34,7 @@ from upconv.training.batches import places_of
 from upconv.training.optimizers import fuse_channels_last
 from upconv.training.origin import contents, nature, sketch
 from upconv.training.run import Keeping, Losses, Run
-from upconv.training.settings import LONGEST_SIDE, check_run
+from upconv.training.settings import check_run
 
 # Standard deviation of the noise added to a network's input. Convolutions treat equal positions
 # equally: a flat sky would have no brushstrokes. Noise makes its positions differ.
@@ -131,6 +131,8 @@ def train_transform(
         side.
     Diverged
         If the loss is NaN or infinite.
+    Interrupted
+        As in :func:`upconv.training.train`.
     BadCheckpoint
         If the checkpoint belongs to another run or cannot be read.
     """

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upconv.checks import (
+    LONGEST_SIDE,
     check_choice,
     check_flag,
     check_integer,
@@ -40,7 +41,8 @@ from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
 from upconv.training.origin import contents, sketch
 from upconv.training.run import Diverged, Keeping, Run
-from upconv.training.settings import LONGEST_SIDE, check_run
+from upconv.training.settings import check_run
+from upconv.training.stopping import Interrupted
 
 
 @renamed(**FIELDS["StyleSettings"])
@@ -199,6 +201,8 @@ def stylize(
         for the layers at the coarsest scale.
     Diverged
         If the loss is NaN or infinite.
+    Interrupted
+        As in :func:`upconv.training.train`.
     BadCheckpoint
         If a checkpoint belongs to another run or cannot be read.
 
@@ -232,11 +236,15 @@ def stylize(
         # More steps would have been divided among the scales in another way.
         path = _numbered(checkpoint, level)
         keeping = Keeping(path, resume, save_every, progress, longer=False)
-        history = _optimize(
-            drawn, energy, replace(settings, steps=share), precision, keeping,
-            inputs=partial(_inputs, network, content, style),
-            begun=done, callback=callback,
-        )  # fmt: skip
+        try:
+            history = _optimize(
+                drawn, energy, replace(settings, steps=share), precision, keeping,
+                inputs=partial(_inputs, network, content, style),
+                begun=done, callback=callback,
+            )  # fmt: skip
+        except Interrupted as error:
+            error.step, error.steps = done + error.step, sum(settings.shares())
+            raise
         done += share
         canvas, before = drawn.image.detach().clamp(0, 1), small
         for name, values in asdict(history).items():

@@ -68,11 +68,13 @@ def load(
     distributed: DistributedContext | None = None,
     inputs: dict[str, Any] | None = None,
     longer: bool = True,
+    tell: bool = False,
 ) -> int:
     """Restore a saved state into networks, optimizers and history; return the steps done.
 
     An older file without ``inputs`` is accepted, with a note on standard error. So is one of a run
-    with fewer steps, if ``longer``: then the schedule is that of all steps.
+    with fewer steps, if ``longer``: then the schedule is that of all steps. With ``tell``, that is
+    said on standard error, and if there is nothing left to do.
 
     Raises
     ------
@@ -114,7 +116,19 @@ def load(
             raise BadCheckpoint(f"{path}: weights of another network ({reason})") from error
     for name, value in lists.items():
         setattr(history, name, value)
+    if tell and distributed.first and (told := _ahead(int(step), saved["steps"], settings.steps)):
+        print(f"{path}: {told}", file=sys.stderr)
     return int(step)
+
+
+def _ahead(done: int, before: int, steps: int) -> str:
+    """Describe what is ahead of a resumed run, if it is more or less than the rest of it."""
+    if done == steps:
+        return f"finished, {steps} of {steps} steps; with more steps it goes on"
+    if before == steps:
+        return ""
+    schedule = f"at the learning rates of a run of {steps} steps"
+    return f"goes on from step {done} to {steps} instead of {before}, {schedule}"
 
 
 _WAY_OUT = "resume with what the run was begun with, or begin another run elsewhere"

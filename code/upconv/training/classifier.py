@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from upconv.checks import check_integer, check_real, check_seed, refuse
+from upconv.checks import LARGEST_BATCH, MOST_STEPS, check_integer, check_real, check_seed, refuse
 from upconv.data import ImageSet
 from upconv.device import autocast, layout, loss_scaler, pick_device, put, resolve_precision
 from upconv.pixels import to_pixels
-from upconv.training.settings import LARGEST_BATCH, MOST_STEPS
 
 
 def train_classifier(

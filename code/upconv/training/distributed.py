@@ -209,6 +209,8 @@ def init_distributed(
         refuse("devices", f"{devices} on {nodes} machines", expected)
     if devices * nodes == 1:
         return DistributedContext(device)
+    if where.index is not None:
+        refuse("device", device, f"{where.type}: each of {devices * nodes} processes has its own")
     there = torch.cuda.device_count()
     if where.type == "cuda" and devices > there:
         refuse("devices", devices, f"at most the {there} GPUs of this machine")

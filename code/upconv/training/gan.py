@@ -130,6 +130,8 @@ def train_gan(
     ------
     Diverged
         If a loss is NaN or infinite.
+    Interrupted
+        As in :func:`upconv.training.train`.
     BadCheckpoint
         If the checkpoint belongs to another run or cannot be read.
     """
@@ -243,5 +245,8 @@ def _note(history: GanHistory, step: int, losses: list[float], seen: _Seen) -> N
     history.generator_losses.append(losses[1])
     history.real.append(seen.real_logits.detach().float().sigmoid().mean().item())
     history.fake.append(seen.fake_logits.detach().float().sigmoid().mean().item())
+    if len(seen.real) == 1:  # which shows no variation: taken for that of real images
+        history.spread.append(1.0)
+        return
     spreads = [images.detach().float().std(0).mean().item() for images in (seen.fake, seen.real)]
     history.spread.append(spreads[0] / max(spreads[1], 1e-9))

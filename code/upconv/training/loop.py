@@ -65,7 +65,8 @@ def train(
     checkpoint
         File for the state of the run, written every ``save_every`` steps and at the end.
     resume
-        Resume from ``checkpoint`` if it exists; the number of processes may differ.
+        Resume from ``checkpoint`` if it exists; the number of processes may differ. With more
+        ``settings.steps``, a finished run goes on, at the learning rates of a run of all steps.
     distributed
         Processes that share each batch, from :func:`upconv.training.init_distributed`; replaces
         ``device``. ``settings.batch`` is the total over all of them. With several processes, the
@@ -78,6 +79,9 @@ def train(
     ------
     Diverged
         If the loss is NaN or infinite.
+    Interrupted
+        After Ctrl-C or SIGTERM, once the step is finished and saved. It is a ``KeyboardInterrupt``.
+        Without ``checkpoint``, signals act at once.
     BadCheckpoint
         If the checkpoint belongs to another run or cannot be read.
     ValueError

@@ -80,6 +80,8 @@ def difference(saved: Any, now: dict[str, Any]) -> str:
         return f"got inputs = {type(saved).__name__}, expected names and hashes"
     for name in [*now, *(name for name in saved if name not in now)]:
         got, expected = saved.get(name), now.get(name)
+        if isinstance(expected, dict) and got is None:
+            return f"weights of another network (got no {name}, expected one)"
         if isinstance(expected, dict) and isinstance(got, dict):
             got = current_arguments(expected.get("class", ""), got)
             # Keys that only one of them has stem from another version of this module.

@@ -35,7 +35,7 @@ class Progress:
             file=sys.stderr,
         )
         # In a notebook, lines of progress would be kept with the results.
-        self._lines = shown and self._bar.disable and "ipykernel" not in sys.modules
+        self._lines = shown and self._bar.disable and not _in_notebook()
         self._numbers: dict[str, float] = {}
 
     def __iter__(self) -> Iterator[int]:
@@ -60,6 +60,11 @@ class Progress:
         if done < self._steps:
             told.append(f"{_duration((self._steps - done) / pace)} left")
         return ", ".join(told)
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
 
 
 def _duration(seconds: float) -> str:

@@ -162,7 +162,10 @@ class Run(Generic[Made]):
         self.start = 0
         if left:
             state = (self._parts, self._settings, self._history, self._distributed, self._told)
-            self.start = checkpoints.load(left, *state, longer=self._keeping.longer)
+            keeping = self._keeping
+            self.start = checkpoints.load(
+                left, *state, longer=keeping.longer, tell=keeping.progress and keeping.longer
+            )
         self._schedules = []
         if self._rate:
             _set_initial_rates(optimizers, bases)  # the requested rates, whatever the file says

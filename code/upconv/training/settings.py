@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from upconv.checks import (
+    LARGEST_BATCH,
+    LONGEST_SIDE,
+    MOST_STEPS,
     check_choice,
     check_flag,
     check_integer,
@@ -21,10 +24,6 @@ from upconv.checks import (
 )
 from upconv.deprecated import FIELDS, renamed
 from upconv.device import PRECISIONS
-
-LONGEST_SIDE = 2**15  # pixels of a crop or of a generated picture
-MOST_STEPS = 10**9
-LARGEST_BATCH = 2**16
 
 
 def check_run(settings: Any) -> None:
