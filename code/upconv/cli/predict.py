@@ -19,8 +19,6 @@ from upconv.cli.options import (
 )
 from upconv.zoo import STYLIZERS
 
-LARGE = 1024**2  # pixels above which an image is predicted tile by tile
-
 
 def add(commands: Any) -> None:
     predict = add_command(commands, "predict", run, "segment or stylize images")
@@ -30,7 +28,9 @@ def add(commands: Any) -> None:
     )
     predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     predict.add_argument(
-        "--tile", type=positive, help="tile side in pixels [512; small images are not tiled]"
+        "--tile",
+        type=positive,
+        help="tile side in pixels [as memory allows; small images are not tiled]",
     )
     add_pixels(predict)
     add_device(predict)
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
     from upconv.data import palette, read_image
     from upconv.files import check_writable, save_picture
-    from upconv.inference import predict, predict_tiles
+    from upconv.inference import predict
     from upconv.style import apply_transform_net
 
     check_writable(options.out, "--out", folder=True)
@@ -57,12 +57,9 @@ def run(options: argparse.Namespace) -> None:
             )
             print(target)
             continue
-        if options.tile or image.shape[0] * image.shape[1] > LARGE:
-            mask = predict_tiles(
-                network, image, tile=options.tile or 512, device=options.device, progress=True
-            )
-        else:
-            mask = predict(network, image[None], device=options.device)[0]
+        mask = predict(
+            network, image[None], tile=options.tile, device=options.device, progress=True
+        )[0]
         print(_save_mask(mask, image, colors, options.out, path.stem))
 
 
