@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from pace import PATIENCE
+from PIL import Image
 from scipy.ndimage import binary_erosion, gaussian_filter
 
 from upconv import inference
-from upconv.data import VOID, SegmentationSet
+from upconv.data import VOID, BadData, SegmentationSet, _folder, segmentation_folder
+from upconv.data import _cache as caching
 from upconv.inference import evaluate, evaluate_instances, predict, probabilities
 from upconv.metrics import (
     SegmentationScores,
@@ -22,6 +28,9 @@ from upconv.metrics import (
 )
 from upconv.metrics.segmentation import _rim
 from upconv.torch.variants import FCN, UNet
+from upconv.training import Settings, augment, batches
+from upconv.training.batches import make_batch
+from upconv.training.origin import contents
 
 RNG = np.random.default_rng(0)
 
@@ -168,3 +177,294 @@ def test_pixels_are_counted_in_parts_of_an_image():
     found[1299, 3], mask[1299, 3] = 3, 0
     with pytest.raises(ValueError, match="prediction: got class numbers 0 to 3"):
         scores.add(found, mask)
+
+
+class Touched:
+    """An image that notes how many of its pixels are asked for."""
+
+    def __init__(self, image):
+        self.image, self.pixels = image, 0
+        self.shape, self.dtype, self.ndim, self.size = (
+            image.shape, image.dtype, image.ndim, image.size,
+        )  # fmt: skip
+
+    def __getitem__(self, place):
+        found = self.image[place]
+        self.pixels += found.shape[0] * found.shape[1]
+        return found
+
+    def __array__(self, *args, **options):
+        raise AssertionError("the whole image is converted")
+
+
+def resampled_whole(layer, where, nearest=False):
+    """As before crops were cut out first."""
+    height, width = layer.shape[:2]
+    values = torch.from_numpy(np.ascontiguousarray(layer)).float()
+    values = values.reshape(height, width, -1).permute(2, 0, 1)[None]
+    last = np.array([max(height - 1, 1), max(width - 1, 1)])[:, None, None]
+    grid = torch.from_numpy(2 * where / last - 1).float().flip(0).permute(1, 2, 0)[None]
+    found = torch.nn.functional.grid_sample(
+        values, grid, mode="nearest" if nearest else "bilinear", padding_mode="reflection",
+        align_corners=True,
+    )  # fmt: skip
+    found = found[0].permute(1, 2, 0).reshape(*where.shape[1:], *layer.shape[2:]).numpy()
+    if np.issubdtype(layer.dtype, np.integer):
+        found = found.round()
+    return found.astype(layer.dtype)
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+@pytest.mark.parametrize("shape", [(300, 410, 3), (97, 1203), (40, 30, 3), (1, 50), (3, 2, 1)])
+def test_a_warped_crop_is_the_same_bit_for_bit(shape, nearest):
+    layers = [RNG.integers(0, 256, shape, dtype=np.uint8), RNG.random(shape, np.float32)]
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        where = augment.sample_transform(
+            rng, shape[:2], (33, 48), zoom=rng.uniform(0.5, 2), rotate=180, elastic_sigma=10,
+            mirror=True, vertical_flip=True,
+        ).coordinates((33, 48))  # fmt: skip
+        for layer in layers:
+            found = augment.resample(layer, where, nearest)
+            np.testing.assert_array_equal(found, resampled_whole(layer, where, nearest))
+
+
+WARPS = {
+    "crop": {},
+    "zoom": {"zoom": (0.7, 1.5)},
+    "rotation": {"rotate": 180},
+    "deformation": {"elastic_sigma": 10, "vertical_flip": True},
+}
+
+
+@pytest.mark.parametrize("kind", WARPS)
+def test_a_crop_touches_only_its_surroundings(kind):
+    """Of a photograph of twelve megapixels, decoded or not: a few times what it shows."""
+    image = Touched(np.broadcast_to(np.uint8(7), (3000, 4000, 3)))
+    mask = Touched(np.broadcast_to(np.uint8(1), (3000, 4000)))
+    settings = Settings(batch=2, crop=128, **WARPS[kind])
+    data = SegmentationSet("large", ("a", "b"), [image], [mask])
+    for step in range(3):
+        batch = make_batch(data, settings, step)
+        assert (batch.images == 7 / 255).all() and (batch.masks == 1).all()
+    crops = 3 * settings.batch
+    assert mask.pixels <= image.pixels <= crops * 8 * 128**2
+
+
+@pytest.mark.parametrize("zoom", [0.3, 0.77, 1.6])
+def test_magnified_crops_of_large_images_are_those_of_the_whole(zoom, monkeypatch):
+    image = RNG.integers(0, 256, (260, 300, 3), dtype=np.uint8)
+    mask = RNG.integers(0, 5, (260, 300)).astype(np.uint8)
+    data = SegmentationSet(
+        "large", tuple("abcde"), [image], [mask], weights=[image[..., 0].astype(np.float32)]
+    )
+    settings = Settings(batch=8, crop=96, zoom=(zoom, zoom))
+    small = make_batch(data, settings, 0)
+    monkeypatch.setattr(batches, "WHOLE", 1)
+    monkeypatch.setattr(batches, "_enlarge", None)
+    large = make_batch(data, settings, 0)
+    torch.testing.assert_close(small.images, large.images, atol=1.01 / 255, rtol=0)
+    assert (small.images == large.images).float().mean() > 0.98
+    assert torch.equal(small.masks, large.masks)
+    torch.testing.assert_close(small.weights, large.weights, atol=0.02, rtol=0)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Three photographs that count as large, their masks, and a cache of their own."""
+    monkeypatch.setenv("UPCONV_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(caching, "SMALL", 100 * 100)
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number in range(3):
+        shape = (150 + 10 * number, 110)
+        image = RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
+        mask = RNG.integers(0, 3, shape).astype(np.uint8)
+        Image.fromarray(mask).save(tmp_path / "masks" / f"{number}.png")
+    return tmp_path
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that are decoded."""
+    names = []
+    for name in ("read_image", "read_mask"):
+        read = getattr(_folder, name)
+        monkeypatch.setattr(
+            _folder, name, lambda path, *more, read=read: names.append(path) or read(path, *more)
+        )
+    return names
+
+
+def load(folder, **options):
+    return segmentation_folder(folder / "images", folder / "masks", 3, **options)
+
+
+def kept(folder):
+    return sorted((folder / "cache" / "decoded").rglob("*.npy"))
+
+
+def test_each_file_is_decoded_once(folder, decoded):
+    """By the check; then by nothing, not even in another process."""
+    data = load(folder)
+    assert len(decoded) == len(set(decoded)) == 6
+    expected = [np.asarray(Image.open(path)) for path in data.images.paths]
+    for _ in range(2):
+        for image, wanted in zip(data.images, expected, strict=True):
+            np.testing.assert_array_equal(image, wanted)
+    settings = Settings(batch=4, crop=64, rotate=90)
+    for step in range(3):
+        make_batch(data, settings, step)
+    evaluate(unet(), load(folder, check=False))
+    contents(data.images)
+    assert len(decoded) == 6
+    plain = load(folder, cache=False)
+    assert len(decoded) == 12
+    for step in range(3):
+        for one, other in zip(
+            make_batch(data, settings, step)[:2], make_batch(plain, settings, step)[:2], strict=True
+        ):
+            assert torch.equal(one, other)
+    assert contents(data.masks) == contents(plain.masks)
+
+
+def test_the_shape_of_a_file_that_was_read_is_known(folder, decoded):
+    data = load(folder, cache=False)
+    decoded.clear()
+    settings = Settings(batch=6, crop=32)
+    whole = make_batch(data, settings, 0)
+    assert len(decoded) == 12
+    decoded.clear()
+    shard = make_batch(data, settings, 0, shard=slice(2, 3))
+    assert len(decoded) == 2  # of the others, only the shape counts
+    assert torch.equal(shard.images, whole.images[2:3])
+
+
+def test_only_what_a_crop_needs_is_read(folder):
+    data = load(folder)
+    for part in (data.images, data.masks):
+        found = part[1]
+        while isinstance(found.base, np.ndarray):
+            found = found.base
+        assert isinstance(found, np.memmap)
+
+
+def test_small_files_are_not_cached(folder, monkeypatch, decoded):
+    monkeypatch.setattr(caching, "SMALL", 170 * 110)
+    load(folder)
+    assert len(kept(folder)) == 2  # the largest image and its mask
+    load(folder)
+    assert len(decoded) == 6 + 4
+
+
+def test_changed_files_and_other_options_are_decoded_anew(folder, decoded):
+    load(folder)
+    decoded.clear()
+    path = folder / "images" / "1.png"
+    Image.fromarray(np.zeros((160, 110, 3), np.uint8)).save(path)
+    assert not load(folder).images[1].any()
+    assert decoded == [path]
+    os.utime(path, ns=(1, 1))  # another file of the same length
+    load(folder)
+    assert decoded == [path] * 2
+    load(folder, size=100)
+    assert len(decoded) == 2 + 6
+    segmentation_folder(folder / "images", folder / "masks", 4)
+    assert len(decoded) == 2 + 6 + 3  # of other classes, masks may mean something else
+
+
+def test_a_damaged_array_is_written_anew(folder, decoded):
+    expected = [np.array(image) for image in load(folder).images]
+    for path in kept(folder):
+        path.write_bytes(path.read_bytes()[:50_00])
+    found = load(folder)
+    assert len(decoded) == 12
+    for image, wanted in zip(found.images, expected, strict=True):
+        np.testing.assert_array_equal(image, wanted)
+
+
+def test_what_was_not_used_for_longest_makes_room(folder, monkeypatch):
+    size = 160 * 110 * 4
+    monkeypatch.setenv("UPCONV_CACHE_LIMIT", str(5 * size / 1e9))
+    strangers = []
+    for number in range(5):
+        path = folder / "cache" / "decoded" / "00" / f"{number}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(size - 20_000))
+        os.utime(path, (1000 + number, 1000 + number))
+        strangers.append(path)
+    load(folder)
+    left = kept(folder)
+    assert not strangers[0].exists() and strangers[4].exists()
+    assert sum(path.stat().st_size for path in left) <= 5.1 * size
+    assert len([path for path in left if path not in strangers]) == 6
+
+
+@pytest.mark.parametrize("kind", ["full", "no folder", "limit", "off", "nearly full"])
+def test_without_room_it_goes_on_and_says_so_once(folder, kind, monkeypatch, capsys, decoded):
+    caching.complain.cache_clear()
+    if kind == "full":
+
+        def full(path, write):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(caching, "atomic_write", full)
+    elif kind == "no folder":
+        (folder / "cache").write_text("a file")
+    elif kind == "nearly full":
+        monkeypatch.setattr(caching, "SPARE", 2**60)
+    else:
+        monkeypatch.setenv("UPCONV_CACHE_LIMIT", "1e-6" if kind == "limit" else "0")
+    data = load(folder)
+    assert data.images[2].shape == (170, 110, 3)
+    told = capsys.readouterr().err
+    assert len(decoded) == 7
+    if kind == "off":
+        assert not told
+    else:
+        assert told.count("\n") == 1 and "decoded images are not cached" in told
+        assert {
+            "full": "No space left", "no folder": "", "limit": "UPCONV_CACHE_LIMIT raises",
+            "nearly full": "on a disk that is nearly full",
+        }[kind] in told  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", ["many", "-1", "nan", "inf"])
+def test_an_impossible_limit_is_refused(folder, wrong, monkeypatch):
+    monkeypatch.setenv("UPCONV_CACHE_LIMIT", wrong)
+    with pytest.raises(ValueError, match=r"UPCONV_CACHE_LIMIT: got '.*', expected gigabytes"):
+        load(folder)
+
+
+def test_threads_decode_a_file_once_and_not_too_many_at_a_time(folder, monkeypatch):
+    monkeypatch.setattr(caching, "AT_ONCE", 2 * 170 * 110)
+    monkeypatch.setattr(caching, "_free", 2 * 170 * 110)
+    lock, now, most, count = threading.Lock(), [0], [0], [0]
+    met = threading.Barrier(2)
+
+    def read(path):
+        with lock:
+            now[0] += 1
+            count[0] += 1
+            most[0] = max(most[0], now[0])
+        if count[0] <= 2:
+            met.wait(PATIENCE)  # two at a time are allowed
+        with lock:
+            now[0] -= 1
+        return np.asarray(Image.open(path))
+
+    files = caching.cached(sorted((folder / "images").iterdir()), read)
+    with ThreadPoolExecutor(9) as threads:
+        found = list(threads.map(lambda place: files[place % 3], range(90)))
+    assert count == [3] and most == [2]
+    for place, image in enumerate(found):
+        assert image.shape == (150 + 10 * (place % 3), 110, 3)
+
+
+def test_the_first_wrong_file_is_named(folder):
+    for number in (1, 2):
+        (folder / "images" / f"{number}.png").write_bytes(b"torn")
+    for _ in range(3):
+        with pytest.raises(BadData, match=r"1\.png: not a readable image"):
+            load(folder)

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from upconv.checks import refuse
-from upconv.data._listing import EXTENSIONS, Files
+from upconv.checks import check_integer, refuse
+from upconv.data._cache import Where, cached
+from upconv.data._checking import checked
+from upconv.data._listing import EXTENSIONS
 from upconv.data._masks import read_mask
 from upconv.data._reading import BadData, read_image
 from upconv.data.sets import VOID, SegmentationSet
 
 
 def segmentation_folder(
-    images: str | Path, masks: str | Path, classes: int | Sequence[str], check: bool = True
+    images: str | Path,
+    masks: str | Path,
+    classes: int | Sequence[str],
+    check: bool = True,
+    *,
+    size: int | None = None,
+    cache: Where = None,
+    progress: bool = False,
 ) -> SegmentationSet:
     """Load images and masks of any sizes with matching names (extensions may differ).
 
@@ -25,6 +34,13 @@ def segmentation_folder(
         Number of classes, or their names.
     check
         Read every file once now, so that errors appear early.
+    size
+        Scale images and masks down, so that their longer side has at most so many pixels.
+    cache
+        Folder that keeps decoded images of more than a megapixel; None is the default one, which
+        ``upconv data`` shows, and False none.
+    progress
+        Show a bar while files are checked, on a terminal.
 
     Raises
     ------
@@ -32,8 +48,10 @@ def segmentation_folder(
         If a folder is missing or empty, an image lacks its mask or a mask its image, the sizes of
         a pair differ, a file cannot be read, or a label is out of range.
     ValueError
-        If the number of classes is below 2 or above 255.
+        If the number of classes is below 2 or above 255, or the size below 1.
     """
+    if size is not None:
+        check_integer("size", size, 1)
     names = tuple(classes) if not isinstance(classes, int) else ()
     if isinstance(classes, int):
         if not 2 <= classes <= VOID:
@@ -60,13 +78,26 @@ def segmentation_folder(
     data = SegmentationSet(
         "folder",
         names,
-        Files([found["images"][stem] for stem in stems], read_image),
-        Files([found["masks"][stem] for stem in stems], lambda path: read_mask(path, len(names))),
+        cached([found["images"][stem] for stem in stems], read_image, size=size, where=cache),
+        cached(
+            [found["masks"][stem] for stem in stems],
+            lambda path: read_mask(path, len(names)),
+            options=f"{len(names)} classes",
+            size=size,
+            mask=True,
+            where=cache,
+        ),
+        size=size,
     )
+
+    def look(place: int) -> None:
+        image, mask = data[place]
+        if image.shape[:2] != mask.shape:
+            got = f"{mask.shape[1]} × {mask.shape[0]}"
+            expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
+            path = found["masks"][stems[place]]
+            raise BadData(f"{path}: got {got} pixels, expected {expected}")
+
     if check:
-        for stem, (image, mask) in zip(stems, data, strict=True):
-            if image.shape[:2] != mask.shape:
-                got = f"{mask.shape[1]} × {mask.shape[0]}"
-                expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
-                raise BadData(f"{found['masks'][stem]}: got {got} pixels, expected {expected}")
+        checked(look, range(len(data)), "images and masks", progress)
     return data

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from upconv.data._reading import UNREADABLE, BadData, check_file, check_size
+from upconv.data._reading import UNREADABLE, BadData, check_file, check_size, unlimited
 from upconv.data.sets import VOID
 
 
@@ -23,7 +23,7 @@ def read_mask(path: str | Path, classes: int) -> np.ndarray:
     """
     check_file(path)
     try:
-        with Image.open(path) as image:
+        with unlimited(), Image.open(path) as image:
             check_size(path, image)
             if image.mode == "1":
                 image = image.convert("L")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +26,29 @@ def limit_pixels(most: int) -> None:
     """
     global _most_pixels
     _most_pixels = check_integer("most", most, 1)
-    # Pillow rejects images more than twice as large.
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _most_pixels)
+
+
+_opening, _unlimited, _before = threading.Lock(), 0, Image.MAX_IMAGE_PIXELS
+
+
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Keep Pillow's limit of pixels, and its warning, away: :func:`check_size` has its own.
+
+    Several threads may be inside; the last one restores the limit.
+    """
+    global _unlimited, _before
+    with _opening:
+        if not _unlimited:
+            _before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _unlimited += 1
+    try:
+        yield
+    finally:
+        with _opening:
+            _unlimited -= 1
+            if not _unlimited:
+                Image.MAX_IMAGE_PIXELS = _before
 
 
 # What Pillow raises for files that are truncated, not images, or decompression bombs.
@@ -54,7 +78,7 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     check_file(path)
     try:
-        with Image.open(path) as file:
+        with unlimited(), Image.open(path) as file:
             check_size(path, file)
             image = ImageOps.exif_transpose(file)
             if image.mode in ("I", "I;16", "I;16B", "F"):

@@ -63,7 +63,8 @@ class SegmentationSet:
     differ.
 
     Some sets also have ``instances``, (H, W) integers that number the instances (0: background),
-    and ``weights``, (H, W) floats that weight each pixel's loss.
+    and ``weights``, (H, W) floats that weight each pixel's loss. ``size`` is the longer side that
+    images were scaled down to, if they were.
     """
 
     name: str
@@ -74,6 +75,7 @@ class SegmentationSet:
     instances: Images | None = None
     weights: Images | None = None
     value_range: tuple[float, float] = BYTE
+    size: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("masks", "instances", "weights"):

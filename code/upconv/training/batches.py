@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from upconv.checks import check_pair
-from upconv.data.sets import VOID, SegmentationSet
+from upconv.data._cache import Cached
+from upconv.data._scaling import nearest, resize
+from upconv.data.sets import VOID, Images, SegmentationSet
 from upconv.deprecated import renamed
 from upconv.pixels import to_pixels
 from upconv.training import augment
@@ -24,6 +26,9 @@ from upconv.training.settings import Settings
 Made = TypeVar("Made")
 
 
+# Pixels of an image above which only what a crop needs is resized. Smaller ones are resized as a
+# whole, as ever: gray levels may differ by one.
+WHOLE = 2**20
 MAX_WORKERS = 8  # maximum number of threads that prepare batches for a GPU
 
 
@@ -115,7 +120,7 @@ def make_batch(
     cuts: list[tuple[Cut, list[np.ndarray]]] = []
     for number, index in enumerate(places_of(step, settings, len(data), stream=1)):
         if number not in own:  # advances the generator only
-            _draw_cut(rng, data.masks[index].shape, settings)
+            _draw_cut(rng, _shape(data.masks, index), settings)
             continue
         layers = [*data[index]]
         if data.weights is not None:
@@ -148,6 +153,14 @@ def make_batch(
         torch.from_numpy(np.stack(masks).astype(np.int64)),
         torch.from_numpy(np.stack(weights)) if weights else None,
     )
+
+
+def _shape(masks: Images, index: int) -> tuple[int, ...]:
+    """Shape of a mask, without decoding it again if it is read from a file."""
+    known: tuple[int, ...] = (
+        masks.shape_of(index) if isinstance(masks, Cached) else masks[index].shape
+    )
+    return known
 
 
 def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
@@ -197,12 +210,16 @@ def _cropped(
     layers: list[np.ndarray],
 ) -> list[np.ndarray]:
     image, mask, *weight = layers
-    if factor != 1:
-        image, mask, *weight = _enlarge(image, mask, factor, *weight)
     top, left = corner
+    window = (slice(top, top + size[0]), slice(left, left + size[1]))
+    if factor != 1 and mask.size > WHOLE:
+        layers = _enlarge_window(image, mask, factor, window, *weight)
+    elif factor != 1:
+        layers = [layer[window] for layer in _enlarge(image, mask, factor, *weight)]
+    else:
+        layers = [layer[window] for layer in layers]
     cut = []
-    for layer, filling in zip((image, mask, *weight), (0, VOID, 0), strict=False):
-        layer = layer[top : top + size[0], left : left + size[1]]
+    for layer, filling in zip(layers, (0, VOID, 0), strict=False):
         layer = layer[:, ::-1] if mirror else layer
         missing = [(0, n - m) for n, m in zip(size, layer.shape, strict=False)]
         if np.any(missing):
@@ -241,6 +258,32 @@ def _enlarge(
         Image.fromarray(w).resize((width, height), Image.Resampling.BILINEAR) for w in weight
     ]
     return [np.asarray(layer) for layer in (resized, labels, *weights)]
+
+
+def _enlarge_window(
+    image: np.ndarray, mask: np.ndarray, factor: float, window: tuple[slice, slice],
+    *weight: np.ndarray,
+) -> list[np.ndarray]:  # fmt: skip
+    """Magnify only what lies in a window of the magnified image."""
+    from PIL import Image
+
+    bounds = [
+        (side.start, min(side.stop, after), before, after)
+        for side, before, after in zip(
+            window, mask.shape, _enlarged(mask.shape, factor), strict=True
+        )
+    ]
+    (upper, lower), (left, right) = (
+        (start * before / after, stop * before / after) for start, stop, before, after in bounds
+    )
+    height, width = (stop - start for start, stop, _, _ in bounds)
+    box, filter = (left, upper, right, lower), Image.Resampling.BILINEAR
+    resized = resize(image, (height, width), filter, box, 2.0)
+    rows, columns = (nearest(before, after, start, stop) for start, stop, before, after in bounds)
+    near = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    labels = near[np.ix_(rows - rows[0], columns - columns[0])]
+    weights = [resize(w, (height, width), filter, box) for w in weight]
+    return [resized, labels, *weights]
 
 
 def middle(layer: Tensor, size: tuple[int, int]) -> Tensor:
