@@ -14,9 +14,10 @@ from pace import PATIENCE
 from PIL import Image
 from scipy.ndimage import binary_erosion, gaussian_filter
 
-from upconv import inference
+from upconv import inference, zoo
 from upconv.data import VOID, BadData, SegmentationSet, _folder, segmentation_folder
 from upconv.data import _cache as caching
+from upconv.data._scaling import scale_image, scale_mask
 from upconv.inference import evaluate, evaluate_instances, predict, probabilities
 from upconv.metrics import (
     SegmentationScores,
@@ -28,7 +29,7 @@ from upconv.metrics import (
 )
 from upconv.metrics.segmentation import _rim
 from upconv.torch.variants import FCN, UNet
-from upconv.training import Settings, augment, batches
+from upconv.training import Settings, augment, batches, train
 from upconv.training.batches import make_batch
 from upconv.training.origin import contents
 
@@ -468,3 +469,63 @@ def test_the_first_wrong_file_is_named(folder):
     for _ in range(3):
         with pytest.raises(BadData, match=r"1\.png: not a readable image"):
             load(folder)
+
+
+@pytest.mark.parametrize("shape", [(300, 400, 3), (400, 300), (137, 500, 5), (20, 30, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+def test_images_are_scaled_to_their_mean_and_never_enlarged(shape, dtype):
+    """Whatever their dtype and channels: a checkerboard of pixels becomes gray, and no moiré."""
+    image = np.zeros(shape, dtype)
+    image[::2, ::2] = image[1::2, 1::2] = 200
+    found = scale_image(image, 40)
+    if max(shape[:2]) <= 40:
+        assert found is image
+        return
+    assert found.dtype == dtype and max(found.shape[:2]) == 40
+    assert found.shape[2:] == image.shape[2:]
+    assert abs(found.shape[0] / found.shape[1] - shape[0] / shape[1]) < 0.06
+    assert np.abs(found[2:-2, 2:-2].astype(float) - 100).max() <= 2
+    mask = (np.arange(shape[0] * shape[1]).reshape(shape[:2]) % 7).astype(np.uint8)
+    small = scale_mask(mask, 40)
+    assert small.shape == found.shape[:2] and set(np.unique(small)) <= set(range(7))
+
+
+def test_a_mask_is_scaled_in_place_with_its_image():
+    """Halves of an image stay halves of its mask."""
+    image = np.zeros((301, 403, 3), np.uint8)
+    image[:150, :200] = 255
+    mask = (image[..., 0] > 0).astype(np.uint8)
+    small, labels = scale_image(image, 100), scale_mask(mask, 100)
+    assert ((small[..., 0] > 127) == labels).mean() > 0.985
+
+
+def test_the_size_of_training_is_stored_and_used(folder, tmp_path, monkeypatch):
+    data = load(folder, size=80)
+    assert [image.shape[:2] for image in data.images] == [(80, 59), (80, 55), (80, 52)]
+    assert [mask.shape for mask in data.masks] == [(80, 59), (80, 55), (80, 52)]
+    net = unet(norm="batch")
+    train(net, data, Settings(steps=1, batch=2, crop=32), progress=False)
+    options = {"base_channels": 4, "depth": 2, "in_channels": 3}
+    zoo.save(tmp_path / "w.safetensors", net, "unet", data.classes, **options)
+    read = zoo.restore(tmp_path / "w.safetensors")[0]
+    assert read.image_size == 80
+    image = load(folder).images[0]
+    seen = []
+    read.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-2:]))
+    found = predict(read, image[None], precision="fp32")
+    assert seen == [(80, 59)] and found.shape == (1, 150, 110)
+    small = probabilities(read, data.images[0][None], precision="fp32")
+    wanted = torch.nn.functional.interpolate(
+        torch.from_numpy(small), image.shape[:2], mode="bilinear", align_corners=False
+    )
+    whole = probabilities(read, image[None], precision="fp32")
+    np.testing.assert_allclose(whole, wanted, atol=1e-5)
+    assert (found[0] == wanted[0].argmax(0).numpy()).mean() > 0.999
+    monkeypatch.setattr(inference, "LARGE", 2**12)  # windows, and strips of a few rows
+    parts = probabilities(read, image[None], precision="fp32")
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+    evaluate(read, data)
+    assert seen[-1] == (80, 52)
+    assert contents(data.images) != contents(load(folder).images)  # another run
+    with pytest.raises(ValueError, match="size: got 0, expected an integer of at least 1"):
+        load(folder, size=0)

@@ -19,6 +19,7 @@ with needed("upconv.inference"):
     from torch import Tensor, nn
 
 from upconv.checks import BYTE, as_array, check_integer, refuse
+from upconv.data._scaling import scale_image
 from upconv.data.sets import SegmentationSet
 from upconv.deprecated import moved, renamed
 from upconv.device import inferring
@@ -69,6 +70,9 @@ def predict(
     window. Windows overlap by the extent of the network's convolutions and end where the image
     does, so that the result is the same as at once (not with group norm, whose statistics are
     those of the window). A network without padding always predicts tile by tile.
+
+    A network that was trained on images scaled down has an ``image_size``: larger images are scaled
+    to this longer side, and the probabilities interpolated to the image's own size.
 
     Parameters
     ----------
@@ -140,6 +144,11 @@ def _found(
 ) -> np.ndarray:  # fmt: skip
     """Class numbers or probabilities of images of one size."""
     height, width = images.shape[1:3]
+    size = getattr(network, "image_size", None)
+    if size is not None and max(height, width) > size:
+        more = (True, tile, device, precision, progress)
+        smaller = (_found(network, scale_image(image, size)[None], *more) for image in images)
+        return np.stack([_stretched(found[0], (height, width), softmax) for found in smaller])
     if not getattr(network, "padded", True):
         tiled = partial(
             predict_tiles, network, tile=256 if tile is None else tile, softmax=softmax,
@@ -156,6 +165,32 @@ def _found(
             for start in range(0, max(1, len(images)), count)
         ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _stretched(found: np.ndarray, shape: tuple[int, int], softmax: bool) -> np.ndarray:
+    """Interpolate probabilities (classes, h, w) bilinearly to a larger size, or their classes."""
+    places = [
+        ((np.arange(after) + 0.5) * (before / after) - 0.5).clip(0, before - 1)
+        for before, after in zip(found.shape[1:], shape, strict=True)
+    ]
+    lows = [place.astype(np.intp) for place in places]
+    highs = [np.minimum(low + 1, n - 1) for low, n in zip(lows, found.shape[1:], strict=True)]
+    row, column = (
+        (place - low).astype(np.float32) for place, low in zip(places, lows, strict=True)
+    )
+    classes = len(found)
+    result = np.empty(
+        (classes, *shape) if softmax else shape,
+        np.float32 if softmax else np.min_scalar_type(classes - 1),
+    )
+    count = max(1, 4 * LARGE // (classes * shape[1]))  # rows at once
+    for start in range(0, shape[0], count):
+        rows = slice(start, start + count)
+        down = row[rows, None]
+        tall = found[:, lows[0][rows]] * (1 - down) + found[:, highs[0][rows]] * down
+        wide = tall[..., lows[1]] * (1 - column) + tall[..., highs[1]] * column
+        result[..., rows, :] = wide if softmax else wide.argmax(0)
+    return result
 
 
 def _answer(logits: Tensor, softmax: bool) -> np.ndarray:

@@ -35,6 +35,8 @@ def run(options: argparse.Namespace) -> None:
 
     network, classes, _ = zoo.restore(existing(options.weights))
     options.data = options.data or SETS[0]
+    if options.data == "folder" and options.size is None:  # as in training
+        options.size = getattr(network, "image_size", None)
     found = load_data(options, "test")
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"

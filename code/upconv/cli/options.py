@@ -73,6 +73,10 @@ def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
     command.add_argument("--images", type=Path, help="with --data folder: image folder")
     command.add_argument("--masks", type=Path, help="with --data folder: mask folder")
     command.add_argument("--classes", type=positive, help="with --data folder: number of classes")
+    command.add_argument(
+        "--size", type=positive,
+        help="with --data folder: scale larger images down to this longer side, in pixels",
+    )  # fmt: skip
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
@@ -132,8 +136,10 @@ def load_data(options: argparse.Namespace, split: str) -> Any:
         for name in ("images", "masks", "classes"):
             if getattr(options, name) is None:
                 raise UsageError(f"--data folder needs --{name}")
-        return data.segmentation_folder(options.images, options.masks, options.classes)
-    for name in ("images", "masks", "classes"):
+        return data.segmentation_folder(
+            options.images, options.masks, options.classes, size=options.size, progress=True
+        )
+    for name in ("images", "masks", "classes", "size"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} requires --data folder, got --data {options.data}")
     load = getattr(data, options.data)

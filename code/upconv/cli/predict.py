@@ -32,6 +32,12 @@ def add(commands: Any) -> None:
         type=positive,
         help="tile side in pixels [as memory allows; small images are not tiled]",
     )
+    predict.add_argument(
+        "--size",
+        type=positive,
+        help="scale larger images down to this longer side, in pixels [as in training]; "
+        "masks have the size of their image",
+    )
     add_pixels(predict)
     add_device(predict)
 
@@ -40,18 +46,22 @@ def run(options: argparse.Namespace) -> None:
     from PIL import Image
 
     from upconv.data import palette, read_image
+    from upconv.data._scaling import scale_image
     from upconv.files import check_writable, save_picture
     from upconv.inference import predict
     from upconv.style import apply_transform_net
 
     check_writable(options.out, "--out", folder=True)
     network, classes = _network(options)
+    if options.size is not None:
+        network.image_size = options.size
     colors = palette(len(classes or ()) or 256)  # without names, the maximum number
     _check_images(options, ("painted",) if classes is None else ("mask", "overlay"))
     for path in options.images:
         image = read_image(path)
         if classes is None:
             target = options.out / f"{path.stem}_painted.png"
+            image = scale_image(image, getattr(network, "image_size", None))
             save_picture(
                 target, Image.fromarray(apply_transform_net(network, image, device=options.device))
             )

@@ -197,6 +197,9 @@ def _train_generator(options: argparse.Namespace) -> None:
     _check_data(options)
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
+    if options.size is not None:
+        expected = f"none: {options.network} crops and scales images to its own size"
+        raise UsageError(f"--size: got {options.size}, expected {expected}")
     sizes: dict[str, Any] = GENERATOR_SCALES[options.scale] | _width(options)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
@@ -244,10 +247,12 @@ def _train_stylizer(options: argparse.Namespace) -> None:
         raise UsageError(f"--devices: got several processes, expected 1 for {options.network}")
     if options.data == "folder" and options.images is None:
         raise UsageError("--data folder needs --images")
+    if options.data != "folder" and options.size is not None:
+        raise UsageError(f"--size requires --data folder, got --data {options.data}")
     style = data.read_image(options.style)
     sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
-        photographs = data.image_files(options.images)
+        photographs = data.image_files(options.images, options.size)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)
     else:

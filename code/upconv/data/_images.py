@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from upconv.checks import refuse
-from upconv.data._listing import EXTENSIONS, Files
+from upconv.data._cache import cached
+from upconv.data._listing import EXTENSIONS
 from upconv.data._reading import BadData, read_image
 from upconv.data.sets import DIGITS, ImageSet
 
@@ -65,15 +66,18 @@ def square_images(folder: str | Path, size: int = 64) -> ImageSet:
     return ImageSet(folder.name, images)
 
 
-def image_files(folder: str | Path) -> Sequence[np.ndarray]:
+def image_files(folder: str | Path, size: int | None = None) -> Sequence[np.ndarray]:
     """List all images in a folder and its subfolders, (H, W, 3), uint8, read on access.
+
+    Those whose longer side exceeds ``size`` are scaled down to it. Decoded images of more than a
+    megapixel are cached on disk.
 
     Raises
     ------
     BadData
         If it is not a folder or contains no images; on access, if a file cannot be read.
     """
-    return Files(_pictures_in(folder), read_image)
+    return cached(_pictures_in(folder), read_image, size=size)
 
 
 def _pictures_in(folder: str | Path) -> list[Path]:

@@ -121,7 +121,10 @@ def train(
                 callback(step, *losses.read())
     distributed.unwrap(work.trained, network)
     network.eval()
-    network.value_range = data.value_range  # type: ignore[assignment]  # what predictions have to know
+    # What predictions have to know.
+    network.value_range = data.value_range  # type: ignore[assignment]
+    if data.size is not None:
+        network.image_size = data.size  # type: ignore[assignment]
     return history
 
 
