@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import struct
+import subprocess
+import sys
 import threading
 import weakref
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -15,8 +20,18 @@ from PIL import Image
 from scipy.ndimage import binary_erosion, gaussian_filter
 
 from upconv import inference, zoo
-from upconv.data import VOID, BadData, SegmentationSet, _folder, segmentation_folder
+from upconv.cli import main
+from upconv.data import (
+    VOID,
+    BadData,
+    SegmentationSet,
+    _folder,
+    _memory,
+    _reading,
+    segmentation_folder,
+)
 from upconv.data import _cache as caching
+from upconv.data._memory import affordable_pixels
 from upconv.data._scaling import scale_image, scale_mask
 from upconv.inference import evaluate, evaluate_instances, predict, probabilities
 from upconv.metrics import (
@@ -34,6 +49,12 @@ from upconv.training.batches import make_batch
 from upconv.training.origin import contents
 
 RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers():
+    """Whichever tests have run before."""
+    RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state
 
 
 def unet(**options):
@@ -64,10 +85,12 @@ def small_windows(monkeypatch):
 NETWORKS = {"unet": unet, "switches": lambda: unet(skips="switches"), "fcn": fcn}
 
 
-@pytest.mark.parametrize("size", [(704, 736), (683, 749), (97, 1203)])
+@pytest.mark.parametrize("more", [(0, 1), (-3, 5), (-607, 800)])
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_windows_give_what_the_whole_image_gives(kind, size, monkeypatch):
+def test_windows_give_what_the_whole_image_gives(kind, more, monkeypatch):
     """Everywhere, also at the image's border and where its sides are no multiples."""
+    height, width = (704, 735) if kind == "fcn" else (448, 415)
+    size = max(97, height + more[0]), width + more[1]
     net, image = NETWORKS[kind](), RNG.integers(0, 256, (1, *size, 3), dtype=np.uint8)
     whole = probabilities(net, image, precision="fp32")
     labels = predict(net, image, precision="fp32")
@@ -264,7 +287,7 @@ def test_magnified_crops_of_large_images_are_those_of_the_whole(zoom, monkeypatc
     monkeypatch.setattr(batches, "WHOLE", 1)
     monkeypatch.setattr(batches, "_enlarge", None)
     large = make_batch(data, settings, 0)
-    torch.testing.assert_close(small.images, large.images, atol=1.01 / 255, rtol=0)
+    torch.testing.assert_close(small.images, large.images, atol=2.01 / 255, rtol=0)
     assert (small.images == large.images).float().mean() > 0.98
     assert torch.equal(small.masks, large.masks)
     torch.testing.assert_close(small.weights, large.weights, atol=0.02, rtol=0)
@@ -529,3 +552,123 @@ def test_the_size_of_training_is_stored_and_used(folder, tmp_path, monkeypatch):
     assert contents(data.images) != contents(load(folder).images)  # another run
     with pytest.raises(ValueError, match="size: got 0, expected an integer of at least 1"):
         load(folder, size=0)
+
+
+def segmenter(path, channels=4):
+    """A file of weights of a small U-Net for color images and three classes."""
+    options = {"base_channels": channels, "depth": 2, "in_channels": 3}
+    torch.manual_seed(0)
+    zoo.save(path, UNet(3, padded=True, norm="batch", **options), "unet", tuple("abc"), **options)
+    return path
+
+
+def claiming(path, side):
+    """A PNG of a few bytes whose header says that it has side × side pixels."""
+
+    def chunk(kind, content):
+        whole = kind + content
+        return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(bytes(100)))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b""))
+
+
+@pytest.fixture
+def limits(monkeypatch):
+    """A machine that can hold 40,000 pixels, where more than 10,000 are unusual."""
+    for module in (_memory, _reading):
+        monkeypatch.setattr(module, "USUAL", 10_000)
+    monkeypatch.setattr(_reading, "_most_pixels", 10_000)
+    monkeypatch.setattr(_memory, "available_memory", lambda: 2 * 40_000 * _memory.BYTES)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    _reading._tell.cache_clear()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_named_image_may_be_as_large_as_memory_holds(tmp_path, limits, capsys):
+    """What it takes is said, and neither Pillow's limit nor its warning is met."""
+    weights, out = segmenter(tmp_path / "w.safetensors"), tmp_path / "out"
+    for height in (40, 150, 250):
+        image = RNG.integers(0, 256, (height, 200, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / f"{height}.png")
+
+    def run(name, *more):
+        path = str(tmp_path / name)
+        code = main(["predict", "--weights", str(weights), "--out", str(out), path, *more])
+        return code, capsys.readouterr().err
+
+    assert run("40.png") == (0, "")
+    code, told = run("150.png")
+    assert code == 0 and told.count("\n") == 1
+    assert "150.png: 200 × 150 pixels, which take about 0.00036 GB of memory" in told
+    code, told = run("250.png")
+    assert code == 2 and told.count("\n") == 1
+    assert "250.png: got 200 × 250 pixels" in told and "at most 40000 in all" in told
+    assert "--max-pixels" in told
+    assert run("250.png", "--max-pixels", "50000")[0] == 0
+    assert Image.MAX_IMAGE_PIXELS == 1000
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bomb_stays_refused(tmp_path, monkeypatch, capsys):
+    """Some bytes that claim ten gigapixels, on a machine of 64 GB."""
+    monkeypatch.setattr(_reading, "_most_pixels", 2**26)
+    monkeypatch.setattr(_memory, "available_memory", lambda: 64 * 10**9)
+    claiming(tmp_path / "bomb.png", 100_000)
+    assert (tmp_path / "bomb.png").stat().st_size < 200
+    weights = segmenter(tmp_path / "w.safetensors")
+    arguments = ["predict", "--weights", str(weights), "--out", str(tmp_path / "out")]
+    assert main([*arguments, str(tmp_path / "bomb.png")]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "bomb.png: got 100000 × 100000 pixels" in told
+    assert "1.2e+02 GB" in told
+
+
+def test_memory_is_what_the_machine_says():
+    assert affordable_pixels() >= 2**26
+    found = _memory.available_memory()
+    assert found is None or 2**20 < found < 2**50
+
+
+def test_evaluating_a_photograph_takes_little_more_than_a_small_image(tmp_path):
+    """Twelve megapixels, of which a network of this size would take gigabytes at once."""
+    segmenter(tmp_path / "w.safetensors")
+    peaks = {}
+    for name, shape in (("small", (1000, 1040)), ("large", (3000, 4000))):
+        for kind in ("images", "masks"):
+            (tmp_path / name / kind).mkdir(parents=True)
+        image = RNG.integers(0, 256, (*(n // 20 for n in shape), 3), dtype=np.uint8)
+        Image.fromarray(image).resize(shape[::-1]).save(tmp_path / name / "images" / "1.jpg")
+        Image.new("L", shape[::-1], 1).save(tmp_path / name / "masks" / "1.png")
+        arguments = [
+            "evaluate", "--weights", "w.safetensors", "--data", "folder", "--classes", "3",
+            "--images", f"{name}/images", "--masks", f"{name}/masks",
+        ]  # fmt: skip
+        code = (
+            "import resource; from upconv.cli import main; "
+            f"assert main({arguments!r}) == 0; "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path,
+            env=os.environ | {"UPCONV_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        assert not result.stderr  # no bar in a log
+        peaks[name] = int(result.stdout.split()[-1]) / 1024  # MiB
+    assert peaks["large"] < peaks["small"] + 400, peaks
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_is_shown_on_a_terminal_while_files_are_read(folder, monkeypatch):
+    for stderr, progress, shown in (
+        (Terminal(), True, True), (Terminal(), False, False), (io.StringIO(), True, False),
+    ):  # fmt: skip
+        monkeypatch.setattr(sys, "stderr", stderr)
+        load(folder, progress=progress)
+        assert ("reading" in stderr.getvalue()) == shown

@@ -18,10 +18,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
-        if getattr(options, "max_pixels", None):
+        if hasattr(options, "max_pixels"):
             from upconv.data import limit_pixels
+            from upconv.data._memory import affordable_pixels
 
-            limit_pixels(options.max_pixels)
+            limit_pixels(options.max_pixels or affordable_pixels())
         options.run(options)
     except KeyboardInterrupt:
         hint = "; resume with --resume" if hasattr(options, "resume") else ""

@@ -85,7 +85,9 @@ def add_device(command: argparse.ArgumentParser) -> None:
 
 def add_pixels(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--max-pixels", type=positive, help="maximum pixels of an input image [67108864]"
+        "--max-pixels",
+        type=positive,
+        help="maximum pixels of an input image [what half of the free memory can hold]",
     )
 
 

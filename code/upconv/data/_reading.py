@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from upconv.checks import check_integer
+from upconv.data._memory import USUAL, gigabytes
 
-# Maximum pixels of an image: 8192 × 8192. A small file may claim many more.
-_most_pixels = 2**26
+_most_pixels = USUAL  # of an image. A small file may claim many more.
 
 
 def limit_pixels(most: int) -> None:
     """Set the maximum number of pixels of images and masks, for this process; 2²⁶ by default.
+
+    The command line sets it to what fits in half of the free memory, if that is more.
 
     Raises
     ------
@@ -108,10 +112,17 @@ def _scaled(path: str | Path, image: Image.Image) -> Image.Image:
 def check_size(path: str | Path, image: Image.Image) -> None:
     """Check the size in the file's header, before the pixels are read."""
     width, height = image.size
+    takes = f"{width} × {height} pixels, which take about {gigabytes(width * height)} of memory"
     if width * height > _most_pixels:
-        got = f"{width} × {height} pixels"
         expected = f"at most {_most_pixels} in all (limit_pixels, or --max-pixels)"
-        raise BadData(f"{path}: got {got}, expected {expected}")
+        raise BadData(f"{path}: got {takes}, expected {expected}")
+    if width * height > USUAL:
+        _tell(f"{path}: {takes}")
+
+
+@cache
+def _tell(what: str) -> None:
+    print(what, file=sys.stderr)
 
 
 def check_file(path: str | Path) -> None:

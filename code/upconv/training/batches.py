@@ -27,7 +27,7 @@ Made = TypeVar("Made")
 
 
 # Pixels of an image above which only what a crop needs is resized. Smaller ones are resized as a
-# whole, as ever: gray levels may differ by one.
+# whole, as ever: gray levels may differ by one or two.
 WHOLE = 2**20
 MAX_WORKERS = 8  # maximum number of threads that prepare batches for a GPU
 
