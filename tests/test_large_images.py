@@ -19,7 +19,7 @@ from pace import PATIENCE
 from PIL import Image
 from scipy.ndimage import binary_erosion, gaussian_filter
 
-from upconv import inference, zoo
+from upconv import inference, tiles, zoo
 from upconv.cli import main
 from upconv.data import (
     VOID,
@@ -522,6 +522,20 @@ def test_a_mask_is_scaled_in_place_with_its_image():
     assert ((small[..., 0] > 127) == labels).mean() > 0.985
 
 
+@pytest.mark.parametrize("size", [None, 10])
+def test_sizes_of_pairs_are_compared_before_they_are_scaled(folder, size):
+    """Images lie as their EXIF says."""
+    image = Image.fromarray(RNG.integers(0, 256, (110, 160, 3), dtype=np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(folder / "images" / "1.png", exif=exif)
+    assert load(folder, size=size).images[1].shape[:2] == ((160, 110) if size is None else (10, 7))
+    Image.fromarray(np.zeros((161, 110), np.uint8)).save(folder / "masks" / "1.png")
+    for _ in range(2):  # also if both are in the cache
+        with pytest.raises(BadData, match=r"1\.png: got 110 × 161 pixels, expected 110 × 160"):
+            load(folder, size=size)
+
+
 def test_the_size_of_training_is_stored_and_used(folder, tmp_path, monkeypatch):
     data = load(folder, size=80)
     assert [image.shape[:2] for image in data.images] == [(80, 59), (80, 55), (80, 52)]
@@ -544,7 +558,7 @@ def test_the_size_of_training_is_stored_and_used(folder, tmp_path, monkeypatch):
     whole = probabilities(read, image[None], precision="fp32")
     np.testing.assert_allclose(whole, wanted, atol=1e-5)
     assert (found[0] == wanted[0].argmax(0).numpy()).mean() > 0.999
-    monkeypatch.setattr(inference, "LARGE", 2**12)  # windows, and strips of a few rows
+    monkeypatch.setattr(tiles, "VALUES", 2**12)  # by strips of a few rows
     parts = probabilities(read, image[None], precision="fp32")
     np.testing.assert_allclose(parts, whole, atol=1e-5)
     evaluate(read, data)

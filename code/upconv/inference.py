@@ -36,6 +36,7 @@ from upconv.metrics.instances import (
 from upconv.metrics.segmentation import Scores, SegmentationScores
 from upconv.ops import unet_size
 from upconv.pixels import to_pixels
+from upconv.tiles import Side, stretched
 from upconv.torch import pad_with_mean
 
 # Pixels that a network sees at once: of small images together, or of a window of a larger one.
@@ -148,7 +149,7 @@ def _found(
     if size is not None and max(height, width) > size:
         more = (True, tile, device, precision, progress)
         smaller = (_found(network, scale_image(image, size)[None], *more) for image in images)
-        return np.stack([_stretched(found[0], (height, width), softmax) for found in smaller])
+        return np.stack([stretched(found[0], (height, width), softmax) for found in smaller])
     if not getattr(network, "padded", True):
         tiled = partial(
             predict_tiles, network, tile=256 if tile is None else tile, softmax=softmax,
@@ -165,32 +166,6 @@ def _found(
             for start in range(0, max(1, len(images)), count)
         ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _stretched(found: np.ndarray, shape: tuple[int, int], softmax: bool) -> np.ndarray:
-    """Interpolate probabilities (classes, h, w) bilinearly to a larger size, or their classes."""
-    places = [
-        ((np.arange(after) + 0.5) * (before / after) - 0.5).clip(0, before - 1)
-        for before, after in zip(found.shape[1:], shape, strict=True)
-    ]
-    lows = [place.astype(np.intp) for place in places]
-    highs = [np.minimum(low + 1, n - 1) for low, n in zip(lows, found.shape[1:], strict=True)]
-    row, column = (
-        (place - low).astype(np.float32) for place, low in zip(places, lows, strict=True)
-    )
-    classes = len(found)
-    result = np.empty(
-        (classes, *shape) if softmax else shape,
-        np.float32 if softmax else np.min_scalar_type(classes - 1),
-    )
-    count = max(1, 4 * LARGE // (classes * shape[1]))  # rows at once
-    for start in range(0, shape[0], count):
-        rows = slice(start, start + count)
-        down = row[rows, None]
-        tall = found[:, lows[0][rows]] * (1 - down) + found[:, highs[0][rows]] * down
-        wide = tall[..., lows[1]] * (1 - column) + tall[..., highs[1]] * column
-        result[..., rows, :] = wide if softmax else wide.argmax(0)
-    return result
 
 
 def _answer(logits: Tensor, softmax: bool) -> np.ndarray:
@@ -228,9 +203,10 @@ def _by_windows(
     if tile is None:
         tile = max(256, isqrt(LARGE) - 2 * margin)
     tile = _tiling(network, tile, None)[0]
-    sides = [_Side(network, n) for n in (height, width)]
+    centered = getattr(network, "centered", False)
+    sides = [Side(n, _multiple(network), centered) for n in (height, width)]
     # As in the network itself, the mean is subtracted and added only where something is missing.
-    padded = getattr(network, "centered", False) and any(side.whole != side.size for side in sides)
+    padded = centered and any(side.whole != side.size for side in sides)
     rows, columns = (side.windows(min(tile, side.whole), margin) for side in sides)
     result = np.empty(0)  # until the first window says how many classes there are
     bar = tqdm(
@@ -250,40 +226,6 @@ def _by_windows(
                 result[..., row.place, column.place] = found
                 bar.update()
     return result
-
-
-@dataclass(frozen=True)
-class _Window:
-    """Along one axis: what is seen of the image and missing around it, what is kept of the logits,
-    and its place in the result."""
-
-    seen: slice
-    missing: tuple[int, int]
-    kept: slice
-    place: slice
-
-
-class _Side:
-    """One axis of an image, padded to the network's multiple as the network would."""
-
-    def __init__(self, network: nn.Module, size: int) -> None:
-        more = -size % _multiple(network)
-        self.size, self.whole = size, size + more
-        self.before = more // 2 if getattr(network, "centered", False) else 0
-
-    def windows(self, tile: int, margin: int) -> list[_Window]:
-        """Windows that overlap by twice the margin; the outermost end where the padding does."""
-        length, before = min(tile + 2 * margin, self.whole), self.before
-        found = []
-        for begin in range(0, self.whole, tile):
-            start = max(0, min(begin - margin, self.whole - length))
-            first, last = start - before, start + length - before  # in the image
-            seen = slice(max(first, 0), min(last, self.size))
-            place = slice(max(begin - before, 0), min(begin + tile - before, self.size))
-            if place.start < place.stop:
-                kept = slice(place.start - first, place.stop - first)
-                found.append(_Window(seen, (seen.start - first, last - seen.stop), kept, place))
-        return found
 
 
 def predict_tiles(

@@ -28,6 +28,7 @@ FORMAT = 1  # of the cached arrays: another one is another file
 SMALL = 2**20  # pixels below which a file is decoded at each access
 LIMIT = 20.0  # gigabytes of all cached arrays, unless UPCONV_CACHE_LIMIT says otherwise
 SPARE = 2**30  # bytes of a disk that are left free
+ORIENTATION = 0x0112  # in EXIF
 AT_ONCE = 2**25  # pixels that threads decode at the same time
 
 Where = str | Path | Literal[False] | None  # None: in the cache's folder, False: nowhere
@@ -133,13 +134,20 @@ def cached(
     return Cached(paths, smaller, about, f"{options} size {size}", where)
 
 
-def pixels_of(path: Path) -> int | None:
-    """Number of pixels in a file's header; None if Pillow cannot tell."""
+def shape_in_file(path: Path, turned: bool = True) -> tuple[int, int] | None:
+    """Height and width in a file's header, upright if ``turned``; None if Pillow cannot tell."""
     try:
         with unlimited(), Image.open(path) as image:
-            return image.width * image.height
+            lying = turned and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+            return image.size if lying else (image.height, image.width)
     except Exception:  # the reader says what is wrong
         return None
+
+
+def pixels_of(path: Path) -> int | None:
+    """Number of pixels in a file's header; None if Pillow cannot tell."""
+    shape = shape_in_file(path, turned=False)
+    return None if shape is None else shape[0] * shape[1]
 
 
 def _key(path: Path, state: tuple[int, int], options: str) -> str:

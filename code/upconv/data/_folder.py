@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from upconv.checks import check_integer, refuse
-from upconv.data._cache import Where, cached
+from upconv.data._cache import Where, cached, shape_in_file
 from upconv.data._checking import checked
 from upconv.data._listing import EXTENSIONS
 from upconv.data._masks import read_mask
@@ -90,14 +91,18 @@ def segmentation_folder(
         size=size,
     )
 
-    def look(place: int) -> None:
-        image, mask = data[place]
-        if image.shape[:2] != mask.shape:
-            got = f"{mask.shape[1]} × {mask.shape[0]}"
-            expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
-            path = found["masks"][stems[place]]
-            raise BadData(f"{path}: got {got} pixels, expected {expected}")
-
     if check:
-        checked(look, range(len(data)), "images and masks", progress)
+        paths = [(found["images"][stem], found["masks"][stem]) for stem in stems]
+        checked(partial(_check_pair, data, paths), range(len(data)), "images and masks", progress)
     return data
+
+
+def _check_pair(data: SegmentationSet, paths: list[tuple[Path, Path]], place: int) -> None:
+    """Check that a pair can be read and has one size, also before it was scaled."""
+    pair, (path, other) = data[place], paths[place]
+    image, mask = (part.shape[:2] for part in pair)
+    if data.size is not None:
+        image, mask = (shape_in_file(path) or image, shape_in_file(other, turned=False) or mask)
+    if image != mask:
+        got, expected = (f"{width} × {height}" for height, width in (mask, image))
+        raise BadData(f"{other}: got {got} pixels, expected {expected}, the size of its image")
