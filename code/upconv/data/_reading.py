@@ -112,12 +112,14 @@ def _scaled(path: str | Path, image: Image.Image) -> Image.Image:
 def check_size(path: str | Path, image: Image.Image) -> None:
     """Check the size in the file's header, before the pixels are read."""
     width, height = image.size
-    takes = f"{width} × {height} pixels, which take about {gigabytes(width * height)} of memory"
+    got = f"{width} × {height} pixels"
+    if width * height > USUAL:
+        got += f", about {gigabytes(width * height)} of memory"
     if width * height > _most_pixels:
         expected = f"at most {_most_pixels} in all (limit_pixels, or --max-pixels)"
-        raise BadData(f"{path}: got {takes}, expected {expected}")
+        raise BadData(f"{path}: got {got}, expected {expected}")
     if width * height > USUAL:
-        _tell(f"{path}: {takes}")
+        _tell(f"{path}: {got}")
 
 
 @cache
