@@ -19,6 +19,7 @@ from pace import PATIENCE
 from PIL import Image
 from scipy.ndimage import binary_erosion, gaussian_filter
 
+from upconv import data as rooms
 from upconv import inference, tiles, zoo
 from upconv.cli import main
 from upconv.data import (
@@ -686,3 +687,31 @@ def test_a_bar_is_shown_on_a_terminal_while_files_are_read(folder, monkeypatch):
         monkeypatch.setattr(sys, "stderr", stderr)
         load(folder, progress=progress)
         assert ("reading" in stderr.getvalue()) == shown
+
+
+def test_the_commands_scale_as_in_training(folder, monkeypatch, capsys):
+    """Unless another size is asked for; masks have the photograph's own size."""
+    monkeypatch.setattr(_reading, "_most_pixels", 2**26)  # the command line sets it
+    monkeypatch.chdir(folder)
+    weights = str(segmenter(folder / "w.safetensors"))
+    net, classes, name = zoo.restore(weights)
+    net.image_size = 80
+    zoo.save(weights, net, name, classes, base_channels=4, depth=2, in_channels=3)
+    sizes = []
+    monkeypatch.setattr(
+        rooms, "segmentation_folder",
+        lambda *a, size=None, **b: sizes.append(size) or segmentation_folder(*a, size=size, **b),
+    )  # fmt: skip
+    mine = ["--data", "folder", "--images", "images", "--masks", "masks", "--classes", "3"]
+    for more, size in (([], 80), (["--size", "60"], 60)):
+        assert main(["evaluate", "--weights", weights, *mine, *more]) == 0
+        assert sizes.pop() == size
+    assert main(["predict", "--weights", weights, "--out", "out", "images/1.png"]) == 0
+    assert Image.open("out/1_mask.png").size == Image.open("out/1_overlay.png").size == (110, 160)
+    assert main(["evaluate", "--weights", weights, "--data", "digit_scenes", "--size", "9"]) == 2
+    assert main(["train", "dcgan", "--data", "folder", "--images", "images", "--size", "9"]) == 2
+    told = capsys.readouterr().err
+    assert "--size requires --data folder" in told and "--size: got 9, expected none" in told
+    assert main(["data"]) == 0
+    shown = capsys.readouterr().out
+    assert str(folder / "cache" / "decoded") in shown and "of at most 20 GB" in shown

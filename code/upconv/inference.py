@@ -43,7 +43,6 @@ from upconv.torch import pad_with_mean
 LARGE = 2**20
 
 __all__ = [
-    "LARGE",
     "InstanceScores",
     "evaluate",
     "evaluate_instances",
