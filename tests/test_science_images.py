@@ -15,12 +15,12 @@ from PIL import Image
 from upconv import data, zoo
 from upconv.cli import main
 from upconv.data import BadData, read_like, read_raw, segmentation_folder
+from upconv.data._scaling import resize
 from upconv.inference import evaluate, predict
 from upconv.pixels import to_pixels
 from upconv.torch import UNet
 from upconv.training import Settings, train
 from upconv.training.augment import GeometricTransform, resample
-from upconv.training.batches import _resized
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 4096, (20, 30), np.uint16)
@@ -574,6 +574,10 @@ def test_weights_and_onnx_keep_range_and_channels(tmp_path):
 # ---- augmentation of any values -----------------------------------------------------------------
 
 EVERY = [np.uint8, np.uint16, np.int16, np.int32, np.float32]
+
+
+def _resized(image, size):
+    return resize(image, size[::-1], Image.Resampling.BILINEAR, gap=2.0)
 
 
 @pytest.mark.parametrize("dtype", EVERY)

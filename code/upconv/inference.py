@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from math import isqrt
 from typing import Any, cast
 
 import numpy as np
@@ -17,20 +19,28 @@ with needed("upconv.inference"):
     from torch import Tensor, nn
 
 from upconv.checks import BYTE, as_array, check_integer, refuse
+from upconv.data._scaling import scale_image
 from upconv.data.sets import SegmentationSet
 from upconv.deprecated import moved, renamed
 from upconv.device import inferring
 from upconv.metrics.instances import (
     RandAndInfo,
-    average_precision,
-    best_rand_and_info_scores,
+    by_threshold,
     components,
+    half_and_best,
+    mean_precision,
+    precision_of,
     rand_and_info_scores,
     skeletonized,
 )
 from upconv.metrics.segmentation import Scores, SegmentationScores
 from upconv.ops import unet_size
 from upconv.pixels import to_pixels
+from upconv.tiles import Side, stretched
+from upconv.torch import pad_with_mean
+
+# Pixels that a network sees at once: of small images together, or of a window of a larger one.
+LARGE = 2**20
 
 __all__ = [
     "InstanceScores",
@@ -44,12 +54,37 @@ __all__ = [
 
 
 def predict(
-    network: nn.Module, images: np.ndarray, *, device: str = "auto", precision: str = "auto"
+    network: nn.Module,
+    images: np.ndarray,
+    *,
+    tile: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    progress: bool = False,
 ) -> np.ndarray:
     """Predict class numbers (N, H, W), uint8, for images (N, H, W, 3) or (N, H, W), uint8.
 
     The result is uint16 for more than 256 classes and uint32 for more than 65,536.
-    A network without padding predicts tile by tile.
+
+    Memory is bounded for images of any size: those above ``LARGE`` pixels are predicted window by
+    window. Windows overlap by the extent of the network's convolutions and end where the image
+    does, so that the result is the same as at once (not with group norm, whose statistics are
+    those of the window). A network without padding always predicts tile by tile.
+
+    A network that was trained on images scaled down has an ``image_size``: larger images are scaled
+    to this longer side, and the probabilities interpolated to the image's own size.
+
+    Parameters
+    ----------
+    tile
+        Side of the tiles, in pixels, also for small images; by default what ``LARGE`` allows.
+    progress
+        Show a progress bar for large images on a terminal.
+
+    Raises
+    ------
+    ValueError
+        If ``tile`` is below 1.
 
     Examples
     --------
@@ -59,11 +94,7 @@ def predict(
     >>> predict(network, image[None]).tolist()
     [[[0, 1]]]
     """
-    if getattr(network, "padded", True):
-        with inferring(network, device, precision) as where:
-            return _labels(_logits(network, images, where))
-    tiled = partial(predict_tiles, network, device=device, precision=precision)
-    return np.stack([tiled(image) for image in images])
+    return _found(network, images, False, tile, device, precision, progress)
 
 
 @renamed(views="tta")
@@ -99,18 +130,45 @@ def probabilities(
     for view in range(tta):
         quarters, mirror = view % 4, view >= 4
         seen = np.rot90(images[:, :, ::-1] if mirror else images, quarters, (1, 2))
-        found = _softmax(network, np.ascontiguousarray(seen), device, precision)
+        found = _found(
+            network, np.ascontiguousarray(seen), True, device=device, precision=precision
+        )
         found = np.rot90(found, -quarters, (2, 3))
         total = total + (found[..., ::-1] if mirror else found)
     return np.ascontiguousarray(total / tta, np.float32)
 
 
-def _softmax(network: nn.Module, images: np.ndarray, device: str, precision: str) -> np.ndarray:
-    if getattr(network, "padded", True):
-        with inferring(network, device, precision) as where:
-            return _logits(network, images, where).float().softmax(1).cpu().numpy()
-    tiled = partial(predict_tiles, network, softmax=True, device=device, precision=precision)
-    return np.stack([tiled(image) for image in images])
+def _found(
+    network: nn.Module, images: np.ndarray, softmax: bool, tile: int | None = None,
+    device: str = "auto", precision: str = "auto", progress: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """Class numbers or probabilities of images of one size."""
+    height, width = images.shape[1:3]
+    size = getattr(network, "image_size", None)
+    if size is not None and max(height, width) > size:
+        more = (True, tile, device, precision, progress)
+        smaller = (_found(network, scale_image(image, size)[None], *more) for image in images)
+        return np.stack([stretched(found[0], (height, width), softmax) for found in smaller])
+    if not getattr(network, "padded", True):
+        tiled = partial(
+            predict_tiles, network, tile=256 if tile is None else tile, softmax=softmax,
+            device=device, precision=precision, progress=progress,
+        )  # fmt: skip
+        return np.stack([tiled(image) for image in images])
+    with inferring(network, device, precision) as where:
+        if tile is not None or height * width > LARGE:
+            found = [_by_windows(network, one, where, softmax, tile, progress) for one in images]
+            return found[0][None] if len(found) == 1 else np.stack(found)
+        count = max(1, LARGE // max(1, height * width))
+        parts = [
+            _answer(_logits(network, images[start : start + count], where), softmax)
+            for start in range(0, max(1, len(images)), count)
+        ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _answer(logits: Tensor, softmax: bool) -> np.ndarray:
+    return logits.float().softmax(1).cpu().numpy() if softmax else _labels(logits)
 
 
 def _labels(logits: torch.Tensor) -> np.ndarray:
@@ -123,10 +181,50 @@ def _labels(logits: torch.Tensor) -> np.ndarray:
 
 
 def _logits(network: nn.Module, images: np.ndarray, where: torch.device) -> Tensor:
-    channels, scale = getattr(network, "in_channels", 3), getattr(network, "value_range", BYTE)
-    pixels = to_pixels(np.array(images), channels, scale)
-    logits: Tensor = network(pixels.to(where))
+    logits: Tensor = network(_pixels(network, images).to(where))
     return logits
+
+
+def _pixels(network: nn.Module, images: np.ndarray) -> Tensor:
+    channels, scale = getattr(network, "in_channels", 3), getattr(network, "value_range", BYTE)
+    return to_pixels(np.array(images), channels, scale)
+
+
+def _by_windows(
+    network: nn.Module, image: np.ndarray, where: torch.device, softmax: bool,
+    tile: int | None, progress: bool,
+) -> np.ndarray:  # fmt: skip
+    """Class numbers or probabilities of a large image, the same as at once."""
+    height, width = image.shape[:2]
+    if not height * width:
+        refuse("image", f"shape {image.shape}", "at least one pixel")
+    margin = _tiling(network, 1, None)[1]
+    if tile is None:
+        tile = max(256, isqrt(LARGE) - 2 * margin)
+    tile = _tiling(network, tile, None)[0]
+    centered = getattr(network, "centered", False)
+    sides = [Side(n, _multiple(network), centered) for n in (height, width)]
+    # As in the network itself, the mean is subtracted and added only where something is missing.
+    padded = centered and any(side.whole != side.size for side in sides)
+    rows, columns = (side.windows(min(tile, side.whole), margin) for side in sides)
+    result = np.empty(0)  # until the first window says how many classes there are
+    bar = tqdm(
+        total=len(rows) * len(columns), disable=None if progress else True, unit="tile",
+        file=sys.stderr,
+    )  # fmt: skip
+    with bar:
+        for row in rows:
+            for column in columns:
+                pixels = _pixels(network, image[None, row.seen, column.seen]).to(where)
+                if padded:
+                    pixels = pad_with_mean(pixels, (*column.missing, *row.missing))
+                logits = network(pixels)[..., row.kept, column.kept]
+                found = _answer(logits, softmax)[0]
+                if not result.size:
+                    result = np.empty((*found.shape[:-2], height, width), found.dtype)
+                result[..., row.place, column.place] = found
+                bar.update()
+    return result
 
 
 def predict_tiles(
@@ -272,7 +370,9 @@ def evaluate(
     device: str = "auto",
     precision: str = "auto",
 ) -> Scores:
-    """Compute a network's scores on a set; batches of equally sized images are predicted at once.
+    """Compute a network's scores on a set, in bounded memory as :func:`predict`.
+
+    Successive images of one size are predicted at once, at most ``batch`` and ``LARGE`` pixels.
 
     Examples
     --------
@@ -285,16 +385,25 @@ def evaluate(
     0.5
     """
     scores = SegmentationScores(len(data.classes))
-    for start in range(0, len(data), batch):
-        pairs = [data[i] for i in range(start, min(start + batch, len(data)))]
-        alike = len({image.shape for image, _ in pairs}) == 1
-        groups = [pairs] if alike else [[pair] for pair in pairs]
-        for group in groups:
-            images = np.stack([image for image, _ in group])
-            predicted = predict(network, images, device=device, precision=precision)
-            for prediction, (_, mask) in zip(predicted, group, strict=True):
-                scores.add(prediction, mask)
+    for group in _groups(data, batch):
+        images = np.stack([image for image, _ in group])
+        predicted = predict(network, images, device=device, precision=precision)
+        for prediction, (_, mask) in zip(predicted, group, strict=True):
+            scores.add(prediction, mask)
     return scores.scores()
+
+
+def _groups(data: SegmentationSet, batch: int) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+    """Successive pairs whose images have one size: few enough to be predicted at once."""
+    group: list[tuple[np.ndarray, np.ndarray]] = []
+    for pair in data:
+        most = min(batch, LARGE // max(1, pair[1].size))
+        if group and (group[0][0].shape != pair[0].shape or len(group) >= most):
+            yield group
+            group = []
+        group.append(pair)
+    if group:
+        yield group
 
 
 @dataclass
@@ -362,27 +471,28 @@ def evaluate_instances(
     if data.instances is None or len(data.classes) != 2:
         got = f"{data.name}, {len(data.classes)} classes"
         refuse("data", got, "a set of two classes with instances")
-    pixels = SegmentationScores(2)
-    inside = []
     seen = partial(probabilities, network, tta=tta, device=device, precision=precision)
-    for image, mask in zip(data.images, data.masks, strict=True):
+    membrane, pixels = data.classes[0] == "membrane", SegmentationScores(2)
+    tables, each, precisions = [], [], []
+    thresholds = np.arange(0.05, 1, 0.05)
+    wrong = []
+    for (image, mask), truth in zip(data, data.instances, strict=True):  # one at a time in memory
         found = seen(image[None])[0, 1]
         pixels.add((found > 0.5).astype(np.uint8), mask)
-        inside.append(found)
-    thresholds = np.arange(0.05, 1, 0.05)
-    wrong = [
-        np.mean([((p > t) != (m > 0)).mean() for p, m in zip(inside, data.masks, strict=True)])
-        for t in thresholds
-    ]
-    if data.classes[0] == "membrane":
-        half, best = best_rand_and_info_scores(data.instances, inside)
-        objects = [skeletonized(found > 0.5) for found in inside]
+        wrong.append([((found > t) != (mask > 0)).mean() for t in thresholds])
+        if membrane:
+            tables.append(by_threshold(truth, found))
+            objects = skeletonized(found > 0.5)
+        else:
+            objects = components(found > 0.5, smallest)
+            each.append(rand_and_info_scores(truth, objects))
+        precisions.append(precision_of(truth, objects))
+    if membrane:
+        half, best = half_and_best(tables)
     else:
-        objects = [components(found > 0.5, smallest) for found in inside]
-        each = [rand_and_info_scores(*pair) for pair in zip(data.instances, objects, strict=True)]
         half = best = RandAndInfo(*np.mean(each, axis=0).tolist())
-    precisions = average_precision(data.instances, objects)
-    return InstanceScores(pixels.scores(), float(min(wrong)), half, best, precisions)
+    least = float(min(np.mean(column) for column in zip(*wrong, strict=True)))
+    return InstanceScores(pixels.scores(), least, half, best, mean_precision(precisions))
 
 
 def generate(

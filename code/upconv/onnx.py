@@ -38,7 +38,7 @@ _TOLD: dict[str, tuple[int, int]] = {
     "centered": (0, 1),
     "depth": COUNTS["depth"], "in_channels": COUNTS["in_channels"], "channels": (1, 3),
     "latent": COUNTS["latent"],
-    "size": (1, 2**14), "tile": (1, 2**14),
+    "size": (1, 2**14), "tile": (1, 2**14), "image_size": (1, 2**31),
 }  # fmt: skip
 _CLASSES = 256  # as many as a mask of bytes can number
 _TILE = 256  # of a network without padding, whose files have one size of input

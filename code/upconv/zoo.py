@@ -9,7 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from upconv.checks import BYTE, check_choice, check_value_range, refuse
+from upconv.checks import BYTE, check_choice, check_integer, check_value_range, refuse
 from upconv.deprecated import current_arguments
 from upconv.options import COUNTS, check_counts
 from upconv.packages import needed
@@ -200,6 +200,8 @@ def save(
     about["options"] = json.dumps(options)
     if (scale := getattr(network, "value_range", BYTE)) != BYTE:
         about["value_range"] = json.dumps(scale)
+    if (size := getattr(network, "image_size", None)) is not None:
+        about["size"] = json.dumps(size)
     save_weights(path, weights(network), about)
 
 
@@ -223,6 +225,8 @@ def restore(path: str | Path, framework: str = "torch") -> tuple[Any, tuple[str,
         network = _made(lambda: build(name, len(classes), framework, **options), found, framework)
         if "value_range" in about:
             network.value_range = check_value_range(json.loads(about["value_range"]))
+        if "size" in about:
+            network.image_size = check_integer("size", json.loads(about["size"]), 1)
     return load_weights(network, found), tuple(classes), name
 
 

@@ -47,10 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _set_up(options: argparse.Namespace) -> None:
     """Set what holds for all of a command."""
-    if getattr(options, "max_pixels", None):
+    if hasattr(options, "max_pixels"):
         from upconv.data import limit_pixels
+        from upconv.data._memory import affordable_pixels
 
-        limit_pixels(options.max_pixels)
+        limit_pixels(options.max_pixels or affordable_pixels())
     if hasattr(options, "quiet"):
         from upconv.data import download
 

@@ -131,7 +131,7 @@ def train_stylizer(options: argparse.Namespace) -> None:
     style = data.read_image(options.style)
     sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
-        photographs = data.image_files(options.images)
+        photographs = data.image_files(options.images, options.size)
         say_notes(options, photographs)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)

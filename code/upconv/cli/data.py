@@ -66,3 +66,15 @@ def run(options: argparse.Namespace) -> None:
         print(f"{name:14}{places[0] if places else fetch}, for generators")
     print("folder        your own: --images DIR --masks DIR; try first: upconv data check")
     print(f"cache: {cache_folder()}")
+    print(f"decoded images of more than a megapixel: {_decoded()}")
+
+
+def _decoded() -> str:
+    """Where decoded images are cached, and how large that is."""
+    from upconv.data._cache import store_at
+
+    store = store_at()
+    if store is None:
+        return "not cached, as UPCONV_CACHE_LIMIT=0 says"
+    size = f"{store.used() / 1e9:.1f} of at most {store.limit / 1e9:g} GB"
+    return f"{store.folder}, {size} (UPCONV_CACHE_LIMIT)"

@@ -67,6 +67,8 @@ def _load(options: argparse.Namespace, network: Any, classes: Sequence[str]) -> 
         found = load_data(options, "test")
         network.value_range = found.value_range
         return found
+    if options.size is None:  # as in training
+        options.size = getattr(network, "image_size", None)
     trained = getattr(network, "value_range", BYTE)
     if options.range is None and trained != BYTE:
         options.range = trained

@@ -73,6 +73,10 @@ def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
         f"transform: {STYLIZER_SETS[0]}]",
     )  # fmt: skip
     add_folder(command, "with --data folder: ")
+    command.add_argument(
+        "--size", type=positive,
+        help="with --data folder: scale larger images down to this longer side, in pixels",
+    )  # fmt: skip
 
 
 MASKS = """
@@ -155,7 +159,9 @@ def say(options: argparse.Namespace, text: str) -> None:
 
 def add_pixels(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--max-pixels", type=positive, help="maximum pixels of an input image [67108864]"
+        "--max-pixels",
+        type=positive,
+        help="maximum pixels of an input image [what half of the free memory can hold]",
     )
 
 
@@ -273,7 +279,7 @@ def load_data(
             if getattr(options, name) is None:
                 raise UsageError(f"--data folder needs --{name}")
         return load_folder(options, classes, mask_format)
-    for name in FOLDER:
+    for name in (*FOLDER, "size"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} requires --data folder, got --data {options.data}")
     load = getattr(data, options.data)
@@ -298,7 +304,8 @@ def load_folder(
         options.images, options.masks, given, mask_format=mask_format,
         channels=getattr(options, "channels", None) or 3,
         value_range=options.range and tuple(options.range),
-        progress=not getattr(options, "quiet", False), **meaning,
+        size=getattr(options, "size", None), progress=not getattr(options, "quiet", False),
+        **meaning,
     )  # fmt: skip
 
 

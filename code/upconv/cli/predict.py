@@ -27,8 +27,6 @@ from upconv.cli.options import (
 )
 from upconv.zoo import STYLIZERS
 
-LARGE = 1024**2  # pixels above which an image is predicted tile by tile
-
 
 def add(commands: Any) -> None:
     predict = add_command(commands, "predict", run, "segment or stylize images")
@@ -40,7 +38,15 @@ def add(commands: Any) -> None:
         "images", nargs="+", type=Path, metavar="IMAGE", help="image files, or folders of such"
     )
     predict.add_argument(
-        "--tile", type=positive, help="tile side in pixels [512; small images are not tiled]"
+        "--tile",
+        type=positive,
+        help="tile side in pixels [as memory allows; small images are not tiled]",
+    )
+    predict.add_argument(
+        "--size",
+        type=positive,
+        help="scale larger images down to this longer side, in pixels [as in training]; "
+        "masks have the size of their image",
     )
     add_range(predict)
     add_quiet(predict)
@@ -53,8 +59,9 @@ def run(options: argparse.Namespace) -> None:
 
     from upconv.checks import BYTE
     from upconv.data import palette, to_bytes
+    from upconv.data._scaling import scale_image
     from upconv.files import check_writable, save_picture
-    from upconv.inference import predict, predict_tiles
+    from upconv.inference import predict
     from upconv.style import apply_transform_net
 
     check_writable(options.out, "--out", folder=True)
@@ -63,6 +70,8 @@ def run(options: argparse.Namespace) -> None:
     network, classes = _network(options)
     if classes is None and options.tile:
         raise UsageError("--tile: networks that paint do not use it, those that segment do")
+    if options.size is not None:
+        network.image_size = options.size
     colors = palette(len(classes or ()) or 256)  # without names, the maximum number
     read = _reader(options, network, paints=classes is None)
     _check_images(options, read, ("painted",) if classes is None else ("mask", "overlay"))
@@ -70,18 +79,16 @@ def run(options: argparse.Namespace) -> None:
         image = read(path)
         if classes is None:
             target = options.out / f"{path.stem}_painted.png"
+            image = scale_image(image, getattr(network, "image_size", None))
             save_picture(
                 target, Image.fromarray(apply_transform_net(network, image, device=options.device))
             )
             print(target)
             continue
-        if options.tile or image.shape[0] * image.shape[1] > LARGE:
-            mask = predict_tiles(
-                network, image, tile=options.tile or 512, device=options.device,
-                progress=not options.quiet,
-            )  # fmt: skip
-        else:
-            mask = predict(network, image[None], device=options.device)[0]
+        mask = predict(
+            network, image[None], tile=options.tile, device=options.device,
+            progress=not options.quiet,
+        )[0]  # fmt: skip
         shown = to_bytes(image, getattr(network, "value_range", BYTE))
         print(_save_mask(mask, shown, colors, options.out, path.stem))
 

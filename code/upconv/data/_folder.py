@@ -9,6 +9,8 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from upconv.checks import check_integer
+from upconv.data._cache import Where, cached, shape_in_file
 from upconv.data._checking import checked
 from upconv.data._colors import Colors, class_names
 from upconv.data._format import MaskFormat
@@ -34,6 +36,8 @@ def segmentation_folder(
     instances: bool = False,
     channels: int = 3,
     value_range: tuple[float, float] | None = None,
+    size: int | None = None,
+    cache: Where = None,
     progress: bool = False,
 ) -> SegmentationSet:
     """Load images and masks of any sizes with matching names (extensions may differ).
@@ -65,6 +69,11 @@ def segmentation_folder(
         The values of images that become 0 and 1. By default, those of 8 bits keep their 0 to 255,
         floats in [0, 1] keep theirs, and of others the least and the greatest value in the folder
         count.
+    size
+        Scale images and masks down, so that their longer side has at most so many pixels.
+    cache
+        Folder that keeps decoded images of more than a megapixel; None is the default one, which
+        ``upconv data`` shows, and False none.
     progress
         Show a bar while files are read.
 
@@ -74,8 +83,11 @@ def segmentation_folder(
         If a folder is missing or empty, an image lacks its mask or a mask its image, the sizes of
         a pair differ, a file cannot be read, or the masks' values are not those of classes.
     ValueError
-        If the number of classes is below 2 or above 255, or options contradict each other.
+        If the number of classes is below 2 or above 255, the size below 1, or options contradict
+        each other.
     """
+    if size is not None:
+        check_integer("size", size, 1)
     listed = list_images(images), _masks_in(masks)
     check_layout(*listed)
     found = pair(*listed)
@@ -85,15 +97,21 @@ def segmentation_folder(
     else:
         decision = _as_before(mask_format, classes)
     form, names, _ = decision
-    shares = _shares_of(counted, decision)
-    read = partial(read_mask, classes=len(names), mask_format=form)
+    told = _shares_of(counted, decision)
+    kept = partial(cached, size=size, where=cache)
+    labels = partial(read_mask, classes=len(names), mask_format=form)
+    numbers = partial(_instances, form)
+    meaning = form.to_json()
     data = SegmentationSet(
         "folder",
         names,
-        Files(found.images, partial(read_raw, channels=channels)),
-        Files(found.masks, read, _about(form)),
-        instances=Files(found.masks, partial(_instances, form)) if form.instances else None,
+        kept(found.images, partial(read_raw, channels=channels), options=f"channels {channels}"),
+        kept(found.masks, labels, _about(form), options=meaning, mask=True),
+        instances=kept(found.masks, numbers, options=f"numbers {meaning}", mask=True)
+        if form.instances
+        else None,
         mask_format=form,
+        size=size,
     )
     notes = [note for one in listed for note in one.notes]
     if check:
@@ -106,7 +124,7 @@ def segmentation_folder(
     else:
         survey = find_range(found.images, channels, value_range)
     data.value_range = survey.value_range
-    data.notes = (*found.notes, *notes, *survey.notes, shares)
+    data.notes = (*found.notes, *notes, *survey.notes, told)
     return data
 
 
@@ -158,14 +176,15 @@ def _shares_of(counted: Sequence[Census], decision: Decision) -> str:
 
 
 class _Seen(NamedTuple):
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # before it was scaled
     orientation: int  # EXIF's number
     facts: Facts
 
 
 def _seen(data: SegmentationSet, channels: int, place: int) -> _Seen:
     path, image = cast(Files, data.images).paths[place], data.images[place]
-    return _Seen(image.shape[:2], orientation(path), facts_of(path, image, channels))
+    shape = image.shape if data.size is None else shape_in_file(path) or read_raw(path).shape
+    return _Seen(shape[:2], orientation(path), facts_of(path, image, channels))
 
 
 def _check_sizes(seen: Sequence[_Seen], counted: Sequence[Census]) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from upconv.checks import refuse
+from upconv.data._cache import cached
 from upconv.data._listing import Files, list_images
 from upconv.data._ranges import Range, find_range
 from upconv.data._reading import read_raw, to_bytes
@@ -69,11 +70,12 @@ def square_images(folder: str | Path, size: int = 64) -> ImageSet:
     return ImageSet(Path(folder).name, images, notes=files.notes)
 
 
-def image_files(folder: str | Path) -> Files:
+def image_files(folder: str | Path, size: int | None = None) -> Files:
     """List all images in a folder and its subfolders, (H, W, 3), uint8, read on access.
 
     Images of more than 8 bits are scaled by one range for all, found from the data: ``notes`` of
-    what is returned say which, and which files were skipped.
+    what is returned say which, and which files were skipped. Those whose longer side exceeds
+    ``size`` are scaled down to it. Decoded images of more than a megapixel are cached on disk.
 
     Raises
     ------
@@ -84,7 +86,9 @@ def image_files(folder: str | Path) -> Files:
     found = list_images(folder, everywhere=True)
     survey = find_range(found.paths)
     read = partial(_as_bytes, survey.value_range)
-    return Files(found.paths, read, notes=(*found.notes, *survey.notes))
+    files = cached(found.paths, read, options=f"range {survey.value_range}", size=size)
+    files.notes = (*found.notes, *survey.notes)
+    return files
 
 
 def _as_bytes(value_range: Range, path: Path) -> np.ndarray:

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from upconv.data._format import MaskFormat
 from upconv.data._instances import split_touching_instances
-from upconv.data._reading import ORIENTATION, UNREADABLE, BadData, check_file, check_size
+from upconv.data._reading import ORIENTATION, UNREADABLE, BadData, check_file, check_size, unlimited
 from upconv.data.sets import VOID
 
 WHITE = 0xFFFFFF
@@ -72,7 +72,7 @@ def decode(path: str | Path) -> Raw:
     """
     check_file(path)
     try:
-        with Image.open(path) as image:
+        with unlimited(), Image.open(path) as image:
             check_size(path, image)
             return _contents(path, image)
     except BadData:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,14 +15,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from upconv.checks import BYTE, LUMINANCE, check_integer
 from upconv.data._errors import BadData as BadData
+from upconv.data._memory import USUAL, gigabytes
 from upconv.data._tiff import is_tiff, oriented, read_tiff
 
-# Maximum pixels of an image: 8192 × 8192. A small file may claim many more.
-_most_pixels = 2**26
+_most_pixels = USUAL  # of an image. A small file may claim many more.
 
 
 def limit_pixels(most: int) -> None:
     """Set the maximum number of pixels of images and masks, for this process; 2²⁶ by default.
+
+    The command line sets it to what fits in half of the free memory, if that is more.
 
     Raises
     ------
@@ -26,8 +33,29 @@ def limit_pixels(most: int) -> None:
     """
     global _most_pixels
     _most_pixels = check_integer("most", most, 1)
-    # Pillow rejects images more than twice as large.
-    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, _most_pixels)
+
+
+_opening, _unlimited, _before = threading.Lock(), 0, Image.MAX_IMAGE_PIXELS
+
+
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Keep Pillow's limit of pixels, and its warning, away: :func:`check_size` has its own.
+
+    Several threads may be inside; the last one restores the limit.
+    """
+    global _unlimited, _before
+    with _opening:
+        if not _unlimited:
+            _before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _unlimited += 1
+    try:
+        yield
+    finally:
+        with _opening:
+            _unlimited -= 1
+            if not _unlimited:
+                Image.MAX_IMAGE_PIXELS = _before
 
 
 # What Pillow raises for files that are truncated, not images, or decompression bombs.
@@ -113,7 +141,7 @@ def read_raw(path: str | Path, channels: int = 3) -> np.ndarray:
         if is_tiff(path):
             found = read_tiff(path, channels, lambda *size: _check_size(path, size))
         if found is None:
-            with Image.open(path) as file:
+            with unlimited(), Image.open(path) as file:
                 check_size(path, file)
                 _check_single(path, file)
                 deep = _deep(file)
@@ -300,10 +328,19 @@ def check_size(path: str | Path, image: Image.Image) -> None:
 
 def _check_size(path: str | Path, size: tuple[int, ...]) -> None:
     width, height = size
+    got = f"{width} × {height} pixels"
+    if width * height > USUAL:
+        got += f", about {gigabytes(width * height)} of memory"
     if width * height > _most_pixels:
-        got = f"{width} × {height} pixels"
         expected = f"at most {_most_pixels} in all (limit_pixels, or --max-pixels)"
         raise BadData(f"{path}: got {got}, expected {expected}")
+    if width * height > USUAL:
+        _tell(f"{path}: {got}")
+
+
+@cache
+def _tell(what: str) -> None:
+    print(what, file=sys.stderr)
 
 
 def check_file(path: str | Path) -> None:

@@ -66,7 +66,8 @@ class SegmentationSet:
 
     Some sets also have ``instances``, (H, W) integers that number the instances (0: background),
     and ``weights``, (H, W) floats that weight each pixel's loss. A set from a folder has the
-    ``mask_format`` of its files, and ``notes``: lines that say what was found in them.
+    ``mask_format`` of its files, and ``notes``: lines that say what was found in them. ``size`` is
+    the longer side that images were scaled down to, if they were.
     """
 
     name: str
@@ -79,6 +80,7 @@ class SegmentationSet:
     value_range: tuple[float, float] = BYTE
     mask_format: MaskFormat | None = None
     notes: tuple[str, ...] = ()
+    size: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("masks", "instances", "weights"):

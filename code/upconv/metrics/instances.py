@@ -110,10 +110,13 @@ def rand_and_info_scores(truth: np.ndarray, found: np.ndarray) -> RandAndInfo:
     return RandAndInfo(float(rand), float(info))
 
 
+TENTHS = tuple(np.arange(0.1, 0.95, 0.1).round(1))
+
+
 def best_rand_and_info_scores(
     truths: Images,
     probabilities: Images,
-    thresholds: Sequence[float] = tuple(np.arange(0.1, 0.95, 0.1).round(1)),
+    thresholds: Sequence[float] = TENTHS,
 ) -> tuple[RandAndInfo, RandAndInfo]:
     """Average the agreement over images after thinning: at threshold ½, and at the best one.
 
@@ -136,18 +139,28 @@ def best_rand_and_info_scores(
     >>> round(half.v_rand, 3), round(best.v_rand, 3)
     (0.667, 1.0)
     """
-    table = {
-        threshold: np.mean(
-            [
-                rand_and_info_scores(truth, skeletonized(values > threshold))
-                for truth, values in zip(truths, probabilities, strict=True)
-            ],
-            axis=0,
-        )
+    pairs = zip(truths, probabilities, strict=True)
+    return half_and_best([by_threshold(*pair, thresholds) for pair in pairs])
+
+
+def by_threshold(
+    truth: np.ndarray, probability: np.ndarray, thresholds: Sequence[float] = TENTHS
+) -> dict[float, RandAndInfo]:
+    """Compute one image's agreement at each threshold and at ½; see the function above."""
+    return {
+        threshold: rand_and_info_scores(truth, skeletonized(probability > threshold))
         for threshold in {*thresholds, 0.5}
     }
-    best = np.max(list(table.values()), axis=0)
-    return RandAndInfo(*map(float, table[0.5])), RandAndInfo(*map(float, best))
+
+
+def half_and_best(tables: list[dict[float, RandAndInfo]]) -> tuple[RandAndInfo, RandAndInfo]:
+    """Average the images' tables of :func:`by_threshold`: at threshold ½, and at the best one."""
+    means = {
+        threshold: np.mean([table[threshold] for table in tables], axis=0)
+        for threshold in tables[0]
+    }
+    best = np.max(list(means.values()), axis=0)
+    return RandAndInfo(*map(float, means[0.5])), RandAndInfo(*map(float, best))
 
 
 THRESHOLDS = tuple(np.arange(0.5, 1.0, 0.05).round(2).tolist())
@@ -182,20 +195,33 @@ def average_precision(
     """
     if min(thresholds) < 0.5:
         refuse("thresholds", min(thresholds), "at least 0.5")
-    scores: dict[float, list[float]] = {threshold: [] for threshold in thresholds}
-    for truth, found in zip(truths, founds, strict=True):
-        both = (truth > 0) & (found > 0)
-        overlap = _overlaps(found[both], truth[both])
-        sizes_found, sizes_true = np.bincount(found.ravel()), np.bincount(truth.ravel())
-        count = np.count_nonzero(sizes_found[1:]) + np.count_nonzero(sizes_true[1:])
-        if not count:
-            continue
-        union = sizes_found[overlap.row] + sizes_true[overlap.col] - overlap.data
-        iou = overlap.data / union
-        for threshold in thresholds:
-            hits = int((iou > threshold).sum())
-            scores[threshold].append(hits / (count - hits))
-    return {threshold: float(np.mean(values)) for threshold, values in scores.items()}
+    pairs = zip(truths, founds, strict=True)
+    return mean_precision([precision_of(*pair, thresholds) for pair in pairs], thresholds)
+
+
+def precision_of(
+    truth: np.ndarray, found: np.ndarray, thresholds: Sequence[float] = THRESHOLDS
+) -> list[float]:
+    """Compute one image's TP / (TP + FP + FN) at each threshold; [] without any instances."""
+    both = (truth > 0) & (found > 0)
+    overlap = _overlaps(found[both], truth[both])
+    sizes_found, sizes_true = np.bincount(found.ravel()), np.bincount(truth.ravel())
+    count = np.count_nonzero(sizes_found[1:]) + np.count_nonzero(sizes_true[1:])
+    if not count:
+        return []
+    union = sizes_found[overlap.row] + sizes_true[overlap.col] - overlap.data
+    iou = overlap.data / union
+    hits = [int((iou > threshold).sum()) for threshold in thresholds]
+    return [hit / (count - hit) for hit in hits]
+
+
+def mean_precision(
+    scores: list[list[float]], thresholds: Sequence[float] = THRESHOLDS
+) -> dict[float, float]:
+    """Average the images' results of :func:`precision_of`, without those that have no instances."""
+    columns = list(zip(*filter(None, scores), strict=True)) or [()] * len(thresholds)
+    means = (float(np.mean(column)) for column in columns)
+    return dict(zip(thresholds, means, strict=True))
 
 
 def _overlaps(first: np.ndarray, second: np.ndarray) -> sparse.coo_matrix:

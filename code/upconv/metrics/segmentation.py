@@ -6,10 +6,12 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.ndimage import binary_erosion
+from scipy.ndimage import minimum_filter1d
 
 from upconv.checks import refuse
 from upconv.data.sets import VOID
+
+ROWS = 512  # of an image that are counted at once
 
 
 @dataclass
@@ -79,19 +81,29 @@ class SegmentationScores:
         """
         if prediction.shape != mask.shape:
             refuse("prediction", prediction.shape, mask.shape)
+        matrix = np.zeros_like(self.matrix)
+        for start in range(0, len(mask), ROWS):
+            rows = slice(start, start + ROWS)
+            matrix += self._count(prediction[rows], mask[rows])
+        self.matrix += matrix
         valid = mask != VOID
-        for name, numbers in (("prediction", prediction[valid]), ("mask", mask[valid])):
-            if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.classes:
-                got = f"class numbers {numbers.min()} to {numbers.max()}"
-                refuse(name, got, f"0 to {self.classes - 1}")
-        pairs = self.classes * mask[valid].astype(np.int64) + prediction[valid]
-        self.matrix += np.bincount(pairs, minlength=self.classes**2).reshape(self.matrix.shape)
         distance = max(1, round(self.boundary * math.hypot(*mask.shape)))
-        for number in np.union1d(np.unique(mask[valid]), np.unique(prediction[valid])):
+        for number in np.flatnonzero(matrix.sum(0) + matrix.sum(1)):
             said, true = ((labels == number) & valid for labels in (prediction, mask))
             said, true = (_rim(region, distance) for region in (said, true))
             self.common[number] += (said & true).sum()
             self.either[number] += (said | true).sum()
+
+    def _count(self, prediction: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Count pixels by true and predicted class, without those that are ``VOID``."""
+        valid = mask != VOID
+        true, said = mask[valid], prediction[valid]
+        for name, numbers in (("prediction", said), ("mask", true)):
+            if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.classes:
+                got = f"class numbers {numbers.min()} to {numbers.max()}"
+                refuse(name, got, f"0 to {self.classes - 1}")
+        pairs = self.classes * true.astype(np.int64) + said
+        return np.bincount(pairs, minlength=self.classes**2).reshape(self.matrix.shape)
 
     def scores(self) -> Scores:
         """Return the scores of all images added so far."""
@@ -114,8 +126,12 @@ class SegmentationScores:
 def _rim(region: np.ndarray, distance: int) -> np.ndarray:
     """Part of a region within a distance of its edge; the image's border is also an edge.
 
-    Erodes ``distance`` times with a 3 × 3 square, like the paper authors' code.
+    Equal to ``distance`` erosions with a 3 × 3 square, as in the paper authors' code: one erosion
+    with a larger square, row by row and column by column, takes a time that does not grow with it.
     """
     if not region.any():
         return region
-    return region & ~binary_erosion(region, np.ones((3, 3), bool), iterations=distance)
+    inner = region.view(np.uint8)
+    for axis in (0, 1):
+        inner = minimum_filter1d(inner, 2 * distance + 1, axis, mode="constant")
+    return region & ~inner.view(bool)

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from upconv.checks import LONGEST_SIDE, check_integer, check_real, check_seed, check_words, refuse
+from upconv.data._scaling import resize
 from upconv.deprecated import FIELDS, renamed
 from upconv.device import (
     announce,
@@ -30,7 +31,7 @@ from upconv.style.losses import StyleLoss, content_loss_of
 from upconv.style.pictures import check_picture, to_tensor
 from upconv.torch.encoders import Encoder
 from upconv.torch.style import total_variation
-from upconv.training.batches import places_of
+from upconv.training.batches import WHOLE, places_of
 from upconv.training.optimizers import fuse_channels_last
 from upconv.training.origin import contents, nature, sketch
 from upconv.training.run import Keeping, Losses, Run
@@ -260,13 +261,14 @@ def cuts(photographs: Sequence[np.ndarray], settings: TransformSettings, step: i
         # Log-uniform: all scales are equally likely.
         side = math.exp(rng.uniform(math.log(min(crop, largest)), math.log(largest)))
         top, left = rng.uniform(0, height - side), rng.uniform(0, width - side)
-        cut = Image.fromarray(image).resize(
-            (crop, crop),
-            Image.Resampling.BICUBIC,
-            box=(left, top, left + side, top + side),
-            reducing_gap=3.0,
-        )
-        cut = np.asarray(cut)
+        box = (left, top, left + side, top + side)
+        if height * width > WHOLE:
+            cut = resize(image, (crop, crop), Image.Resampling.BICUBIC, box, 3.0)
+        else:
+            picture = Image.fromarray(image)
+            cut = np.asarray(
+                picture.resize((crop, crop), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+            )
         found.append(cut[:, ::-1] if rng.random() < 0.5 else cut)
     return to_pixels(np.stack(found))
 

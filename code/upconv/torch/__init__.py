@@ -23,7 +23,7 @@ from upconv.torch.encoders import (
     he_initialize,
 )
 from upconv.torch.fcn import FCN, upsampling
-from upconv.torch.segmenter import Segmenter, pad_to_multiple
+from upconv.torch.segmenter import Segmenter, pad_to_multiple, pad_with_mean
 from upconv.torch.transform import TransformNet
 from upconv.torch.unet import UNet
 from upconv.torch.units import Units, dead_units
@@ -52,6 +52,7 @@ __all__ = [
     "load_imagenet",
     "load_style_weights",
     "pad_to_multiple",
+    "pad_with_mean",
     "standardize_activations",
     "upsampling",
     "variants",

@@ -24,9 +24,20 @@ def pad_to_multiple(image: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, 
     top, left = tall // 2, wide // 2
     window = (slice(top, top + height), slice(left, left + width))
     if tall or wide:
-        mean = image.new_tensor(IMAGENET_MEAN).view(3, 1, 1)
-        image = F.pad(image - mean, (left, wide - left, top, tall - top)) + mean
+        image = pad_with_mean(image, (left, wide - left, top, tall - top))
     return image, window
+
+
+def pad_with_mean(image: Tensor, missing: tuple[int, int, int, int]) -> Tensor:
+    """Pad images (N, 3, H, W) with the mean color: left, right, top and bottom.
+
+    Examples
+    --------
+    >>> pad_with_mean(torch.zeros(1, 3, 1, 1), (0, 1, 0, 0))[0, :, 0, 1]
+    tensor([0.4850, 0.4560, 0.4060])
+    """
+    mean = image.new_tensor(IMAGENET_MEAN).view(3, 1, 1)
+    return F.pad(image - mean, missing) + mean
 
 
 class Segmenter(nn.Module):

@@ -5,6 +5,7 @@ All are combined into one coordinate map from the pixels of a crop to positions 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +92,16 @@ def sample_transform(
     return GeometricTransform((row, column), angle, (down, right), zoom, coarse)
 
 
+def _span(places: np.ndarray, size: int) -> slice:
+    """Rows, or columns, that places reflected at the image's borders lie between."""
+    turn = max(2 * (size - 1), 1)
+    reflected = np.abs(places) % turn
+    reflected = np.minimum(reflected, turn - reflected)
+    # One more for interpolation, and one for rounding.
+    first, last = math.floor(reflected.min()) - 2, math.ceil(reflected.max()) + 3
+    return slice(max(first, 0), min(max(last, 1), size))
+
+
 def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.ndarray:
     """Sample an image, mask or weight map at coordinates, reflected at its borders.
 
@@ -108,8 +119,13 @@ def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.
         (h, w) or (h, w, C), of the layer's dtype.
     """
     height, width = layer.shape[:2]
-    values = torch.from_numpy(np.ascontiguousarray(layer)).float()
-    values = values.reshape(height, width, -1).permute(2, 0, 1)[None]
+    # As large as the whole image, so that positions are rounded as in it, but filled, and taken
+    # from memory, only where pixels are needed.
+    values = torch.empty((height, width, math.prod(layer.shape[2:])))
+    box = tuple(_span(place, size) for place, size in zip(where, (height, width), strict=True))
+    needed = torch.from_numpy(np.array(layer[box]))
+    values[box] = needed.float().reshape(*needed.shape[:2], -1)
+    values = values.permute(2, 0, 1)[None]
     last = np.array([max(height - 1, 1), max(width - 1, 1)])[:, None, None]
     grid = torch.from_numpy(2 * where / last - 1).float().flip(0).permute(1, 2, 0)[None]
     found = F.grid_sample(

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from upconv.checks import check_pair
-from upconv.data.sets import VOID, SegmentationSet
+from upconv.data._cache import Cached
+from upconv.data._scaling import nearest, resize
+from upconv.data.sets import VOID, Images, SegmentationSet
 from upconv.deprecated import renamed
 from upconv.pixels import to_pixels
 from upconv.training import augment
@@ -24,6 +26,9 @@ from upconv.training.settings import Settings
 Made = TypeVar("Made")
 
 
+# Pixels of an image above which only what a crop needs is resized. Smaller ones are resized as a
+# whole, as ever: gray levels may differ by one or two.
+WHOLE = 2**20
 MAX_WORKERS = 8  # maximum number of threads that prepare batches for a GPU
 
 
@@ -115,7 +120,7 @@ def make_batch(
     cuts: list[tuple[Cut, list[np.ndarray]]] = []
     for number, index in enumerate(places_of(step, settings, len(data), stream=1)):
         if number not in own:  # advances the generator only
-            _draw_cut(rng, data.masks[index].shape, settings)
+            _draw_cut(rng, _shape(data.masks, index), settings)
             continue
         layers = [*data[index]]
         if data.weights is not None:
@@ -148,6 +153,14 @@ def make_batch(
         torch.from_numpy(np.stack(masks).astype(np.int64)),
         torch.from_numpy(np.stack(weights)) if weights else None,
     )
+
+
+def _shape(masks: Images, index: int) -> tuple[int, ...]:
+    """Shape of a mask, without decoding it again if it is read from a file."""
+    known: tuple[int, ...] = (
+        masks.shape_of(index) if isinstance(masks, Cached) else masks[index].shape
+    )
+    return known
 
 
 def places_of(step: int, settings: Any, count: int, stream: int) -> list[int]:
@@ -197,12 +210,16 @@ def _cropped(
     layers: list[np.ndarray],
 ) -> list[np.ndarray]:
     image, mask, *weight = layers
-    if factor != 1:
-        image, mask, *weight = _enlarge(image, mask, factor, *weight)
     top, left = corner
+    window = (slice(top, top + size[0]), slice(left, left + size[1]))
+    if factor != 1 and mask.size > WHOLE:
+        layers = _enlarge_window(image, mask, factor, window, *weight)
+    elif factor != 1:
+        layers = [layer[window] for layer in _enlarge(image, mask, factor, *weight)]
+    else:
+        layers = [layer[window] for layer in layers]
     cut = []
-    for layer, filling in zip((image, mask, *weight), (0, VOID, 0), strict=False):
-        layer = layer[top : top + size[0], left : left + size[1]]
+    for layer, filling in zip(layers, (0, VOID, 0), strict=False):
         layer = layer[:, ::-1] if mirror else layer
         missing = [(0, n - m) for n, m in zip(size, layer.shape, strict=False)]
         if np.any(missing):
@@ -232,7 +249,7 @@ def _enlarge(
     from PIL import Image
 
     height, width = _enlarged(mask.shape, factor)
-    resized = _resized(image, (width, height))
+    resized = resize(image, (height, width), Image.Resampling.BILINEAR, gap=2.0)
     # Nearest: the mean of two class numbers would be a third class.
     labels = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
     weights = [
@@ -241,24 +258,30 @@ def _enlarge(
     return [np.asarray(layer) for layer in (resized, labels, *weights)]
 
 
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize an image (H, W) or (H, W, C) of any dtype to (width, height), bilinearly."""
+def _enlarge_window(
+    image: np.ndarray, mask: np.ndarray, factor: float, window: tuple[slice, slice],
+    *weight: np.ndarray,
+) -> list[np.ndarray]:  # fmt: skip
+    """Magnify only what lies in a window of the magnified image."""
     from PIL import Image
 
-    def resized(layer: np.ndarray) -> np.ndarray:
-        picture = Image.fromarray(layer)
-        return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
-
-    # Of two or four channels, Pillow would take the last for opacity.
-    if image.dtype == np.uint8 and image.shape[2:] in ((), (3,)):
-        return resized(image)
-    if image.ndim == 3:
-        layers = [_resized(image[..., channel], size) for channel in range(image.shape[2])]
-        return np.stack(layers, axis=2)
-    found = resized(image.astype(np.float32))
-    if image.dtype.kind in "iu":
-        found = found.round().clip(image.min(), image.max())
-    return found.astype(image.dtype)
+    bounds = [
+        (side.start, min(side.stop, after), before, after)
+        for side, before, after in zip(
+            window, mask.shape, _enlarged(mask.shape, factor), strict=True
+        )
+    ]
+    (upper, lower), (left, right) = (
+        (start * before / after, stop * before / after) for start, stop, before, after in bounds
+    )
+    height, width = (stop - start for start, stop, _, _ in bounds)
+    box, filter = (left, upper, right, lower), Image.Resampling.BILINEAR
+    resized = resize(image, (height, width), filter, box, 2.0)
+    rows, columns = (nearest(before, after, start, stop) for start, stop, before, after in bounds)
+    near = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    labels = near[np.ix_(rows - rows[0], columns - columns[0])]
+    weights = [resize(w, (height, width), filter, box) for w in weight]
+    return [resized, labels, *weights]
 
 
 def middle(layer: Tensor, size: tuple[int, int]) -> Tensor:

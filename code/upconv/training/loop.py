@@ -132,8 +132,15 @@ def train(
                 callback(step, *losses.read())
     distributed.unwrap(work.trained, network)
     network.eval()
-    network.value_range = data.value_range  # type: ignore[assignment]  # what predictions have to know
+    _describe(network, data)
     return history
+
+
+def _describe(network: Any, data: SegmentationSet) -> None:
+    """Set what predictions have to know of the images."""
+    network.value_range = data.value_range
+    if data.size is not None:
+        network.image_size = data.size
 
 
 class _Segmenting:
