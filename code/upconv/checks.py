@@ -19,6 +19,7 @@ LONGEST_SIDE = 2**15  # pixels of a crop or of a generated picture
 MOST_STEPS = 10**9
 LARGEST_BATCH = 2**16
 BYTE = (0.0, 255.0)  # range of the values of 8-bit images
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601, as in Pillow
 
 
 def refuse(name: str, got: object, expected: object) -> NoReturn:

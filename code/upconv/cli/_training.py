@@ -12,7 +12,7 @@ from typing import Any
 
 from upconv import recipes
 from upconv.cli.evaluate import print_scores, scores_of
-from upconv.cli.options import UsageError, load_data, say
+from upconv.cli.options import UsageError, check_channels, load_data, say, say_notes
 from upconv.deprecated import words
 from upconv.zoo import GENERATOR_SCALES, NETWORKS, STYLIZER_SCALES, is_unet
 
@@ -23,12 +23,15 @@ WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.pt"  # in the folder of
 def train_segmenter(options: argparse.Namespace) -> None:
     from upconv import zoo
 
+    check_channels(options)
     unet = zoo.is_unet(options.network)
     sizes = zoo.sizes(options.network, options.scale) | _width(options)
     own = options.weights is not None
     pretrained = not (options.from_scratch or own or unet) and sizes["width_mult"] == 1
     out, checkpoint, distributed = _start(options)
     found = load_data(options, "train")
+    if distributed.first and not options.quiet:
+        say_notes(found)
     suited, height = recipes.suited_to(options.data), options.border_weight
     if height is None:
         height = suited.border_weight
@@ -43,7 +46,7 @@ def train_segmenter(options: argparse.Namespace) -> None:
     from upconv.training import train
 
     if unet:
-        sizes["in_channels"] = 1 if found.images[0].ndim == 2 else 3
+        sizes["in_channels"] = 1 if (first := found.images[0]).ndim == 2 else first.shape[2]
     torch.manual_seed(options.seed)
     network = zoo.build(options.network, len(found.classes), **sizes)
     settings = _settings(options, network)
@@ -70,7 +73,8 @@ def train_segmenter(options: argparse.Namespace) -> None:
     distributed.close()
     if not distributed.first:
         return
-    keep(out, options.network, network, found.classes, sizes, history)
+    masks = {"masks": found.mask_format.to_json()} if found.mask_format else None
+    keep(out, options.network, network, found.classes, sizes, history, about=masks)
     options.trained = out / WEIGHTS
     if options.data != "folder":
         test = load_data(options, "test")
@@ -80,10 +84,13 @@ def train_segmenter(options: argparse.Namespace) -> None:
 def train_generator(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
+    check_channels(options)
     sizes: dict[str, Any] = GENERATOR_SCALES[options.scale] | _width(options)
     out, checkpoint, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
+        if distributed.first:
+            say_notes(found)
     elif options.data == "digit_crops":
         found = data.digit_crops(recipes.GENERATED[options.data]["train"], sizes["size"])
     else:
@@ -121,12 +128,14 @@ def train_generator(options: argparse.Namespace) -> None:
 def train_stylizer(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
+    check_channels(options)
     if options.style is None:
         raise UsageError(f"train {options.network} needs --style")
     style = data.read_image(options.style)
     sizes: dict[str, Any] = STYLIZER_SCALES[options.scale] | _width(options)
     if options.data == "folder":
         photographs = data.image_files(options.images)
+        say_notes(photographs)
     elif options.data == "camvid":
         photographs = list(data.camvid("train").images)
     else:
@@ -267,14 +276,14 @@ def _start_from(
 
 def keep(
     out: Path, name: str, network: Any, classes: Sequence[str], sizes: dict[str, Any],
-    history: Any, verdict: str = "",
+    history: Any, verdict: str = "", about: dict[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Write the results of a training run, and print where they are."""
     from upconv import zoo
     from upconv.files import atomic_write
 
     weights = out / WEIGHTS
-    zoo.save(weights, network, name, tuple(classes), **sizes)
+    zoo.save(weights, network, name, tuple(classes), about=about, **sizes)
     text = json.dumps(vars(history))
     atomic_write(out / "history.json", lambda path: path.write_text(text, encoding="utf-8"))
     print(f"{weights}  ({history.seconds:.0f} s{verdict})")

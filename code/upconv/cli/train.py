@@ -12,12 +12,14 @@ from upconv.checks import LARGEST_BATCH, LONGEST_SIDE, MOST_STEPS
 from upconv.cli import _training
 from upconv.cli._uses import check_data, check_uses
 from upconv.cli.options import (
+    add_channels,
     add_command,
     add_data,
     add_device,
     add_network,
     add_pixels,
     add_quiet,
+    add_range,
     existing,
     number,
     number_up_to,
@@ -75,6 +77,8 @@ def add(commands: Any) -> None:
     train.add_argument(
         "--from-scratch", action="store_true", help="FCN: do not start from ImageNet weights"
     )
+    add_channels(train)
+    add_range(train)
     _add_recipe(train)
     train.add_argument(
         "--features", choices=list(FEATURES),
