@@ -35,7 +35,8 @@ VALUES = {
     "elastic_sigma": ["1"], "border_weight": ["1"], "devices": ["2"], "nodes": ["1"],
     "strategy": ["ddp"], "style": ["s.png"], "weight": ["1"], "features": ["vgg19"],
     "weights": ["w"], "crop": ["32"], "from_scratch": [], "width_mult": ["1"],
-    "base_channels": ["2"], "width": ["1"],
+    "base_channels": ["2"], "width": ["1"], "colors": ["000000,ff0000"], "threshold": ["9"],
+    "instances": [], "channels": ["3"], "range": ["0", "9"],
 }  # fmt: skip
 
 
@@ -189,7 +190,8 @@ def numbers(command):
     return [
         action.option_strings[-1]
         for action in actions(command)
-        if action.option_strings and action.type and action.type.__name__ not in ("Path", "device")
+        if action.option_strings and action.type and action.nargs is None
+        if action.type.__name__ not in ("Path", "device")
     ]
 
 
@@ -404,6 +406,7 @@ def test_on_a_terminal_there_is_a_bar_and_in_silence_nothing(clock, monkeypatch,
 OURS = (
     r"\S+ \(.*\) on \d+ (images|photographs)", r"dcgan, \d+ pixels, on \d+ images",
     r"transform \(.*\), on \d+ photographs", r"cpu: (bf16|fp32), .*", r"step \d+/\d+, .*",
+    r"masks: .*",
 )  # fmt: skip
 TRAIN = "--steps 2 --batch 1 --images images"
 EVERY = {

@@ -72,10 +72,10 @@ def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
         help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {GENERATOR_SETS[0]}; "
         f"transform: {STYLIZER_SETS[0]}]",
     )  # fmt: skip
-    add_folder(command, "with --data folder: ")
+    add_folder(command, "with --images: ")
     command.add_argument(
         "--size", type=positive,
-        help="with --data folder: scale larger images down to this longer side, in pixels",
+        help="with --images: scale larger images down to this longer side, in pixels",
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def add_folder(command: argparse.ArgumentParser, when: str = "") -> None:
 
 
 def add_channels(
-    command: argparse.ArgumentParser, when: str = "U-Net, with --data folder: "
+    command: argparse.ArgumentParser, when: str = "U-Net, with --images: "
 ) -> None:
     command.add_argument(
         "--channels", type=positive,
