@@ -428,6 +428,11 @@ def test_a_few_numbered_objects_are_not_taken_for_classes(folder):
     assert len(read(places, 3).classes) == 3
 
 
+def test_classes_of_several_regions_are_not_taken_for_objects(folder):
+    masks = blocks(0, 1, 0, 1, 2, 0, 2, 0), blocks(0, 1, 0, 1)
+    assert len(read(folder(*masks)).classes) == 3
+
+
 def test_numbered_objects_are_read_as_instances(folder):
     touching = np.zeros((40, 40), np.uint16)
     touching[5:15, 5:15], touching[5:15, 15:25] = 300, 7
