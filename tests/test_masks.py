@@ -428,6 +428,11 @@ def test_a_few_numbered_objects_are_not_taken_for_classes(folder):
     assert len(read(places, 3).classes) == 3
 
 
+def test_classes_of_several_regions_are_not_taken_for_objects(folder):
+    masks = blocks(0, 1, 0, 1, 2, 0, 2, 0), blocks(0, 1, 0, 1)
+    assert len(read(folder(*masks)).classes) == 3
+
+
 def test_numbered_objects_are_read_as_instances(folder):
     touching = np.zeros((40, 40), np.uint16)
     touching[5:15, 5:15], touching[5:15, 15:25] = 300, 7
@@ -854,7 +859,7 @@ def test_what_predict_writes_is_read_as_masks(folder, small, tmp_path, capsys):
 
 @pytest.mark.timing
 def test_a_hundred_masks_a_second(folder):
-    """A thousand of 512 × 512 have to be read and checked in ten seconds on two cores."""
+    """A thousand of 512 × 512 are read and checked in ten seconds on two cores: 20 of both."""
     mask = np.zeros((512, 512), np.uint8)
     mask[100:200, 100:300], mask[300:400, 50:150] = 1, 2
     for masks in ([mask] * 50, [painted(mask)] * 50):
@@ -862,7 +867,7 @@ def test_a_hundred_masks_a_second(folder):
         colors = None if masks[0].ndim == 2 else "000000,800000,008000"
         start = time.process_time()
         data.find_mask_format(paths, 3, colors=colors)
-        assert time.process_time() - start < 0.5 * python_slowness()
+        assert time.process_time() - start < 50 * 20 / 1000 * python_slowness()
 
 
 # ---- reading with threads ------------------------------------------------------------------------
