@@ -683,7 +683,7 @@ def break_pair(kind, images, masks):
     elif kind == "text for a mask":
         (masks / "1.png").write_text("no picture")
     elif kind == "colours for a mask":
-        Image.new("RGB", (9, 17)).save(masks / "1.png")
+        Image.new("RGB", (9, 17), "red").save(masks / "1.png")
     elif kind == "label out of range":
         Image.fromarray(np.full((17, 9), 7, np.uint8)).save(masks / "1.png")
     elif kind == "sizes differ":
@@ -700,7 +700,7 @@ BROKEN = {
     "lonely mask": r"1\.png: expected 1\.\* in .*images",
     "torn image": r"images.1\.png: not a readable image",
     "text for a mask": r"masks.1\.png: not a readable mask",
-    "colours for a mask": "got a mask in mode RGB",
+    "colours for a mask": "got a mask with colors.*--colors",
     "label out of range": r"masks.1\.png: got label 7, expected 0 to 2",
     "sizes differ": "got 17 × 9 pixels, expected 9 × 17",
     "two of one name": "another file has the same name",

@@ -1,20 +1,46 @@
-"""upconv data: list data sets, or download one."""
+"""upconv data: list data sets, download one, or check one's own."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from upconv.cli.options import add_command
+from upconv.cli.check import check
+from upconv.cli.options import (
+    FOLDER,
+    UsageError,
+    add_channels,
+    add_command,
+    add_folder,
+    add_pixels,
+    add_range,
+)
 from upconv.recipes import FETCHED
 
 
 def add(commands: Any) -> None:
-    data = add_command(commands, "data", run, "list data sets, or download one")
-    data.add_argument("name", nargs="?", choices=FETCHED, help="data set to download")
+    data = add_command(
+        commands, "data", run, "list data sets, download one, or check your own images and masks"
+    )
+    data.add_argument(
+        "name", nargs="?", choices=(*FETCHED, "check"), metavar="NAME",
+        help=f"data set to download ({', '.join(FETCHED)}), or check: say what is found in your "
+        "folders",
+    )  # fmt: skip
+    add_folder(data, "check: ")
+    add_channels(data, "check: ")
+    add_range(data)
+    data.add_argument("--out", type=Path, help="check: contact sheet to draw, sheet.png")
+    add_pixels(data)
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.name == "check":
+        return check(options)
+    for name in (*FOLDER, "channels", "range", "out"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} requires: upconv data check")
     from upconv import data
     from upconv.data.download import cache_folder, find
 
@@ -38,5 +64,5 @@ def run(options: argparse.Namespace) -> None:
         places = [place for place in map(find, files) if place]
         fetch = f"not found; download with: upconv data {name}"
         print(f"{name:14}{places[0] if places else fetch}, for generators")
-    print("folder        your own: --images DIR --masks DIR --classes N")
+    print("folder        your own: --images DIR --masks DIR; try first: upconv data check")
     print(f"cache: {cache_folder()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
     network, classes, _ = zoo.restore(existing(options.weights))
     options.data = options.data or SETS[0]
-    found = _load(options, network)
+    found = _load(options, network, classes)
     say_notes(found)
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"
@@ -52,8 +53,9 @@ def run(options: argparse.Namespace) -> None:
         print_scores(scores, classes)
 
 
-def _load(options: argparse.Namespace, network: Any) -> Any:
+def _load(options: argparse.Namespace, network: Any, classes: Sequence[str]) -> Any:
     """Load the set; a folder's images are read as the network takes them."""
+    from upconv import zoo
     from upconv.checks import BYTE
 
     options.channels = channels_read(network)
@@ -65,7 +67,7 @@ def _load(options: argparse.Namespace, network: Any) -> Any:
     trained = getattr(network, "value_range", BYTE)
     if options.range is None and trained != BYTE:
         options.range = trained
-    found = load_data(options, "test")
+    found = load_data(options, "test", classes, zoo.mask_format(options.weights))
     if trained == BYTE != found.value_range and options.range is None:
         got = f"{options.images} has not 8 bits, as the images this network was trained on"
         raise UsageError(f"--images: {got}; --range LOW HIGH says which values are black and white")

@@ -41,12 +41,20 @@ _SYSTEM = {
 
 
 class Files(Sequence[np.ndarray]):
-    """Sequence that reads each file on access; ``notes`` are lines to be said of them."""
+    """Sequence that reads each file on access.
+
+    ``about`` tells runs apart that read the same files in different ways; ``notes`` are lines to
+    be said of them.
+    """
 
     def __init__(
-        self, paths: list[Path], read: Callable[[Path], np.ndarray], notes: tuple[str, ...] = ()
+        self,
+        paths: list[Path],
+        read: Callable[[Path], np.ndarray],
+        about: str = "",
+        notes: tuple[str, ...] = (),
     ) -> None:
-        self.paths, self.read, self.notes = paths, read, notes
+        self.paths, self.read, self.about, self.notes = paths, read, about, notes
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -57,7 +65,7 @@ class Files(Sequence[np.ndarray]):
     def __getitem__(self, index: slice) -> Files: ...
     def __getitem__(self, index: int | slice) -> np.ndarray | Files:
         if isinstance(index, slice):
-            return Files(self.paths[index], self.read)
+            return Files(self.paths[index], self.read, self.about)
         return self.read(self.paths[index])
 
 

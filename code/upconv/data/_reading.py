@@ -41,6 +41,7 @@ UNREADABLE = (
 
 
 MOST_CHANNELS = 2**12
+ORIENTATION = 0x0112  # in EXIF
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")  # modes beyond 8 bits
 _MOVING = ("GIF", "PNG", "WEBP", "AVIF")  # a JPEG's further images are previews and depth maps
 _LADDER = (255, 1023, 4095, 16383, 65535)  # white of cameras of 8, 10, 12, 14 and 16 bits
@@ -136,6 +137,15 @@ def upright(image: Image.Image) -> Image.Image:
     except Exception:  # of the metadata: of any class
         return image
     return turned
+
+
+def orientation(path: str | Path) -> int:
+    """EXIF's number of how a file's image is turned; 1 if it is not, or Pillow cannot tell."""
+    try:
+        with Image.open(path) as file:
+            return int(file.getexif().get(ORIENTATION, 1))
+    except UNREADABLE:  # of a TIFF that is read by tifffile
+        return 1
 
 
 def has_alpha(path: str | Path) -> bool:
