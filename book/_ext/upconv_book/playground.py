@@ -22,7 +22,7 @@ from upconv.data import palette, photo
 from upconv_book.explorers import explorer, joined, mount_point
 from upconv_book.tables import Cell, table, text_cells
 
-PARTS = ("segment", "latents", "maps", "painter")
+PARTS = ("segment", "yours", "latents", "maps", "painter")
 SHARED = ("random.js", "runtime.js")
 HOME = Path("_static") / "playground"
 SOURCE = Path(__file__).parents[2] / "_playground"
@@ -168,6 +168,10 @@ def _states(root: Path, stored: dict) -> dict[str, dict[str, object]]:
         "latents": {
             "networks": generators, "runtime": own, "directions": directions, "seed": 3,
             **{f"d{number}": 0 for number in range(1, 9)}, "walk": 0,
+        },
+        "yours": {
+            "runtime": own, "photographs": list(PHOTOGRAPHS), "picture": "cat", "own": False,
+            "colors": [list(color) for color in palette(256)], "longest": "512", "strength": 50,
         },
         "maps": {
             "networks": segmenters, "runtime": own, "layers": layers,
