@@ -123,9 +123,12 @@ export function windowOf(values, channels, height, width, top, left, side) {
 /** Share of each class in a mask. */
 export function shares(mask, count) {
   const found = new Array(count).fill(0);
-  for (const number of mask) found[number] += 1 / mask.length;
-  return found;
+  for (const number of mask) found[number] += 1;
+  return found.map((pixels) => pixels / mask.length);
 }
+
+/** A share for the reader: what is there is never shown as 0, nor what is not all as all. */
+export const percent = (share) => (share < 0.001 ? "< 0.1 %" : share < 1 && share > 0.999 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`);
 
 /** Whether the file of a picture has 16 bits for each value. */
 export const isDeep = (bytes) => bytes[1] === 0x50 && bytes[2] === 0x4e && bytes[3] === 0x47 && bytes[24] === 16;
@@ -168,7 +171,7 @@ const STATE = {
     ...(model.get("own") ? { [OWN]: "your picture" } : {}),
   })),
   longest: choice("longer side", { 256: "at most 256 pixels", 512: "at most 512 pixels", 1024: "at most 1024 pixels" }),
-  strength: { ...whole("strength of the mask", 0, 100), text: (model) => `${model.get("strength")} %` },
+  strength: { ...whole("mask strength", 0, 100), text: (model) => `${model.get("strength")} %` },
 };
 
 function render({ model, el }) {
@@ -176,10 +179,10 @@ function render({ model, el }) {
   const colors = model.get("colors");
   const pictures = new Map(); // name → {picture, file: its name, deep}
   const engine = newRuntime(); // of its own: what the reader opens may need all its memory
-  let [network, loaded, seen, found, doing] = [null, false, null, null, ""];
+  let [network, bytes, loaded, seen, found, doing] = [null, null, false, null, null, ""]; // bytes: the network's file
 
   const [before, mask, over] = [ui.view(), ui.view(), ui.view()];
-  const line = ui.line("ux-long", true);
+  const line = ui.line("", true);
   const notes = ui.line("ux-notes");
   const legend = element("div", { className: "ux-legend" });
 
@@ -210,7 +213,7 @@ function render({ model, el }) {
       if (!loaded) {
         const own = model.get("runtime");
         say("Starting the network …");
-        await engine.load("yours", "", (file, size) => say(`Loading what runs networks: ${megabytes(size)} of ${megabytes(own)}`), asked.bytes);
+        await engine.load("yours", "", (file, size) => say(`Loading what runs networks: ${megabytes(size)} of ${megabytes(own)}`), bytes);
         if (!still()) return;
         loaded = true;
       }
@@ -238,17 +241,18 @@ function render({ model, el }) {
 
   function reason(message, { width, height }) {
     if (/memory|alloc|out of bounds|unreachable|abort|Array buffer|Invalid typed array length/i.test(message)) return `out of memory at ${width} × ${height} pixels. Choose a smaller longer side, or close other tabs.`;
-    if (/implementation|not a registered|opset|unsupported|not supported/i.test(message)) return `has an operator that cannot be computed here (${message}).`;
-    return `could not be run (${message}).`;
+    const words = message.replace(/^.*ERROR_MESSAGE: /s, "").replace(/[.\s]+$/, "");
+    if (/implementation|registered|opset|unsupported|not supported/i.test(words)) return `has an operator that cannot be computed here (${words}).`;
+    return `could not be run (${words}).`;
   }
 
   let last = null;
   async function take(file) {
     last = file;
-    let taken = null;
+    let [taken, data] = [null, null];
     try {
-      const bytes = new Uint8Array(await file.arrayBuffer());
-      taken = { ...networkIn(bytes), bytes, file: file.name };
+      data = new Uint8Array(await file.arrayBuffer());
+      taken = { ...networkIn(data), file: file.name };
     } catch (error) { // the browser's own errors have other classes
       const words = error.constructor === Error ? error.message : "cannot be read, or is too large for this browser.";
       if (file === last) ui.complain(`${file.name}: ${words}`);
@@ -256,7 +260,7 @@ function render({ model, el }) {
     }
     if (file !== last || !el.isConnected) return;
     engine.end();
-    [network, loaded, found] = [taken, false, null];
+    [network, bytes, loaded, found] = [taken, data, false, null];
     ui.complain("");
     ask();
   }
@@ -305,13 +309,13 @@ function render({ model, el }) {
     const absent = classes.map((_, number) => number).filter((number) => !present.includes(number));
     const listed = [...present, ...absent.slice(0, FEW)];
     const keys = listed.map((number) => {
-      const share = found ? ` ${(100 * found.shares[number]).toFixed(1)} %` : "";
+      const share = found?.shares[number] ? ` ${percent(found.shares[number])}` : "";
       const key = element("span", { textContent: `${classes[number]}${share}` });
       key.style.setProperty("--key", `rgb(${colors[number].join(" ")})`);
       return key;
     });
     const left = absent.length - FEW;
-    legend.replaceChildren(...keys, ...(left > 0 ? [`and ${left} more ${left > 1 ? "classes" : "class"}${found ? ", none of them found" : ""}`] : []));
+    legend.replaceChildren(...keys, ...(left > 0 ? [`and ${left} more`] : []));
   }
 
   /** What was done to the picture, and what the reader should know of the network's range. */
@@ -352,7 +356,7 @@ function render({ model, el }) {
       } else for (const view of [mask, over]) put(view, (i) => Array(3).fill(60 + 0.2 * tone(i, 1)));
     }
     line.textContent = doing || (found
-      ? `${about}: ${[...found.shares.keys()].filter((number) => found.shares[number]).length} of them found.`
+      ? `${about}, ${found.shares.filter(Boolean).length} of them in this picture.`
       : network ? about : "Open a file that upconv export has written. Neither the network nor your pictures leave this page.");
     notes.textContent = network ? remarks() + ranged() : "";
     return "";
@@ -386,7 +390,7 @@ function render({ model, el }) {
   ui.cleaners.push(engine.end);
   return ui.begin(
     row,
-    element("div", { className: "ux-row" }, ui.list("picture"), openPicture, ui.list("longest"), ui.slider("strength"), save, ui.reset),
+    element("div", { className: "ux-row ux-gap" }, ui.list("picture"), openPicture, ui.list("longest"), ui.slider("strength"), save, ui.reset),
     ui.error,
     element("div", { className: "ux-stage ux-yours" }, before.node, mask.node, over.node),
     legend,

@@ -170,7 +170,7 @@ def _states(root: Path, stored: dict) -> dict[str, dict[str, object]]:
             **{f"d{number}": 0 for number in range(1, 9)}, "walk": 0,
         },
         "yours": {
-            "runtime": own, "photographs": list(PHOTOGRAPHS), "picture": "cat", "own": False,
+            "runtime": own, "photographs": ["scene", *PHOTOGRAPHS], "picture": "scene", "own": False,
             "colors": [list(color) for color in palette(256)], "longest": "512", "strength": 50,
         },
         "maps": {
@@ -204,6 +204,9 @@ def write_playground(app: Sphinx, env: BuildEnvironment) -> None:
     wanted += [runtime / name for name in RUNTIME_FILES if (runtime / name).exists()]
     for path in wanted:
         shutil.copy2(path, home)
+    with Image.open(NETWORKS / "scenes.jpg") as sheet:
+        first = sheet.crop((0, 0, sheet.height, sheet.height))
+        first.save(home / "scene.jpg", quality=92)
     for name in PHOTOGRAPHS:
         if not (home / f"{name}.jpg").exists():
             picture = Image.fromarray((255 * photo(name, LONG, gray=False)).astype("uint8"))
