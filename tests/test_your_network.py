@@ -324,9 +324,7 @@ def test_a_large_picture_is_reduced_and_that_is_said(page, made, photo):
     notes = page.locator("#yours .ux-notes")
     expect(notes).to_contain_text("large.png: 1501 × 500 pixels, reduced to 512 × 171,")
     part = page.locator("#yours")
-    found = told(
-        page, "yours", "masked", lambda: choose(part, "longer side", "at most 256 pixels")
-    )
+    found = told(page, "yours", "masked", lambda: choose(part, "longer side", "at most 256 pixels"))
     assert (found["width"], found["height"]) == (256, 85)
     network, pixels = made["gray"][0], np.array(found["values"], np.float32)
     with torch.no_grad():

@@ -170,8 +170,9 @@ def _states(root: Path, stored: dict) -> dict[str, dict[str, object]]:
             **{f"d{number}": 0 for number in range(1, 9)}, "walk": 0,
         },
         "yours": {
-            "runtime": own, "photographs": ["scene", *PHOTOGRAPHS], "picture": "scene", "own": False,
-            "colors": [list(color) for color in palette(256)], "longest": "512", "strength": 50,
+            "runtime": own, "photographs": ["scene", *PHOTOGRAPHS], "picture": "scene",
+            "own": False, "colors": [list(color) for color in palette(256)],
+            "longest": "512", "strength": 50,
         },
         "maps": {
             "networks": segmenters, "runtime": own, "layers": layers,

@@ -11,6 +11,7 @@ from upconv.data._masks import read_mask
 from upconv.data._membranes import membranes
 from upconv.data._mnist import fashion_mnist, mnist, read_idx
 from upconv.data._reading import BadData, limit_pixels, read_image
+from upconv.data._writing import write_folder
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo, photographs
 from upconv.data.sets import (
@@ -57,6 +58,7 @@ __all__ = [
     "split_touching_instances",
     "square_images",
     "with_border_weights",
+    "write_folder",
 ]
 
 __getattr__ = moved(
