@@ -28,8 +28,8 @@ def write_folder(data: SegmentationSet | ImageSet, folder: str | Path) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> from upconv.data import digit_scenes
     >>> with TemporaryDirectory() as home:
     ...     write_folder(digit_scenes(3), home)
     ...     sorted(path.name for path in Path(home, "masks").iterdir())
