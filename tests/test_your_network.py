@@ -196,6 +196,7 @@ def test_what_does_not_fit_is_refused_in_one_line(page, made):
         altered(gray, about={"classes": ["a"]}): "its metadata do not name its 3 classes",
         altered(gray, about={"classes": [1, 2, 3]}): "its metadata do not name its 3 classes",
         altered(gray, told={"value_range": [5, 5]}): "value_range is [5,5], expected two numbers",
+        altered(gray, told={"image_size": "large"}): 'image_size is "large", expected a whole',
         altered(tiled, told={"depth": 9}): "does not say how to join them",
     }
     for data, expected in cases.items():
@@ -330,6 +331,19 @@ def test_a_large_picture_is_reduced_and_that_is_said(page, made, photo):
     with torch.no_grad():
         logits = network(torch.from_numpy(pixels.reshape(1, 1, 85, 256)))
     assert (mask_of(found) == logits[0].argmax(0).numpy()).mean() > 0.999
+
+
+def test_a_network_of_small_images_sees_small_ones(page, made, photo):
+    data = altered(made["gray"][1], told={"image_size": 100})
+    picture, _ = photo("wide.png", 60, 150)
+    opened(page, made["gray"][1])
+    found = shown(page, picture, "window.told.file === 'wide.png'")
+    assert (found["width"], found["height"]) == (150, 60)
+    found = opened(page, file("small.onnx", data), "window.told.network.file === 'small.onnx'")
+    assert (found["width"], found["height"]) == (100, 40)
+    expect(page.locator("#yours .ux-notes")).to_contain_text("reduced to 100 × 40 as in training,")
+    found = opened(page, made["gray"][1], "window.told.network.file === 'gray.onnx'")
+    assert (found["width"], found["height"]) == (150, 60)
 
 
 def test_a_range_of_values_is_used_and_said(page, made, photo):

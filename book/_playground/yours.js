@@ -72,7 +72,9 @@ export function networkIn(bytes) {
   if (!Array.isArray(classes) || classes.length !== count || !classes.every((name) => typeof name === "string")) throw new Error(`its metadata do not name its ${count} classes.`);
   const range = told.value_range ?? [0, 255];
   if (!Array.isArray(range) || range.length !== 2 || !range.every(Number.isFinite) || !(range[0] < range[1])) throw new Error(`its value_range is ${JSON.stringify(range)}, expected two numbers, the smaller one first.`);
-  const network = { name: typeof about.network === "string" ? about.network : "", channels, classes, range, tiles: null };
+  const longest = told.image_size ?? null;
+  if (longest !== null && !isCount(longest, 1, 2 ** 31)) throw new Error(`its image_size is ${JSON.stringify(longest)}, expected a whole number.`);
+  const network = { name: typeof about.network === "string" ? about.network : "", channels, classes, range, longest, tiles: null };
   if (side || other) network.tiles = tiling(side, other, told);
   return network;
 }
@@ -262,7 +264,8 @@ function render({ model, el }) {
     engine.end();
     [network, bytes, loaded, found] = [taken, data, false, null];
     ui.complain("");
-    ask();
+    if (seen?.longest === wanted()) ask();
+    else update();
   }
 
   const takePicture = pictureReader(ui, async (picture, file) => {
@@ -273,9 +276,12 @@ function render({ model, el }) {
     ui.change({ picture: OWN });
   });
 
+  /** Most pixels of a picture's longer side: what the reader wants, and what the network was trained on. */
+  const wanted = () => Math.min(Number(model.get("longest")), network?.longest ?? Infinity);
+
   /** The picture at the size that is asked for: never enlarged. */
   function sized(name, { picture, file, deep }) {
-    const longest = Number(model.get("longest"));
+    const longest = wanted();
     const scale = Math.min(1, longest / Math.max(picture.width, picture.height));
     const [width, height] = [picture.width, picture.height].map((length) => Math.max(1, Math.round(scale * length)));
     return { name, file, deep, longest, width, height, from: [picture.width, picture.height], pixels: pixelsOf(picture, width, height) };
@@ -292,7 +298,7 @@ function render({ model, el }) {
       }
       if (model.get("picture") !== name || !el.isConnected) return;
     }
-    if (seen && seen.name === name && seen.longest === Number(model.get("longest"))) return;
+    if (seen && seen.name === name && seen.longest === wanted()) return;
     [seen, found] = [sized(name, pictures.get(name)), null];
     ask();
     ui.redraw();
@@ -322,7 +328,7 @@ function render({ model, el }) {
   function remarks() {
     if (!seen) return "";
     const [width, height] = seen.from;
-    const small = seen.width !== width || seen.height !== height ? `${width} × ${height} pixels, reduced to ${seen.width} × ${seen.height}` : `${width} × ${height} pixels`;
+    const small = seen.width !== width || seen.height !== height ? `${width} × ${height} pixels, reduced to ${seen.width} × ${seen.height}${network.longest === seen.longest ? " as in training" : ""}` : `${width} × ${height} pixels`;
     const tiles = network?.tiles ? `, seen in tiles of ${network.tiles.side} × ${network.tiles.side}` : "";
     const gray = network?.channels === 1 ? ", in shades of gray" : "";
     return `${seen.file}: ${small}${tiles}${gray}.`;
