@@ -683,7 +683,7 @@ def break_pair(kind, images, masks):
     elif kind == "text for a mask":
         (masks / "1.png").write_text("no picture")
     elif kind == "colours for a mask":
-        Image.new("RGB", (9, 17)).save(masks / "1.png")
+        Image.new("RGB", (9, 17), "red").save(masks / "1.png")
     elif kind == "label out of range":
         Image.fromarray(np.full((17, 9), 7, np.uint8)).save(masks / "1.png")
     elif kind == "sizes differ":
@@ -700,7 +700,7 @@ BROKEN = {
     "lonely mask": r"1\.png: expected 1\.\* in .*images",
     "torn image": r"images.1\.png: not a readable image",
     "text for a mask": r"masks.1\.png: not a readable mask",
-    "colours for a mask": "got a mask in mode RGB",
+    "colours for a mask": "got a mask with colors.*--colors",
     "label out of range": r"masks.1\.png: got label 7, expected 0 to 2",
     "sizes differ": "got 17 × 9 pixels, expected 9 × 17",
     "two of one name": "another file has the same name",
@@ -760,15 +760,15 @@ def test_floats_from_0_to_1_are_scaled(tmp_path):
 
 
 def test_a_small_file_of_many_pixels_is_refused_unread(tmp_path, monkeypatch):
-    from upconv.data import _folder
+    from upconv.data import _reading
 
-    monkeypatch.setattr(_folder, "_most_pixels", _folder._most_pixels)
+    monkeypatch.setattr(_reading, "_most_pixels", _reading._most_pixels)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
     path = tmp_path / "large.png"
     Image.new("L", (9000, 9000)).save(path)
     assert path.stat().st_size < 200_000
     read = []
-    monkeypatch.setattr(_folder.np, "asarray", lambda *a, **b: read.append(a))
+    monkeypatch.setattr(_reading.np, "asarray", lambda *a, **b: read.append(a))
     for reader in (data.read_image, lambda path: data.read_mask(path, 2)):
         with pytest.raises(data.BadData, match=r"large\.png: got 9000 × 9000 pixels.*--max-pixels"):
             reader(path)
@@ -777,9 +777,9 @@ def test_a_small_file_of_many_pixels_is_refused_unread(tmp_path, monkeypatch):
 
 
 def test_the_limit_of_pixels_can_be_raised(tmp_path, monkeypatch):
-    from upconv.data import _folder
+    from upconv.data import _reading
 
-    monkeypatch.setattr(_folder, "_most_pixels", 100)
+    monkeypatch.setattr(_reading, "_most_pixels", 100)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     path = tmp_path / "large.png"
     Image.new("L", (20, 15)).save(path)

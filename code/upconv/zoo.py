@@ -7,12 +7,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from upconv.checks import BYTE, check_choice, check_value_range, refuse
 from upconv.deprecated import current_arguments
 from upconv.options import COUNTS, check_counts
 from upconv.packages import needed
+
+if TYPE_CHECKING:
+    from upconv.data import MaskFormat
 
 # Name → class in upconv.torch (and upconv.keras) or its variants, and the arguments that make it
 # what it is.
@@ -179,12 +182,22 @@ def _class(framework: str, kind: str, options: Mapping[str, Any]) -> Any:
 
 
 def save(
-    path: str | Path, network: Any, name: str, classes: tuple[str, ...], **options: Any
+    path: str | Path,
+    network: Any,
+    name: str,
+    classes: tuple[str, ...],
+    *,
+    about: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> None:
-    """Write a network's weights, with all that is needed to build it again."""
+    """Write a network's weights, with all that is needed to build it again.
+
+    ``about`` are more words to keep, such as the format of the masks it learned from.
+    """
     from upconv.port import save_weights, weights
 
-    about = {"network": name, "classes": json.dumps(classes), "options": json.dumps(options)}
+    about = {**(about or {}), "network": name, "classes": json.dumps(classes)}
+    about["options"] = json.dumps(options)
     if (scale := getattr(network, "value_range", BYTE)) != BYTE:
         about["value_range"] = json.dumps(scale)
     save_weights(path, weights(network), about)
@@ -299,6 +312,22 @@ def name_of(path: str | Path) -> str:
     from upconv.port import read_about
 
     return read_about(path).get("network", "")
+
+
+def mask_format(path: str | Path) -> MaskFormat | None:
+    """What the masks meant that the network of a file learned from; None if it does not say.
+
+    Raises
+    ------
+    ValueError
+        If the file is none of weights, or says something else.
+    """
+    from upconv.data import MaskFormat
+    from upconv.port import read_about
+
+    told = read_about(path).get("masks")
+    with _described(path, "network that segments"):
+        return None if told is None else MaskFormat.from_json(told)
 
 
 def _restored(path: Any, framework: str, make: Callable[..., Any], kind: str) -> Any:

@@ -1,4 +1,4 @@
-"""upconv data: list data sets, download one, or write one as a folder of pictures."""
+"""upconv data: list data sets, download one, write one as pictures, or check one's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from upconv.cli.options import UsageError, add_command, positive
+from upconv.cli.check import check
+from upconv.cli.options import FOLDER, UsageError, add_command, add_folder, add_pixels, positive
 from upconv.recipes import FETCHED, GENERATED, GENERATOR_SETS, SETS
 
 NAMES = tuple(name for name in dict.fromkeys((*SETS, *GENERATOR_SETS)) if name != "folder")
@@ -15,18 +16,33 @@ NAMES = tuple(name for name in dict.fromkeys((*SETS, *GENERATOR_SETS)) if name !
 
 def add(commands: Any) -> None:
     data = add_command(
-        commands, "data", run, "list data sets, download one, or write one as a folder of pictures"
-    )
-    data.add_argument("name", nargs="?", choices=NAMES, metavar="SET", help=", ".join(NAMES))
-    data.add_argument("--out", type=Path, help="write it here: images/, masks/ and classes.txt")
+        commands, "data", run,
+        "list data sets, download one, write one as pictures, or check your own images and masks",
+    )  # fmt: skip
+    data.add_argument(
+        "name", nargs="?", choices=(*NAMES, "check"), metavar="SET",
+        help=f"data set ({', '.join(NAMES)}), or check: say what is found in your folders",
+    )  # fmt: skip
+    data.add_argument(
+        "--out", type=Path,
+        help="new folder for images/, masks/ and classes.txt; check: contact sheet to draw, "
+        "sheet.png",
+    )  # fmt: skip
     data.add_argument("--split", choices=("train", "test"), help="with --out [train]")
     data.add_argument("--count", type=positive, help="with --out: only so many images")
+    add_folder(data, "check: ")
+    add_pixels(data)
 
 
 def run(options: argparse.Namespace) -> None:
     for name in ("split", "count"):
-        if getattr(options, name) is not None and not options.out:
-            raise UsageError(f"--{name} requires --out")
+        if getattr(options, name) is not None and not (options.out and options.name != "check"):
+            raise UsageError(f"--{name} requires a data set and --out")
+    if options.name == "check":
+        return check(options)
+    for name in FOLDER:
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} requires: upconv data check")
     if options.out:
         _write(options)
     elif options.name in FETCHED:
@@ -105,5 +121,5 @@ def _list() -> None:
         places = [place for place in map(find, files) if place]
         fetch = f"not found; download with: upconv data {name}"
         print(f"{name:14}{places[0] if places else fetch}, for generators")
-    print("folder        your own: --images DIR --masks DIR --classes N")
+    print("folder        your own: --images DIR --masks DIR; try first: upconv data check")
     print(f"cache: {cache_folder()}")

@@ -15,6 +15,7 @@ from upconv.cli.options import (
     add_pixels,
     existing,
     load_data,
+    say_notes,
 )
 from upconv.recipes import SETS
 
@@ -35,7 +36,8 @@ def run(options: argparse.Namespace) -> None:
 
     network, classes, _ = zoo.restore(existing(options.weights))
     options.data = options.data or SETS[0]
-    found = load_data(options, "test")
+    found = load_data(options, "test", classes, zoo.mask_format(options.weights))
+    say_notes(found)
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"
         raise UsageError(f"--data: got {got}, expected {len(classes)}, as in {options.weights}")

@@ -70,9 +70,39 @@ def add_data(command: argparse.ArgumentParser, sets: Sequence[str]) -> None:
         help=f"{', '.join(sets)} [{SETS[0]}; dcgan: {GENERATOR_SETS[0]}; "
         f"transform: {STYLIZER_SETS[0]}]",
     )  # fmt: skip
-    command.add_argument("--images", type=Path, help="with --data folder: image folder")
-    command.add_argument("--masks", type=Path, help="with --data folder: mask folder")
-    command.add_argument("--classes", type=positive, help="with --data folder: number of classes")
+    add_folder(command, "with --data folder: ")
+
+
+MASKS = """
+A mask is a picture of its image's size, in another folder and with the same name, or with the same
+addition to it (x_mask). Its gray values, or the numbers of its palette, are the classes 0, 1, 2 and
+so on; 255 is void, which is ignored. If no mask of the folder has other values than 0 and 255, 255
+is class 1. Masks in colors need --colors, JPEGs and smoothed ones --threshold, numbered objects
+--instances. See what is made of yours with: upconv data check --images DIR --masks DIR
+"""
+FOLDER = ("images", "masks", "classes", "colors", "threshold", "instances")
+
+
+def add_folder(command: argparse.ArgumentParser, when: str = "") -> None:
+    """Add the options that say where own images and masks are, and what masks mean."""
+    command.epilog = " ".join(MASKS.split())
+    command.add_argument("--images", type=Path, help=f"{when}image folder")
+    command.add_argument("--masks", type=Path, help=f"{when}mask folder, see below")
+    command.add_argument(
+        "--classes", type=classes,
+        help=f"{when}number of classes, or their names, background,cell [as the masks show]",
+    )  # fmt: skip
+    command.add_argument(
+        "--colors", metavar="COLORS",
+        help=f"{when}colors of the classes in order, 000000,ff0000,void=ffffff, or a file of them",
+    )  # fmt: skip
+    command.add_argument(
+        "--threshold", type=positive, help=f"{when}gray values from this one on are class 1 of two"
+    )
+    command.add_argument(
+        "--instances", action="store_true", default=None,
+        help=f"{when}masks number objects: everything but 0 is class 1 of two",
+    )  # fmt: skip
 
 
 def add_device(command: argparse.ArgumentParser) -> None:
@@ -93,6 +123,20 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {text}, expected an integer of at least 1")
     return value
+
+
+def classes(text: str) -> int | tuple[str, ...]:
+    """A number of classes, or their names."""
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) == 1:
+        try:
+            return positive(text)
+        except argparse.ArgumentTypeError:
+            expected = "a number of classes or at least two names, background,cell"
+            raise argparse.ArgumentTypeError(f"got {text}, expected {expected}") from None
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"got {text}, expected different names")
+    return names
 
 
 def number(text: str) -> float:
@@ -124,22 +168,53 @@ def _read(
         raise argparse.ArgumentTypeError(str(error).removeprefix(": ")) from None
 
 
-def load_data(options: argparse.Namespace, split: str) -> Any:
-    """Load the segmentation set of --data, split "train" or "test"; a folder has no splits."""
+def load_data(
+    options: argparse.Namespace, split: str, classes: Sequence[str] = (), mask_format: Any = None
+) -> Any:
+    """Load the segmentation set of --data, split "train" or "test"; a folder has no splits.
+
+    Parameters
+    ----------
+    classes, mask_format
+        Of a trained network: a folder's masks mean the same, unless options say otherwise.
+    """
     from upconv import data
 
     if options.data == "folder":
-        for name in ("images", "masks", "classes"):
+        for name in ("images", "masks"):
             if getattr(options, name) is None:
                 raise UsageError(f"--data folder needs --{name}")
-        return data.segmentation_folder(options.images, options.masks, options.classes)
-    for name in ("images", "masks", "classes"):
+        return load_folder(options, classes, mask_format)
+    for name in FOLDER:
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} requires --data folder, got --data {options.data}")
     load = getattr(data, options.data)
     if options.data in GENERATED:
         return load(GENERATED[options.data][split], split=split)
     return load(split)
+
+
+def load_folder(
+    options: argparse.Namespace, classes: Sequence[str] = (), mask_format: Any = None
+) -> Any:
+    """Load the folders of --images and --masks, with a bar; say what was found in them."""
+    from upconv import data
+
+    meaning = {name: getattr(options, name) for name in ("colors", "threshold", "instances")}
+    if any(meaning.values()):
+        mask_format = None
+    given = options.classes
+    if given is None or (isinstance(given, int) and given == len(classes)):
+        given = classes or given
+    return data.segmentation_folder(
+        options.images, options.masks, given, mask_format=mask_format, progress=True, **meaning
+    )
+
+
+def say_notes(found: Any) -> None:
+    """Print what was found in a folder."""
+    for note in getattr(found, "notes", ()):
+        print(note, file=sys.stderr)
 
 
 def existing(path: Path, option: str = "--weights") -> Path:

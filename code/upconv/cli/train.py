@@ -24,6 +24,7 @@ from upconv.cli.options import (
     number,
     positive,
     rename_option,
+    say_notes,
     seed,
 )
 from upconv.deprecated import words
@@ -150,6 +151,8 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     pretrained = not options.from_scratch and not unet and sizes["width_mult"] == 1
     out, checkpoint, distributed = _start(options)
     found = load_data(options, "train")
+    if distributed.first:
+        say_notes(found)
     suited, height = recipes.suited_to(options.data), options.border_weight
     if height is None:
         height = suited.border_weight
@@ -185,7 +188,8 @@ def _train_segmenter(options: argparse.Namespace) -> None:
     distributed.close()
     if not distributed.first:
         return
-    keep(out, options.network, network, found.classes, sizes, history)
+    masks = {"masks": found.mask_format.to_json()} if found.mask_format else None
+    keep(out, options.network, network, found.classes, sizes, history, about=masks)
     if options.data != "folder":
         test = load_data(options, "test")
         print_scores(scores_of(network, test, options.device), test.classes)
@@ -341,14 +345,14 @@ def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
 
 def keep(
     out: Path, name: str, network: Any, classes: Sequence[str], sizes: dict[str, Any],
-    history: Any, verdict: str = "",
+    history: Any, verdict: str = "", about: dict[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Write the results of a training run, and print where they are."""
     from upconv import zoo
     from upconv.files import atomic_write
 
     weights = out / "weights.safetensors"
-    zoo.save(weights, network, name, tuple(classes), **sizes)
+    zoo.save(weights, network, name, tuple(classes), about=about, **sizes)
     text = json.dumps(vars(history))
     atomic_write(out / "history.json", lambda path: path.write_text(text, encoding="utf-8"))
     print(f"{weights}  ({history.seconds:.0f} s{verdict})")

@@ -4,9 +4,11 @@ from upconv.data._camvid import camvid, road
 from upconv.data._digit_scenes import digit_crops, digit_scenes
 from upconv.data._dsb2018 import dsb2018
 from upconv.data._folder import segmentation_folder
+from upconv.data._format import MaskFormat
 from upconv.data._images import digits, image_files, square_images
 from upconv.data._instances import border_weights, split_touching_instances, with_border_weights
 from upconv.data._isbi2012 import isbi2012
+from upconv.data._mask_rules import find_mask_format
 from upconv.data._masks import read_mask
 from upconv.data._membranes import membranes
 from upconv.data._mnist import fashion_mnist, mnist, read_idx
@@ -31,6 +33,7 @@ __all__ = [
     "BadData",
     "DataUnavailable",
     "ImageSet",
+    "MaskFormat",
     "SegmentationSet",
     "border_weights",
     "camvid",
@@ -41,6 +44,7 @@ __all__ = [
     "digits",
     "dsb2018",
     "fashion_mnist",
+    "find_mask_format",
     "image_files",
     "isbi2012",
     "limit_pixels",

@@ -84,6 +84,7 @@ def with_border_weights(
         If the set has no instances.
     """
     if data.instances is None:
-        refuse("data", f"{data.name} without instances", "a set with instances")
+        expected = "a set with instances (a folder: masks that number them, read with --instances)"
+        refuse("data", f"{data.name} without instances", expected)
     weights = [border_weights(found, w0, sigma, balance) for found in data.instances]
     return replace(data, weights=weights)

@@ -12,10 +12,15 @@ EXTENSIONS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 
 
 class Files(Sequence[np.ndarray]):
-    """Sequence that reads each file on access."""
+    """Sequence that reads each file on access.
 
-    def __init__(self, paths: list[Path], read: Callable[[Path], np.ndarray]) -> None:
-        self.paths, self.read = paths, read
+    ``about`` tells runs apart that read the same files in different ways.
+    """
+
+    def __init__(
+        self, paths: list[Path], read: Callable[[Path], np.ndarray], about: str = ""
+    ) -> None:
+        self.paths, self.read, self.about = paths, read, about
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -26,5 +31,5 @@ class Files(Sequence[np.ndarray]):
     def __getitem__(self, index: slice) -> Files: ...
     def __getitem__(self, index: int | slice) -> np.ndarray | Files:
         if isinstance(index, slice):
-            return Files(self.paths[index], self.read)
+            return Files(self.paths[index], self.read, self.about)
         return self.read(self.paths[index])

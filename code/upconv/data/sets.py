@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from upconv.checks import BYTE, refuse
+from upconv.data._format import MaskFormat
 from upconv.deprecated import renamed
 
 VOID = 255  # in masks: unlabeled, ignored everywhere
@@ -63,7 +64,8 @@ class SegmentationSet:
     differ.
 
     Some sets also have ``instances``, (H, W) integers that number the instances (0: background),
-    and ``weights``, (H, W) floats that weight each pixel's loss.
+    and ``weights``, (H, W) floats that weight each pixel's loss. A set from a folder has the
+    ``mask_format`` of its files, and ``notes``: lines that say what was found in them.
     """
 
     name: str
@@ -74,6 +76,8 @@ class SegmentationSet:
     instances: Images | None = None
     weights: Images | None = None
     value_range: tuple[float, float] = BYTE
+    mask_format: MaskFormat | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("masks", "instances", "weights"):

@@ -21,7 +21,8 @@ ALIKE = 1e-3  # relative: computed weights are rounded differently on other CPUs
 def contents(images: Iterable[np.ndarray]) -> str:
     """Return the number of arrays and a SHA-256 of all in order; for files, of their bytes.
 
-    Names are ignored: a moved or renamed folder has the same contents.
+    Names are ignored: a moved or renamed folder has the same contents. The same files read in
+    another way have others.
     """
     whole, count = hashlib.sha256(), 0
     paths = getattr(images, "paths", None)
@@ -35,6 +36,7 @@ def contents(images: Iterable[np.ndarray]) -> str:
             one.update(array.data if array.size else b"")
         whole.update(one.digest())
         count += 1
+    whole.update(getattr(images, "about", "").encode())
     return f"{count} of SHA-256 {whole.hexdigest()}"
 
 
