@@ -94,8 +94,8 @@ def test_a_generated_set_has_as_many_images_as_asked_for(tmp_path):
     ("arguments", "expected"),
     [
         (["--out", "new"], "--out needs the name of a data set"),
-        (["digits", "--count", "5"], "--count requires --out"),
-        (["--split", "test"], "--split requires --out"),
+        (["digits", "--count", "5"], "--count requires a data set and --out"),
+        (["--split", "test"], "--split requires a data set and --out"),
         (["digits", "--out", "new", "--split", "test"], "--split: digits are not split"),
         (["digit_crops", "--out", "new", "--split", "test"], "digit_crops has no test images"),
         (["digits", "--out", "new", "--count", "9999"], "--count: got 9999, digits has 1797"),

@@ -23,7 +23,7 @@ from upconv.training import Settings
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "book" / "your-images.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-STEPS = {300: 2, 400: 3, 20: 1}
+STEPS = {300: 2}
 ERROR = re.compile(r"^% error: (?P<name>\w+)\n```text\n(?P<message>.*?)\n```$", re.M | re.S)
 
 

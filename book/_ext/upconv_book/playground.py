@@ -170,7 +170,7 @@ def _states(root: Path, stored: dict) -> dict[str, dict[str, object]]:
             **{f"d{number}": 0 for number in range(1, 9)}, "walk": 0,
         },
         "yours": {
-            "runtime": own, "photographs": ["scene", *PHOTOGRAPHS], "picture": "scene",
+            "runtime": own, "photographs": ["scene", "nuclei", *PHOTOGRAPHS], "picture": "scene",
             "own": False, "colors": [list(color) for color in palette(256)],
             "longest": "512", "strength": 50,
         },
@@ -202,6 +202,7 @@ def write_playground(app: Sphinx, env: BuildEnvironment) -> None:
     (home / "playground.js").write_text(text, encoding="utf-8")
     runtime = Path(app.srcdir) / RUNTIME
     wanted = [SOURCE / "worker.js", *sorted(NETWORKS.glob("[!.]*"))]
+    wanted.append(SOURCE.parent / "_static" / "your-images" / "nuclei.jpg")
     wanted += [runtime / name for name in RUNTIME_FILES if (runtime / name).exists()]
     for path in wanted:
         shutil.copy2(path, home)
