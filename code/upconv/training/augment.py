@@ -108,7 +108,8 @@ def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.
         (h, w) or (h, w, C), of the layer's dtype.
     """
     height, width = layer.shape[:2]
-    values = torch.from_numpy(np.ascontiguousarray(layer)).float()
+    # Images read from files cannot be written to, of which PyTorch would warn.
+    values = torch.from_numpy(np.require(layer, requirements=("C", "W"))).float()
     values = values.reshape(height, width, -1).permute(2, 0, 1)[None]
     last = np.array([max(height - 1, 1), max(width - 1, 1)])[:, None, None]
     grid = torch.from_numpy(2 * where / last - 1).float().flip(0).permute(1, 2, 0)[None]
