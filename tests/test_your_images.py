@@ -136,7 +136,7 @@ MISTAKES = {each.__name__: each for each in (missing, colors, jpeg, size, values
 
 
 def test_five_messages_are_the_real_ones(tmp_path):
-    shown = {found["name"]: found["message"] for found in ERROR.finditer(TEXT)}
+    shown = {found["name"]: " ".join(found["message"].split()) for found in ERROR.finditer(TEXT)}
     assert shown.keys() == MISTAKES.keys() and "## Five messages" in TEXT
     train = "train unet --data folder --images photos --masks labels --classes 2 --steps 1"
     for name, message in shown.items():
