@@ -18,8 +18,8 @@ import pytest
 from upconv import keras as in_keras
 from upconv import torch as in_torch
 from upconv import training
+from upconv.cli import _training as train_command
 from upconv.cli import make_parser
-from upconv.cli import train as train_command
 from upconv.cli.options import UsageError
 from upconv.deprecated import ARGUMENTS, moved, renamed
 

@@ -111,6 +111,21 @@ def test_255_is_void_in_every_file_if_class_1_is_in_one(folder):
     same(found, blocks(0, 255), blocks(0, 1), blocks(0, 1, 255))
 
 
+def test_masks_of_two_kinds_in_one_folder_are_refused(folder):
+    """Some have class 1 as 1, others as 255; or 255 is void: both can be said."""
+    places = folder(blocks(0, 255), blocks(0, 1))
+    for classes in (None, 2):
+        refused(places, "0.png", "--threshold 1", "void=ffffff", classes=classes)
+    same(read(places, threshold=1), blocks(0, 1), blocks(0, 1))
+    same(read(places, colors="000000,010101,void=ffffff"), blocks(0, 255), blocks(0, 1))
+
+
+def test_a_trimap_is_not_taken_for_two_classes(folder):
+    places = folder(blocks(0, 128, 255))
+    refused(places, "0, 128 and 255", "--classes 3", "--threshold", classes=2)
+    same(read(places, 3), blocks(0, 1, 2))
+
+
 def test_black_and_white_for_more_classes_is_refused(folder):
     """Before, all objects became void without a word."""
     refused(folder(blocks(0, 255), blocks(0)), "only 0 and 255", "--classes 2", classes=3)
@@ -360,7 +375,7 @@ def test_jpeg_masks_are_named_and_read_with_a_threshold(folder):
 def test_jpeg_masks_of_few_values_are_refused_too(folder):
     """Between 0 and 2 a JPEG invents 1, which looks like a class."""
     places = folder(2 * (disk(smooth=False) // 255), ending="jpg", quality=75)
-    refused(places, "JPEG", classes=3)
+    assert "--threshold" not in refused(places, "JPEG", "PNG", classes=3)
 
 
 def test_a_jpeg_in_colors_is_named(folder):
@@ -395,6 +410,12 @@ MANY = numbered((8, 8), (8, 30), (30, 8), (30, 30)), numbered((8, 8), (20, 20), 
 @pytest.mark.parametrize("classes", [None, 2])
 def test_numbered_objects_are_named(folder, classes):
     refused(folder(*MANY, ending="tif"), "--instances", classes=classes)
+
+
+def test_a_few_numbered_objects_are_not_taken_for_classes(folder):
+    places = folder(numbered((8, 8), (30, 30)), numbered((8, 8)), numbered((20, 20)), ending="tif")
+    refused(places, "--instances", "--classes 3")
+    assert len(read(places, 3).classes) == 3
 
 
 def test_numbered_objects_are_read_as_instances(folder):
@@ -592,14 +613,16 @@ def test_exif_is_named_where_sizes_differ(folder, kind):
     images, masks = folder(blocks(0, 1, 2))
     place = {"images": images, "masks": masks}[kind] / "0.png"
     save_turned(place, np.asarray(Image.open(place)))
-    refused((images, masks), "0.png: got ", "EXIF", classes=3)
+    said = refused((images, masks), "0.png: got ", classes=3)
+    assert f"the {kind[:-1]} is turned by its EXIF orientation" in said
 
 
 def test_a_doubt_about_exif_is_said(folder):
     images, masks = folder(blocks(0, 1, size=(8, 8)), blocks(0, 1))
-    save_turned(images / "0.png", np.zeros((8, 8, 3), np.uint8))
-    save_turned(images / "1.png", np.zeros((*SIZE, 3), np.uint8), 3)  # upside down
-    assert "images: 2 are turned by EXIF" in read((images, masks), 2).notes[1]
+    shades = np.arange(192, dtype=np.uint8)
+    save_turned(images / "0.png", shades.reshape(8, 8, 3))
+    save_turned(images / "1.png", np.resize(shades, (*SIZE, 3)), 3)  # upside down
+    assert any("images: 2 are turned by EXIF" in note for note in read((images, masks), 2).notes)
 
 
 # ---- a format --------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def write(command, out, monkeypatch):
 
     monkeypatch.setattr(zoo, "save", lambda *arguments, **options: None)
     history = SimpleNamespace(seconds=1.0, losses=[0.1] * 99)
-    options = SimpleNamespace(run=lambda _: cli.train.keep(out, "unet", None, (), {}, history))
+    options = SimpleNamespace(run=lambda _: cli._training.keep(out, "unet", None, (), {}, history))
     parser = SimpleNamespace(parse_args=lambda _: options)
     monkeypatch.setattr(cli, "make_parser", lambda: parser)
     return cli.main([])

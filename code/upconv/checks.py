@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the command line uses checks before it needs NumPy
 
 LARGEST = 2**63 - 1  # of int64
 BYTE = (0.0, 255.0)  # range of the values of 8-bit images
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue; ITU-R BT.601, as in Pillow
 
 
 def refuse(name: str, got: object, expected: object) -> NoReturn:

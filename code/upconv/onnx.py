@@ -19,7 +19,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from upconv.checks import refuse
+from upconv.checks import BYTE, check_value_range, refuse
 from upconv.deprecated import TOLD
 from upconv.files import atomic_write
 from upconv.ops import unet_size
@@ -36,7 +36,8 @@ with needed("upconv.onnx"):
 _TOLD: dict[str, tuple[int, int]] = {
     "padded": (0, 1), "multiple": (1, 2**12), "context_margin": (0, 2**16),
     "centered": (0, 1),
-    "depth": COUNTS["depth"], "in_channels": (1, 3), "channels": (1, 3), "latent": COUNTS["latent"],
+    "depth": COUNTS["depth"], "in_channels": COUNTS["in_channels"], "channels": (1, 3),
+    "latent": COUNTS["latent"],
     "size": (1, 2**14), "tile": (1, 2**14),
 }  # fmt: skip
 _CLASSES = 256  # as many as a mask of bytes can number
@@ -82,6 +83,9 @@ def export(
     told = {name: getattr(network, name) for name in _TOLD if hasattr(network, name)}
     if not told.get("padded", True):
         told["tile"] = _TILE
+    value_range = getattr(network, "value_range", BYTE)
+    if value_range != BYTE:
+        told["value_range"] = value_range
     example, free, names = _example(network)
     with torch.no_grad(), _silence():
         program = torch.onnx.export(
@@ -135,6 +139,8 @@ class Network(nn.Module):
             for name in _TOLD:
                 if name in told:
                     setattr(self, name, told[name])
+            if "value_range" in told:
+                self.value_range = check_value_range(told["value_range"])
         except OSError:
             raise
         except Exception as error:  # ONNX Runtime's own have no common class but this
@@ -205,8 +211,10 @@ def _check_told(told: Any) -> None:
             least, most = _TOLD[name]
             good = isinstance(value, int) and not isinstance(value, bool)
             good, expected = good and least <= value <= most, f"a whole number, {least} to {most}"
-        if not good or (name.endswith("channels") and value not in (1, 3)):
+        if not good or (name == "channels" and value not in (1, 3)):
             refuse(name, repr(value), expected)
+    if "value_range" in told:
+        check_value_range(told["value_range"])
     if not told.get("padded", True):
         for name in ("depth", "tile"):
             if name not in told:

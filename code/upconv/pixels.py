@@ -6,9 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upconv.checks import BYTE, refuse
-
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in Pillow
+from upconv.checks import BYTE, LUMINANCE, refuse
 
 
 def to_pixels(

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from upconv.cli.check import check
-from upconv.cli.options import FOLDER, UsageError, add_command, add_folder, add_pixels, positive
+from upconv.cli.options import (
+    FOLDER,
+    UsageError,
+    add_channels,
+    add_command,
+    add_folder,
+    add_pixels,
+    add_range,
+    positive,
+)
 from upconv.recipes import FETCHED, GENERATED, GENERATOR_SETS, SETS
 
 NAMES = tuple(name for name in dict.fromkeys((*SETS, *GENERATOR_SETS)) if name != "folder")
@@ -31,6 +40,8 @@ def add(commands: Any) -> None:
     data.add_argument("--split", choices=("train", "test"), help="with --out [train]")
     data.add_argument("--count", type=positive, help="with --out: only so many images")
     add_folder(data, "check: ")
+    add_channels(data, "check: ")
+    add_range(data)
     add_pixels(data)
 
 
@@ -40,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
             raise UsageError(f"--{name} requires a data set and --out")
     if options.name == "check":
         return check(options)
-    for name in FOLDER:
+    for name in (*FOLDER, "channels", "range"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} requires: upconv data check")
     if options.out:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from upconv.cli.options import (
     add_data,
     add_device,
     add_pixels,
+    add_range,
+    channels_read,
+    check_range,
     existing,
     load_data,
     say_notes,
@@ -27,6 +31,7 @@ def add(commands: Any) -> None:
     )
     add_data(evaluate, SETS)
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    add_range(evaluate)
     add_pixels(evaluate)
     add_device(evaluate)
 
@@ -36,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
     network, classes, _ = zoo.restore(existing(options.weights))
     options.data = options.data or SETS[0]
-    found = load_data(options, "test", classes, zoo.mask_format(options.weights))
+    found = _load(options, network, classes)
     say_notes(found)
     if len(found.classes) != len(classes):
         got = f"{len(found.classes)} classes"
@@ -46,6 +51,28 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps(scores))
     else:
         print_scores(scores, classes)
+
+
+def _load(options: argparse.Namespace, network: Any, classes: Sequence[str]) -> Any:
+    """Load the set; a folder's images are read as the network takes them."""
+    from upconv import zoo
+    from upconv.checks import BYTE
+
+    options.channels = channels_read(network)
+    check_range(options)
+    if options.data != "folder":
+        if options.range is not None:
+            raise UsageError(f"--range requires --data folder, got --data {options.data}")
+        return load_data(options, "test")
+    trained = getattr(network, "value_range", BYTE)
+    if options.range is None and trained != BYTE:
+        options.range = trained
+    found = load_data(options, "test", classes, zoo.mask_format(options.weights))
+    if trained == BYTE != found.value_range and options.range is None:
+        got = f"{options.images} has not 8 bits, as the images this network was trained on"
+        raise UsageError(f"--images: {got}; --range LOW HIGH says which values are black and white")
+    network.value_range = found.value_range
+    return found
 
 
 def scores_of(network: Any, found: Any, device: str) -> dict[str, Any]:

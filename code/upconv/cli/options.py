@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from upconv.deprecated import words
 from upconv.recipes import GENERATED, GENERATOR_SETS, SETS, STYLIZER_SETS
-from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS
+from upconv.zoo import GENERATORS, NETWORKS, STYLIZERS, is_unet
 
 Number = TypeVar("Number", bound=float)
 
@@ -105,6 +105,50 @@ def add_folder(command: argparse.ArgumentParser, when: str = "") -> None:
     )  # fmt: skip
 
 
+def add_channels(
+    command: argparse.ArgumentParser, when: str = "U-Net, with --data folder: "
+) -> None:
+    command.add_argument(
+        "--channels", type=positive,
+        help=f"{when}channels of the images; 1 makes them gray [3]",
+    )  # fmt: skip
+
+
+def add_range(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--range", nargs=2, type=finite, metavar=("LOW", "HIGH"),
+        help="values of the images that are black and white, such as 0 4095 [8 bits: 0 255; "
+        "others: least and greatest in the folder]",
+    )  # fmt: skip
+
+
+def check_channels(options: argparse.Namespace) -> None:
+    """Check that --channels and --range are given only where they are used, and set the range."""
+    check_range(options)
+    unet = options.network in NETWORKS and is_unet(options.network)
+    for option, fits in (("channels", unet), ("range", options.network in NETWORKS)):
+        if getattr(options, option) is None:
+            continue
+        if options.data != "folder":
+            raise UsageError(f"--{option} requires --data folder, got --data {options.data}")
+        if not fits and (option, options.channels) != ("channels", 3):
+            for_whom = "a U-Net" if option == "channels" else "a network that segments"
+            raise UsageError(f"--{option}: expected only for {for_whom}, got {options.network}")
+
+
+def channels_read(network: Any) -> int:
+    """Channels with which images are read for a network; it makes gray ones itself."""
+    channels: int = getattr(network, "in_channels", 3)
+    return 3 if channels == 1 else channels
+
+
+def check_range(options: argparse.Namespace) -> None:
+    """Check that --range, if given, ascends."""
+    if options.range is not None and not options.range[0] < options.range[1]:
+        low, high = options.range
+        raise UsageError(f"--range: got {low:g} {high:g}, expected LOW below HIGH")
+
+
 def add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
 
@@ -143,6 +187,18 @@ def number(text: str) -> float:
     from upconv.checks import check_real
 
     return _read(text, float, check_real, "a number")
+
+
+def finite(text: str) -> float:
+    import math
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"got {text}, expected a finite number")
+    return value
 
 
 def seed(text: str) -> int:
@@ -207,8 +263,10 @@ def load_folder(
     if given is None or (isinstance(given, int) and given == len(classes)):
         given = classes or given
     return data.segmentation_folder(
-        options.images, options.masks, given, mask_format=mask_format, progress=True, **meaning
-    )
+        options.images, options.masks, given, mask_format=mask_format,
+        channels=getattr(options, "channels", None) or 3,
+        value_range=options.range and tuple(options.range), progress=True, **meaning,
+    )  # fmt: skip
 
 
 def say_notes(found: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,10 @@ from upconv.cli.options import (
     add_command,
     add_device,
     add_pixels,
+    add_range,
     add_weights,
+    channels_read,
+    check_range,
     existing,
     network_of,
     positive,
@@ -32,6 +37,7 @@ def add(commands: Any) -> None:
     predict.add_argument(
         "--tile", type=positive, help="tile side in pixels [512; small images are not tiled]"
     )
+    add_range(predict)
     add_pixels(predict)
     add_device(predict)
 
@@ -39,7 +45,8 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     from PIL import Image
 
-    from upconv.data import palette, read_image
+    from upconv.checks import BYTE
+    from upconv.data import palette, to_bytes
     from upconv.files import check_writable, save_picture
     from upconv.inference import predict, predict_tiles
     from upconv.style import apply_transform_net
@@ -47,9 +54,10 @@ def run(options: argparse.Namespace) -> None:
     check_writable(options.out, "--out", folder=True)
     network, classes = _network(options)
     colors = palette(len(classes or ()) or 256)  # without names, the maximum number
-    _check_images(options, ("painted",) if classes is None else ("mask", "overlay"))
+    read = _reader(options, network, paints=classes is None)
+    _check_images(options, read, ("painted",) if classes is None else ("mask", "overlay"))
     for path in options.images:
-        image = read_image(path)
+        image = read(path)
         if classes is None:
             target = options.out / f"{path.stem}_painted.png"
             save_picture(
@@ -63,7 +71,8 @@ def run(options: argparse.Namespace) -> None:
             )
         else:
             mask = predict(network, image[None], device=options.device)[0]
-        print(_save_mask(mask, image, colors, options.out, path.stem))
+        shown = to_bytes(image, getattr(network, "value_range", BYTE))
+        print(_save_mask(mask, shown, colors, options.out, path.stem))
 
 
 def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
@@ -88,9 +97,29 @@ def _network(options: argparse.Namespace) -> tuple[Any, Sequence[str] | None]:
     return network, None if gives == "painting" else classes or ()
 
 
-def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
+def _reader(options: argparse.Namespace, network: Any, paints: bool) -> Callable[..., Any]:
+    """How an image is read for the network; --range replaces the one it was trained with."""
+    from upconv.checks import BYTE
+    from upconv.data import read_image, read_like, stated_range
+
+    check_range(options)
+    if paints:
+        if options.range is not None:
+            raise UsageError("--range: expected only for a network that segments")
+        return lambda path, say=None: read_image(path)
+    if options.range is not None:
+        network.value_range = stated_range(*options.range)
+    return partial(
+        read_like,
+        channels=channels_read(network),
+        value_range=getattr(network, "value_range", BYTE),
+    )
+
+
+def _check_images(
+    options: argparse.Namespace, read: Callable[..., Any], endings: Sequence[str]
+) -> None:
     """Check all inputs and output names before anything is written."""
-    from upconv.data import read_image
     from upconv.files import check_writable
 
     names = [path.stem for path in options.images]
@@ -98,7 +127,7 @@ def _check_images(options: argparse.Namespace, endings: Sequence[str]) -> None:
     if twice:
         raise UsageError(f"two images are called {sorted(twice)[0]}: their outputs would collide")
     for path in options.images:  # one at a time in memory
-        read_image(path)
+        read(path, say=partial(print, file=sys.stderr))
     for name in names:
         for ending in endings:
             check_writable(options.out / f"{name}_{ending}.png", "--out")

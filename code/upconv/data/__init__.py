@@ -12,7 +12,8 @@ from upconv.data._mask_rules import find_mask_format
 from upconv.data._masks import read_mask
 from upconv.data._membranes import membranes
 from upconv.data._mnist import fashion_mnist, mnist, read_idx
-from upconv.data._reading import BadData, limit_pixels, read_image
+from upconv.data._ranges import read_like, stated_range
+from upconv.data._reading import BadData, limit_pixels, read_image, read_raw, to_bytes
 from upconv.data._writing import write_folder
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo, photographs
@@ -56,11 +57,15 @@ __all__ = [
     "photographs",
     "read_idx",
     "read_image",
+    "read_like",
     "read_mask",
+    "read_raw",
     "road",
     "segmentation_folder",
     "split_touching_instances",
     "square_images",
+    "stated_range",
+    "to_bytes",
     "with_border_weights",
     "write_folder",
 ]

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
-from PIL import Image
 
 from upconv.data._checking import checked
 from upconv.data._colors import Colors, class_names
 from upconv.data._format import MaskFormat
-from upconv.data._listing import EXTENSIONS, Files
+from upconv.data._listing import Files, Listing, check_layout, list_images
 from upconv.data._mask_kinds import Census
 from upconv.data._mask_rules import Decision, census, decide, shares, tally
-from upconv.data._masks import ORIENTATION, decode, instances_of, read_mask
+from upconv.data._masks import decode, instances_of, read_mask
 from upconv.data._pairing import no_masks, pair
-from upconv.data._reading import BadData, read_image
+from upconv.data._ranges import Facts, Survey, facts_of, find_range
+from upconv.data._reading import BadData, orientation, read_raw
 from upconv.data.sets import SegmentationSet
 
 
@@ -32,6 +32,8 @@ def segmentation_folder(
     colors: Colors | None = None,
     threshold: int | None = None,
     instances: bool = False,
+    channels: int = 3,
+    value_range: tuple[float, float] | None = None,
     progress: bool = False,
 ) -> SegmentationSet:
     """Load images and masks of any sizes with matching names (extensions may differ).
@@ -56,6 +58,13 @@ def segmentation_folder(
         Gray values from this one on are class 1 of two.
     instances
         Whether values number instances, 0 being background: two classes, class 1 inside instances.
+    channels
+        Of the images: with 1 they are (H, W), otherwise (H, W, channels). Gray images are copied
+        to three channels; another number is refused.
+    value_range
+        The values of images that become 0 and 1. By default, those of 8 bits keep their 0 to 255,
+        floats in [0, 1] keep theirs, and of others the least and the greatest value in the folder
+        count.
     progress
         Show a bar while files are read.
 
@@ -67,41 +76,47 @@ def segmentation_folder(
     ValueError
         If the number of classes is below 2 or above 255, or options contradict each other.
     """
-    found = pair(_listed(images, "images"), _listed(masks, "masks"))
+    listed = list_images(images), _masks_in(masks)
+    check_layout(*listed)
+    found = pair(*listed)
     counted = checked(census, found.masks, "masks", progress)
     if mask_format is None:
         decision = decide(counted, classes, colors, threshold, instances)
     else:
         decision = _as_before(mask_format, classes)
     form, names, _ = decision
-    note = _shares_of(counted, decision)
+    shares = _shares_of(counted, decision)
     read = partial(read_mask, classes=len(names), mask_format=form)
     data = SegmentationSet(
         "folder",
         names,
-        Files(found.images, read_image),
+        Files(found.images, partial(read_raw, channels=channels)),
         Files(found.masks, read, _about(form)),
         instances=Files(found.masks, partial(_instances, form)) if form.instances else None,
         mask_format=form,
     )
-    notes = [*found.notes, note]
+    notes = [note for one in listed for note in one.notes]
     if check:
-        seen = checked(_seen, found.images, "images", progress)
-        notes += _check_sizes(found.images, seen, counted)
-    data.notes = tuple(notes)
+        seen = checked(partial(_seen, data, channels), range(len(data)), "images", progress)
+        notes += _check_sizes(seen, counted)
+        survey = Survey(value_range)
+        for one in seen:
+            survey.add(one.facts)
+        survey.check_flat()
+    else:
+        survey = find_range(found.images, channels, value_range)
+    data.value_range = survey.value_range
+    data.notes = (*found.notes, *notes, *survey.notes, shares)
     return data
 
 
-def _listed(place: str | Path, kind: str) -> list[Path]:
-    place = Path(place)
-    if not place.is_dir():
-        raise BadData(f"{place}: not a folder, expected {kind}")
-    files = [path for path in sorted(place.iterdir()) if path.suffix.lower() in EXTENSIONS]
-    if not files and kind == "masks":
-        raise no_masks(place)
-    if not files:
-        raise BadData(f"{place}: contains no {kind} ({', '.join(sorted(EXTENSIONS))})")
-    return files
+def _masks_in(folder: str | Path) -> Listing:
+    try:
+        return list_images(folder, "masks")
+    except BadData:
+        if Path(folder).is_dir() and (error := no_masks(Path(folder))):
+            raise error from None
+        raise
 
 
 def _instances(form: MaskFormat, path: Path) -> np.ndarray:
@@ -145,30 +160,29 @@ def _shares_of(counted: Sequence[Census], decision: Decision) -> str:
 class _Seen(NamedTuple):
     shape: tuple[int, ...]
     orientation: int  # EXIF's number
+    facts: Facts
 
 
-def _seen(path: Path) -> _Seen:
-    shape = read_image(path).shape[:2]
-    with Image.open(path) as file:
-        return _Seen(shape, file.getexif().get(ORIENTATION, 1))
+def _seen(data: SegmentationSet, channels: int, place: int) -> _Seen:
+    path, image = cast(Files, data.images).paths[place], data.images[place]
+    return _Seen(image.shape[:2], orientation(path), facts_of(path, image, channels))
 
 
-def _check_sizes(
-    images: Sequence[Path], seen: Sequence[_Seen], counted: Sequence[Census]
-) -> list[str]:
+def _check_sizes(seen: Sequence[_Seen], counted: Sequence[Census]) -> list[str]:
     """Check that each mask has its image's size; name EXIF where it may be the reason."""
     doubtful = 0
-    for path, image, mask in zip(images, seen, counted, strict=True):
+    for image, mask in zip(seen, counted, strict=True):
         turned = image.orientation not in (0, 1)
         if image.shape != mask.shape:
             got = f"{mask.shape[1]} × {mask.shape[0]}"
             expected = f"{image.shape[1]} × {image.shape[0]}, the size of its image"
             why = ""
-            if turned or mask.turned:
-                which, other = (path, "mask") if turned else (mask.path, "image")
-                why = f"; {which.name} is turned by its EXIF orientation"
-                if turned != mask.turned:
-                    why += f" and the {other} is not: turn the {other}"
+            if turned and mask.turned:
+                why = "; both are turned by their EXIF orientation"
+            elif turned or mask.turned:
+                which, other = ("image", "mask") if turned else ("mask", "image")
+                why = f"; the {which} is turned by its EXIF orientation and the {other} is not: "
+                why += f"turn the {other}, or remove the {which}'s EXIF orientation"
             raise BadData(f"{mask.path}: got {got} pixels, expected {expected}{why}")
         square = image.shape[0] == image.shape[1] or image.orientation in (2, 3, 4)
         doubtful += turned and not mask.turned and square

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from upconv.checks import refuse
-from upconv.data._listing import EXTENSIONS, Files
-from upconv.data._reading import BadData, read_image
+from upconv.data._listing import Files, list_images
+from upconv.data._ranges import Range, find_range
+from upconv.data._reading import read_raw, to_bytes
 from upconv.data.sets import DIGITS, ImageSet
 
 
@@ -49,38 +50,42 @@ def digits(size: int = 32) -> ImageSet:
 def square_images(folder: str | Path, size: int = 64) -> ImageSet:
     """Load all images in a folder and its subfolders, center-cropped to squares of side ``size``.
 
+    Images of more than 8 bits are scaled by one range for all, found from the data; ``notes`` say
+    which.
+
     Raises
     ------
     BadData
-        If it is not a folder, contains no images, or one cannot be read; the message names it.
+        If it is not a folder, contains no images, one cannot be read, or their kinds differ; the
+        message names it.
     """
-    folder, paths = Path(folder), _pictures_in(folder)
-    images = np.empty((len(paths), size, size, 3), np.uint8)
-    for place, path in enumerate(paths):
-        image = read_image(path)
+    files = image_files(folder)
+    images = np.empty((len(files), size, size, 3), np.uint8)
+    for place, image in enumerate(files):
         side = min(image.shape[:2])
         top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
         square = Image.fromarray(image[top : top + side, left : left + side])
         images[place] = np.asarray(square.resize((size, size), Image.Resampling.LANCZOS))
-    return ImageSet(folder.name, images)
+    return ImageSet(Path(folder).name, images, notes=files.notes)
 
 
-def image_files(folder: str | Path) -> Sequence[np.ndarray]:
+def image_files(folder: str | Path) -> Files:
     """List all images in a folder and its subfolders, (H, W, 3), uint8, read on access.
+
+    Images of more than 8 bits are scaled by one range for all, found from the data: ``notes`` of
+    what is returned say which, and which files were skipped.
 
     Raises
     ------
     BadData
-        If it is not a folder or contains no images; on access, if a file cannot be read.
+        If it is not a folder or contains no images, or kinds of images differ; on access, if a
+        file cannot be read.
     """
-    return Files(_pictures_in(folder), read_image)
+    found = list_images(folder, everywhere=True)
+    survey = find_range(found.paths)
+    read = partial(_as_bytes, survey.value_range)
+    return Files(found.paths, read, notes=(*found.notes, *survey.notes))
 
 
-def _pictures_in(folder: str | Path) -> list[Path]:
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise BadData(f"{folder}: not a folder")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
-    if not paths:
-        raise BadData(f"{folder}: contains no images")
-    return paths
+def _as_bytes(value_range: Range, path: Path) -> np.ndarray:
+    return to_bytes(read_raw(path), value_range)

@@ -43,7 +43,7 @@ def looks_numbered(found: Sequence[Census]) -> bool:
     numbers = [tuple(value for value in one.values if value not in (0, VOID)) for one in found]
     most = max(map(len, numbers))
     dense = sum(each == tuple(range(1, len(each) + 1)) for each in numbers)
-    if most < 3 or not (most > 8 or (len(set(numbers)) > 1 and 2 * dense > len(found))):
+    if most < 2 or not (most > 8 or (len(set(numbers)) > 1 and 2 * dense > len(found))):
         return False
     whole = several = 0
     for one in _first_of(found):
@@ -85,12 +85,13 @@ def refuse_smoothed(found: Sequence[Census], classes: int | None) -> NoReturn:
     raise BadData(f"{one.path}: got {got}, expected class numbers: a smoothed mask; {way}")
 
 
-def refuse_lossy(found: Sequence[Census]) -> NoReturn:
+def refuse_lossy(found: Sequence[Census], classes: int | None) -> NoReturn:
     """Say that JPEG changes the values of masks."""
-    one = next(one for one in found if one.lossy and len(one.values) > 1)
+    one = next((one for one in found if one.lossy and len(one.values) > 1), found[0])
     got = f"a JPEG with {len(one.values)} values"
-    way = "two classes: use --threshold {}; more: save the masks as PNG"
-    way = way.format(_middle(found))
+    way = "save the masks as PNG from their source"
+    if classes in (None, 2):
+        way = f"use --threshold {_middle(found)} for two classes, or {way}"
     raise BadData(f"{one.path}: got {got}, expected exact ones, which JPEG changes; {way}")
 
 

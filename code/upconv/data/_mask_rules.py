@@ -243,7 +243,7 @@ def _by_values(
     present = sorted(values)
     ids = [value for value in present if value != VOID]
     if any(one.lossy for one in found) and not set(present) <= {0, VOID}:
-        refuse_lossy(found)
+        refuse_lossy(found, wanted)
     if present == [0, VOID]:
         if wanted not in (None, 2):
             got, expected = "only 0 and 255", f"0 to {wanted - 1}, as 255 is void"
@@ -256,7 +256,12 @@ def _by_values(
     if not ids:
         expected = "class numbers: as 255 is void, no pixel has a label"
         raise BadData(f"{_folder(found)}: got masks with only 255, expected {expected}")
+    if ids == [0, 1] and VOID in present:
+        _check_white(found, form)
     count = wanted or _guessed(found, form, present)
+    if count == 2 and len(ids) == 2 and ids != [0, 1] and VOID in present:
+        got, way = listed(present), "--classes 3 if 255 is a class, or --threshold if it is not"
+        raise BadData(f"{_folder(found)}: got masks with {got}, expected two classes: use {way}")
     if ids[-1] < count:
         pairs, said = tuple((number, number) for number in range(count)), ()
     elif count in (len(ids), len(present)):
@@ -272,6 +277,23 @@ def _by_values(
     if not said and len(ids) > 2 and looks_numbered(found):
         said = ("if each number is one object, use --instances",)
     return Decision(replace(form, classes=pairs, void=void), class_names(classes, count), said)
+
+
+def _check_white(found: Sequence[Census], form: MaskFormat) -> None:
+    """Refuse masks of which some have class 1 as 1, and others perhaps as 255."""
+    one = two = None
+    for each in found:
+        values = _values(each, form).keys() if each.kind != "bits" else set()
+        if {1, VOID} <= values:
+            return
+        one = each if 1 in values else one
+        two = each if VOID in values else two
+    if one and two:
+        way = (
+            '--threshold 1 if both are class 1, --colors "000000,010101,void=ffffff" if 255 is void'
+        )
+        got = f"255 in {two.path.name} and 1 in {one.path.name}, and nowhere both"
+        raise BadData(f"{_folder(found)}: got {got}, expected to know what 255 means: use {way}")
 
 
 def _guessed(found: Sequence[Census], form: MaskFormat, present: list[int]) -> int:

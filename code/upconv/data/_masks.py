@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +14,13 @@ from PIL import Image, ImageOps
 
 from upconv.data._format import MaskFormat
 from upconv.data._instances import split_touching_instances
-from upconv.data._reading import UNREADABLE, BadData, check_file, check_size
+from upconv.data._reading import ORIENTATION, UNREADABLE, BadData, check_file, check_size
 from upconv.data.sets import VOID
 
 WHITE = 0xFFFFFF
 GRAY_STEP = 0x010101  # a gray color is a multiple of it
-ORIENTATION = 0x0112  # EXIF
+# What Pillow raises besides for headers and EXIF that are torn.
+_BROKEN = (*UNREADABLE, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
 
 
 class Raw(NamedTuple):
@@ -73,8 +76,9 @@ def decode(path: str | Path) -> Raw:
             return _contents(path, image)
     except BadData:
         raise
-    except UNREADABLE as error:
-        raise BadData(f"{path}: not a readable mask ({str(error).splitlines()[0]})") from error
+    except _BROKEN as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadData(f"{path}: not a readable mask ({reason})") from error
 
 
 def _contents(path: str | Path, image: Image.Image) -> Raw:

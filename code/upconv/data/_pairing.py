@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from upconv.data._listing import EXTENSIONS
+from upconv.data._listing import EXTENSIONS, Listing
 from upconv.data._reading import BadData
 
 # What tools add to the names of masks.
@@ -50,7 +50,7 @@ class Pairs(NamedTuple):
     notes: tuple[str, ...]
 
 
-def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
+def pair(listed: Listing, others: Listing) -> Pairs:
     """Pair files with the same name, or whose names differ by the same addition everywhere.
 
     Extensions are ignored. ``x_overlay`` beside ``x_mask``, both written by ``upconv predict``, is
@@ -63,20 +63,23 @@ def pair(images: Sequence[Path], masks: Sequence[Path]) -> Pairs:
         If two files have one name, or a file has no partner; the message names the first.
     """
     notes: list[str] = []
-    if list(images) == list(masks):
+    images, masks = listed.paths, others.paths
+    if images == masks:
         images, masks = _apart(images)
     kept = _without_overlays(masks)
     if len(kept) < len(masks):
-        notes.append(f"masks: {len(masks) - len(kept)} overlays of upconv predict left out")
-    by_image, by_mask = _by_stem(images), _by_stem(kept)
+        left = len(masks) - len(kept)
+        what = "overlay" if left == 1 else "overlays"
+        notes.append(f"masks: {left} {what} of upconv predict left out")
+    by_image, by_mask = _by_key(listed, images), _by_key(others, kept)
     if by_image.keys() == by_mask.keys():
         stems = sorted(by_image)
         return Pairs([by_image[s] for s in stems], [by_mask[s] for s in stems], tuple(notes))
-    keys, others = _keys(list(by_image)), _keys(list(by_mask))
-    added = _added(keys, others)
-    if added and len(keys) == len(by_image) and keys.keys() == others.keys():
+    keys, mask_keys = _keys(list(by_image)), _keys(list(by_mask))
+    added = _added(keys, mask_keys)
+    if added and len(keys) == len(by_image) and keys.keys() == mask_keys.keys():
         stems = sorted(keys.values())
-        found = {stem: others[key] for key, stem in keys.items()}
+        found = {stem: mask_keys[key] for key, stem in keys.items()}
         first = stems[0]
         notes.append(
             f"masks: paired by name, {by_image[first].name} with {by_mask[found[first]].name}"
@@ -113,12 +116,14 @@ def _without_overlays(masks: Sequence[Path]) -> list[Path]:
     ]
 
 
-def _by_stem(files: Sequence[Path]) -> dict[str, Path]:
+def _by_key(listed: Listing, files: Sequence[Path]) -> dict[str, Path]:
+    """What each file is called for pairing → the file."""
     found: dict[str, Path] = {}
     for path in files:
-        if path.stem in found:
+        key = listed.key(path)
+        if key in found:
             raise BadData(f"{path}: another file has the same name with another extension")
-        found[path.stem] = path
+        found[key] = path
     return found
 
 
@@ -192,13 +197,13 @@ def _few(names: Sequence[str]) -> str:
     return f"{', '.join(names[:NAMED])}{more}"
 
 
-def no_masks(folder: Path) -> BadData:
-    """The error for a folder without mask files: annotations of another kind are named."""
+def no_masks(folder: Path) -> BadData | None:
+    """The error for a folder that has annotations of another kind instead of masks."""
     endings = [path.suffix.lower() for path in sorted(folder.iterdir()) if path.is_file()]
     known = next((ending for ending in endings if ending in ANNOTATIONS), None)
     nothing = f"{folder}: contains no masks ({', '.join(sorted(EXTENSIONS))})"
     if known is None:
-        return BadData(nothing)
+        return None
     what = ANNOTATIONS[known]
     if known == ".json" and (tool := _tool_of(folder)):
         what = tool

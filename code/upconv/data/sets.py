@@ -20,13 +20,14 @@ DIGITS = tuple(str(digit) for digit in range(10))
 class ImageSet:
     """Gray images (N, H, W) or color images (N, H, W, 3), uint8, of one size.
 
-    ``labels`` are class numbers (N,), or None.
+    ``labels`` are class numbers (N,), or None. ``notes`` are lines that say how files were read.
     """
 
     name: str
     images: np.ndarray
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.ndim not in (3, 4) or self.images.dtype != np.uint8:

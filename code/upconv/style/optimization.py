@@ -229,7 +229,9 @@ def stylize(
         with autocast(precision, where):
             energy = StyleTransferLoss(network, small, model, settings)
         drawn = Canvas(canvas.clamp(0, 1).contiguous())
-        keeping = Keeping(_numbered(checkpoint, level), resume, save_every, progress)
+        # More steps would have been divided among the scales in another way.
+        path = _numbered(checkpoint, level)
+        keeping = Keeping(path, resume, save_every, progress, longer=False)
         history = _optimize(
             drawn, energy, replace(settings, steps=share), precision, keeping,
             inputs=partial(_inputs, network, content, style),

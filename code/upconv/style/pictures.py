@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from upconv.checks import refuse
-from upconv.pixels import LUMINANCE
+from upconv.checks import LUMINANCE, refuse
 
 
 def check_picture(name: str, image: np.ndarray) -> None:

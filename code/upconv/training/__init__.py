@@ -20,6 +20,7 @@ from upconv.training.gan import (
 from upconv.training.loop import train
 from upconv.training.run import Diverged
 from upconv.training.settings import History, Settings
+from upconv.training.stopping import Interrupted
 
 __all__ = [
     "BadCheckpoint",
@@ -28,6 +29,7 @@ __all__ = [
     "GanHistory",
     "GanSettings",
     "History",
+    "Interrupted",
     "Settings",
     "discriminator_loss",
     "generator_loss",

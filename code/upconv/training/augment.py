@@ -123,4 +123,6 @@ def resample(layer: np.ndarray, where: np.ndarray, nearest: bool = False) -> np.
     found = found[0].permute(1, 2, 0).reshape(*where.shape[1:], *layer.shape[2:]).numpy()
     if np.issubdtype(layer.dtype, np.integer):
         found = found.round()
+        if layer.dtype.itemsize > 2:  # float32 may round the largest up
+            found = found.astype(np.float64).clip(layer.min(), layer.max())
     return found.astype(layer.dtype)

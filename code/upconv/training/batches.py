@@ -232,15 +232,33 @@ def _enlarge(
     from PIL import Image
 
     height, width = _enlarged(mask.shape, factor)
-    resized = Image.fromarray(image).resize(
-        (width, height), Image.Resampling.BILINEAR, reducing_gap=2.0
-    )
+    resized = _resized(image, (width, height))
     # Nearest: the mean of two class numbers would be a third class.
     labels = Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST)
     weights = [
         Image.fromarray(w).resize((width, height), Image.Resampling.BILINEAR) for w in weight
     ]
     return [np.asarray(layer) for layer in (resized, labels, *weights)]
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize an image (H, W) or (H, W, C) of any dtype to (width, height), bilinearly."""
+    from PIL import Image
+
+    def resized(layer: np.ndarray) -> np.ndarray:
+        picture = Image.fromarray(layer)
+        return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+    # Of two or four channels, Pillow would take the last for opacity.
+    if image.dtype == np.uint8 and image.shape[2:] in ((), (3,)):
+        return resized(image)
+    if image.ndim == 3:
+        layers = [_resized(image[..., channel], size) for channel in range(image.shape[2])]
+        return np.stack(layers, axis=2)
+    found = resized(image.astype(np.float32))
+    if image.dtype.kind in "iu":
+        found = found.round().clip(image.min(), image.max())
+    return found.astype(image.dtype)
 
 
 def middle(layer: Tensor, size: tuple[int, int]) -> Tensor:

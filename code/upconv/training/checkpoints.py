@@ -67,10 +67,12 @@ def load(
     history: Any,
     distributed: DistributedContext | None = None,
     inputs: dict[str, Any] | None = None,
+    longer: bool = True,
 ) -> int:
     """Restore a saved state into networks, optimizers and history; return the steps done.
 
-    An older file without ``inputs`` is accepted, with a note on standard error.
+    An older file without ``inputs`` is accepted, with a note on standard error. So is one of a run
+    with fewer steps, if ``longer``: then the schedule is that of all steps.
 
     Raises
     ------
@@ -87,14 +89,12 @@ def load(
     if not (isinstance(state, dict) and isinstance(saved, dict)):
         raise BadCheckpoint(f"{path}: not a checkpoint of a run (no settings)")
     saved = current_fields(saved)
-    for name, value in asdict(settings).items():
-        if saved.get(name) != value:
-            got = f"got {name} = {saved.get(name)}, expected {value} as in the current settings"
-            raise BadCheckpoint(f"{path}: {got}")
-    if inputs is not None and "inputs" in state:
-        if found := difference(state["inputs"], inputs):
-            raise BadCheckpoint(f"{path}: {found}")
-    elif inputs is not None and distributed.first:
+    known = inputs is not None and "inputs" in state
+    if inputs is not None and known and (found := difference(state["inputs"], inputs)):
+        raise BadCheckpoint(f"{path}: {found}; {_WAY_OUT}")
+    if found := _other_settings(saved, settings, state.get("step"), longer):
+        raise BadCheckpoint(f"{path}: {found}")
+    if inputs is not None and not known and distributed.first:
         print(f"{path}: does not record its training data: not compared", file=sys.stderr)
     step: Any = state.get("step")
     lists = _history(path, state.get("history"), history)
@@ -115,6 +115,24 @@ def load(
     for name, value in lists.items():
         setattr(history, name, value)
     return int(step)
+
+
+_WAY_OUT = "resume with what the run was begun with, or begin another run elsewhere"
+
+
+def _other_settings(saved: dict[str, Any], settings: Any, done: Any, longer: bool) -> str:
+    """Describe how a run's settings differ from the current ones; "" if it can resume."""
+    for name, value in asdict(settings).items():
+        before = saved.get(name)
+        if before == value:
+            continue
+        if name != "steps" or not longer or not is_integer(before):
+            got = f"got {name} = {before}, expected {value} as in the current settings"
+            return f"{got}; {_WAY_OUT}"
+        if value < before:
+            did = f", {done} done" if is_integer(done) else ""
+            return f"got steps = {before}{did}, expected {value}: a run can only become longer"
+    return ""
 
 
 def _history(path: Path, saved: Any, history: Any) -> dict[str, Any]:

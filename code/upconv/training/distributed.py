@@ -6,9 +6,11 @@ seed and the step alone, several processes compute what one would with the whole
 
 from __future__ import annotations
 
+import atexit
 import copy
 import inspect
 import os
+import subprocess
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +74,13 @@ class DistributedContext:
         """Return the mean of a value over all processes."""
         return value
 
+    def any(self, value: bool) -> bool:
+        """Whether a value is true in any process; does not wait for a GPU."""
+        return value
+
+    def barrier(self) -> None:
+        """Wait for all processes."""
+
     def state(self, part: Any) -> dict[str, Any]:
         """Return the full state of a network or optimizer, gathered if it is sharded."""
         whole: dict[str, Any] = part.state_dict()
@@ -96,6 +105,8 @@ class FabricContext(DistributedContext):
     def __init__(self, fabric: Any, sharded: bool) -> None:
         self.fabric, self.sharded = fabric, sharded
         self.rank, self.size, self.device = fabric.global_rank, fabric.world_size, fabric.device
+        # Processes agree by way of their CPUs: a GPU's answer would have to wait for its work.
+        self._hosts = torch.distributed.new_group(backend="gloo")
 
     def wrap(self, network: nn.Module, precision: str) -> tuple[nn.Module, Callable[..., Any]]:
         network = copy.deepcopy(network)
@@ -115,6 +126,14 @@ class FabricContext(DistributedContext):
     def mean(self, value: Tensor) -> Tensor:
         mean: Tensor = self.fabric.all_reduce(value.detach(), reduce_op="mean")
         return mean
+
+    def any(self, value: bool) -> bool:
+        votes = torch.tensor([float(value)])
+        torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MAX, group=self._hosts)
+        return bool(votes.item())
+
+    def barrier(self) -> None:
+        torch.distributed.barrier(group=self._hosts)
 
     def state(self, part: Any) -> dict[str, Any]:
         whole: dict[str, Any] = _assembled(part.state_dict())
@@ -214,8 +233,19 @@ def init_distributed(
         still: dict[str, Any] = {new if new in names else "broadcast_buffers": False}
         chosen = DDPStrategy(**still)
     fabric = Fabric(accelerator=where.type, devices=devices, num_nodes=nodes, strategy=chosen)
+    atexit.register(_end_others, fabric)
     fabric.launch()
     return FabricContext(fabric, strategy == "fsdp")
+
+
+def _end_others(fabric: Any) -> None:
+    """End the processes that this one started and that wait for it, if it ended early."""
+    for process in getattr(fabric.strategy.launcher, "procs", ()):
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _shard(network: nn.Module, mesh: Any) -> nn.Module:

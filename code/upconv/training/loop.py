@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +54,8 @@ def train(
 
     The loss is the cross-entropy over all labeled pixels, weighted if the set has weights; the
     gradient is clipped. The network's ``in_channels`` selects gray (1) or color images (3, the
-    default). Logits smaller than the image are compared with the center of the mask.
+    default). Logits smaller than the image are compared with the center of the mask. The loss of a
+    batch without labels is 0, and it changes neither weights nor batch norms.
 
     On one machine with a fixed number of threads, the same seed gives bit-identical weights, also
     if the run is interrupted at any point and resumed.
@@ -80,7 +81,8 @@ def train(
     BadCheckpoint
         If the checkpoint belongs to another run or cannot be read.
     ValueError
-        If the batch cannot be divided equally, or the numbers of class weights and classes differ.
+        If the batch cannot be divided equally, the numbers of class weights and classes differ, or
+        no pixel of the set is labeled.
 
     Examples
     --------
@@ -95,6 +97,8 @@ def train(
     """
     distributed = distributed or DistributedContext(device)
     shard = distributed.shard(settings.batch)
+    if not any((mask != VOID).any() for mask in data.masks):
+        refuse("masks", f"{len(data)} without a label", "one labeled pixel at least")
     work = _Segmenting(network, data, settings, distributed)
     history, channels = History(), getattr(network, "in_channels", 3)
     losses = Losses(
@@ -111,8 +115,11 @@ def train(
         losses=losses, distributed=distributed,
     ) as run:  # fmt: skip
         for step, batch in run:
-            losses.add(step, work.backward(batch))
-            work.update()
+            if distributed.any(work.teaches(batch)):
+                losses.add(step, work.backward(batch))
+                work.update()
+            else:
+                losses.add(step, torch.zeros((), device=distributed.device))
             if run.due(step):
                 history.steps.append(step)
                 history.losses += losses.read()
@@ -136,6 +143,11 @@ class _Segmenting:
         distributed: DistributedContext,
     ) -> None:
         self.distributed, self.clip = distributed, settings.clip
+        padded = getattr(network, "padded", True)
+        self.margin = 0 if padded else cast(int, getattr(network, "context_margin", 0))
+        self.ignored = [
+            label for label, weight in enumerate(settings.class_weights or ()) if weight == 0
+        ]
         self.precision = resolve_precision(settings.precision, distributed.device)
         if settings.encoder_factor == 0 and hasattr(network, "encoder"):
             network.encoder.requires_grad_(False)
@@ -149,6 +161,17 @@ class _Segmenting:
                 expected = f"{len(data.classes)}, one for each class"
                 refuse("class_weights", f"{len(settings.class_weights)} numbers", expected)
             self.class_weights = torch.tensor(settings.class_weights, device=distributed.device)
+
+    def teaches(self, batch: Batch) -> bool:
+        """Whether any pixel of a batch counts in the loss."""
+        _, masks, weights = batch
+        counts = masks != VOID
+        for label in self.ignored:
+            counts &= masks != label
+        if weights is not None:
+            counts &= weights > 0
+        height, width = (max(1, side - 2 * self.margin) for side in masks.shape[-2:])
+        return bool(middle(counts, (height, width)).any())
 
     def backward(self, batch: Batch) -> Tensor:
         """Backpropagate a batch; return its mean loss over all processes."""
@@ -188,6 +211,8 @@ def pixel_loss(
 
     masks, weights = seen(masks), None if weights is None else seen(weights)
     if weights is None and (distributed is None or distributed.size == 1):
+        if not (middle(batch.masks, (height, width)) != VOID).any():
+            return logits.sum() * 0.0  # PyTorch's mean of nothing is NaN
         return F.cross_entropy(logits, masks, class_weights, ignore_index=VOID)
     each = F.cross_entropy(logits, masks, class_weights, ignore_index=VOID, reduction="none")
     labeled = masks != VOID

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
+import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, cast
@@ -15,11 +15,12 @@ from typing import Any, Generic, cast
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from tqdm.auto import tqdm
 
 from upconv.training import checkpoints
 from upconv.training.batches import Made, Prefetcher
 from upconv.training.distributed import DistributedContext
+from upconv.training.progress import Progress
+from upconv.training.stopping import Interrupted, Stopping
 
 
 class Diverged(RuntimeError):
@@ -80,7 +81,8 @@ class Keeping:
     path: str | Path | None = None
     resume: bool = False
     every: int = 200  # steps
-    progress: bool = True  # whether to show a progress bar
+    progress: bool = True  # whether to show how far the run is
+    longer: bool = True  # whether a run may resume with more steps than it was begun with
 
 
 class Run(Generic[Made]):
@@ -94,7 +96,9 @@ class Run(Generic[Made]):
 
     Before each step, PyTorch is seeded from the seed and the step, so that dropout and noise
     depend on nothing else. After it, learning rates follow their schedule, ``history.seconds``
-    is updated, and the state is saved if due.
+    is updated, and the state is saved if due. On Ctrl-C or SIGTERM, the step is finished, the state
+    saved and :class:`Interrupted` raised; a second signal, or the first if there is no checkpoint,
+    acts at once.
 
     Parameters
     ----------
@@ -123,6 +127,8 @@ class Run(Generic[Made]):
     ------
     BadCheckpoint
         On entering, if the checkpoint belongs to another run or cannot be read.
+    Interrupted
+        After Ctrl-C or SIGTERM, once the state is saved.
     """
 
     def __init__(
@@ -156,43 +162,52 @@ class Run(Generic[Made]):
         self.start = 0
         if left:
             state = (self._parts, self._settings, self._history, self._distributed, self._told)
-            self.start = checkpoints.load(left, *state)
+            self.start = checkpoints.load(left, *state, longer=self._keeping.longer)
         self._schedules = []
         if self._rate:
             _set_initial_rates(optimizers, bases)  # the requested rates, whatever the file says
             last = self.start - 1
             self._schedules = [LambdaLR(one, self._rate, last_epoch=last) for one in optimizers]
+        with ExitStack() as opened:
+            if self._ahead:
+                opened.enter_context(self._ahead)
+            # Without a file to save to, an interruption acts at once.
+            self._stopping = opened.enter_context(Stopping()) if path else Stopping()
+            self._opened = opened.pop_all()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if self._ahead:
-            self._ahead.__exit__(*error)
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
 
     def __iter__(self) -> Iterator[tuple[int, Made]]:
         settings, history, keeping = self._settings, self._history, self._keeping
         began, before = time.perf_counter(), history.seconds
-        self._bar = tqdm(
-            range(self.start, settings.steps),
-            initial=self.start,
-            total=settings.steps,
-            disable=None if keeping.progress and self._distributed.first else True,
-            file=sys.stderr,
-        )
-        for step in self._bar:
+        shown = keeping.progress and self._distributed.first
+        self._progress = Progress(self.start, settings.steps, shown)
+        for step in self._progress:
             torch.manual_seed(settings.seed * 1_000_003 + step)
             yield step, self._ahead(step) if self._ahead else cast(Made, None)
             self._follow_schedules(first=step == self.start)
             history.seconds = before + time.perf_counter() - began
-            if self._path and ((step + 1) % keeping.every == 0 or step == settings.steps - 1):
-                self._save(self._path, step + 1)
+            if self._path:
+                self._end_step(self._path, step + 1)
+
+    def _end_step(self, path: Path, done: int) -> None:
+        """Save the state if it is due, or if the run is to stop here, which all processes do."""
+        stop, steps = self._distributed.any(bool(self._stopping.signal)), self._settings.steps
+        if stop or done % self._keeping.every == 0 or done == steps:
+            self._save(path, done)
+        if stop:
+            self._distributed.barrier()  # nobody leaves before the file is written
+            raise Interrupted(self._stopping.signal or signal.SIGINT, done, steps, path)
 
     def due(self, step: int) -> bool:
         """Whether the history records this step: every ``log_every``-th and the last."""
         return bool(step % self._settings.log_every == 0 or step == self._settings.steps - 1)
 
     def show(self, **numbers: float) -> None:
-        """Show numbers next to the progress bar."""
-        self._bar.set_postfix({name: f"{number:.3f}" for name, number in numbers.items()})
+        """Show numbers next to the progress."""
+        self._progress.show(**numbers)
 
     def _follow_schedules(self, first: bool) -> None:
         # In fp16 the first step is skipped if it overflows, and PyTorch warns. Later it does not
