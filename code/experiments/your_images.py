@@ -33,8 +33,13 @@ SIDE, GAP = 256, 8  # pixels
 
 def blocks(text: str) -> list[tuple[list[str], str]]:
     """Return each block of commands of the page, with its output."""
-    found = BLOCK.finditer(text)
-    return [(block["commands"].splitlines(), block["output"]) for block in found]
+    return [(_lines(block), block["output"]) for block in BLOCK.finditer(text)]
+
+
+def _lines(block: re.Match[str]) -> list[str]:
+    """The commands of a block, each as one line."""
+    lines = block["commands"].replace("\\\n", " ").splitlines()
+    return [" ".join(line.split()) for line in lines]
 
 
 def said(out: str, err: str) -> str:
@@ -70,7 +75,7 @@ def finish(result: dict[str, Any]) -> dict[str, Any]:
     text = PAGE.read_text(encoding="utf-8")
 
     def filled(block: re.Match[str]) -> str:
-        output = outputs[tuple(block["commands"].splitlines())]
+        output = outputs[tuple(_lines(block))]
         return f"```bash\n{block['commands']}```\n```text\n{output}```"
 
     text = BLOCK.sub(filled, text)
