@@ -120,3 +120,15 @@ def test_loss_counts_pixels_by_their_weights():
 def test_negative_amounts_are_refused(name):
     with pytest.raises(ValueError, match=f"{name}: got -1"):
         Settings(**{name: -1})
+
+
+def test_images_of_files_are_resampled_without_a_warning(recwarn):
+    image = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    image.flags.writeable = False  # as Pillow gives it
+    torch.set_warn_always(True)
+    try:
+        found = augment.resample(image, np.indices(image.shape).astype(float))
+    finally:
+        torch.set_warn_always(False)
+    assert np.array_equal(found, image)
+    assert [str(warning.message) for warning in recwarn] == []

@@ -21,11 +21,17 @@ function hindrance() {
   return "";
 }
 
-/** Asks the worker, which starts with the first question. */
-const runtime = (() => {
+/** Asks a worker, which starts with the first question. */
+function newRuntime() {
   const waiting = new Map();
   let worker = null;
   let count = 0;
+  function end(reason) {
+    worker?.terminate();
+    worker = null;
+    for (const { reject } of waiting.values()) reject(new Error(reason));
+    waiting.clear();
+  }
   function ask(message, tell = () => {}) {
     if (!worker) {
       worker = new Worker(new URL("worker.js", HOME));
@@ -38,9 +44,7 @@ const runtime = (() => {
       };
       worker.onerror = (event) => {
         event.preventDefault();
-        for (const { reject } of waiting.values()) reject(new Error("this copy of the book does not include the runtime"));
-        waiting.clear();
-        worker = null;
+        end("this copy of the book does not include the runtime");
       };
     }
     return new Promise((resolve, reject) => {
@@ -49,11 +53,17 @@ const runtime = (() => {
     });
   }
   return {
-    load: (name, file, tell) => ask({ load: { name, file } }, tell),
+    /** Load the network of a file of this site, or of `bytes` that the reader has opened. */
+    load: (name, file, tell, bytes = null) => ask({ load: { name, file, bytes } }, tell),
     /** Outputs {name: {data, dims}} of an input, and the milliseconds it took. */
     run: (name, feeds, outputs) => ask({ run: { name, feeds, outputs } }),
+    /** Stop, and give all memory back; the next question starts anew. */
+    end: () => end("stopped"),
   };
-})();
+}
+
+/** The one of the course's own networks. */
+const runtime = newRuntime();
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -119,6 +129,16 @@ function newest(ui, work) {
 const networkChoice = (label) =>
   choice(label, (model) => Object.fromEntries(Object.entries(model.get("networks")).map(([name, network]) => [name, network.label])));
 
+/** Class of the largest logit at each pixel, from (classes, pixels). */
+function largest(logits, classes) {
+  const pixels = logits.length / classes;
+  const [found, most] = [new Uint8Array(pixels), logits.slice(0, pixels)];
+  for (let c = 1; c < classes; c += 1)
+    for (let i = 0; i < pixels; i += 1)
+      if (logits[c * pixels + i] > most[i]) [found[i], most[i]] = [c, logits[c * pixels + i]];
+  return found;
+}
+
 /** Channels first, 0 to 1, of a picture at a size; `part`: left, top, width and height of what is wanted of it. */
 function pixelsOf(picture, width, height, part = []) {
   const canvas = element("canvas", { width, height });
@@ -154,27 +174,45 @@ function putImage(canvas, width, height, values) {
   putPixels(canvas, width, height, (i) => [0, 1, 2].map((c) => 255 * values[c * width * height + i]));
 }
 
-/** The picture of a file that the reader opens, or drops on `place`; it stays in this page. */
-function opener(ui, place, take) {
-  let last = null;
-  const read = async (file) => {
-    if (!file) return;
-    last = file; // another may be chosen before it is read
-    try {
-      const picture = await pictureIn(file);
-      if (file === last) take(picture);
-    } catch {
-      if (file === last) ui.complain(`${file.name}: not a picture that this browser can read.`);
-    }
-  };
-  const file = element("input", { type: "file", accept: "image/*", hidden: true });
-  file.addEventListener("change", () => read(file.files[0]));
+/** A button that lets the reader choose a file of a kind. */
+function fileButton(ui, text, accept, read) {
+  const file = element("input", { type: "file", accept, hidden: true });
+  file.addEventListener("change", () => {
+    if (file.files[0]) read(file.files[0]);
+    file.value = ""; // the same file, corrected, may be chosen again
+  });
+  return element("span", {}, file, ui.button(text, () => file.click()));
+}
+
+/** Read a file that is dropped on a place. */
+function dropped(place, read) {
   place.addEventListener("dragover", (event) => event.preventDefault());
   place.addEventListener("drop", (event) => {
     event.preventDefault();
-    read(event.dataTransfer.files[0]);
+    if (event.dataTransfer.files[0]) read(event.dataTransfer.files[0]);
   });
-  return element("span", {}, file, ui.button("Open your own picture …", () => file.click()));
+}
+
+/** Reads pictures that the reader opens, and says what is none; they stay in this page. */
+function pictureReader(ui, take) {
+  let last = null;
+  return async (file) => {
+    last = file; // another may be chosen before it is read
+    try {
+      const picture = await pictureIn(file);
+      if (file === last) take(picture, file);
+    } catch {
+      const hint = /\.tiff?$/i.test(file.name) ? " Most browsers cannot read TIFF: save it as PNG." : "";
+      if (file === last) ui.complain(`${file.name}: not a picture that this browser can read.${hint}`);
+    }
+  };
+}
+
+/** The picture of a file that the reader opens, or drops on `place`. */
+function opener(ui, place, take) {
+  const read = pictureReader(ui, take);
+  dropped(place, read);
+  return fileButton(ui, "Open your own picture …", "image/*", read);
 }
 
 /** An image of this site, once it is loaded. */

@@ -2,16 +2,6 @@
 
 // ---- arithmetic (tested against NumPy) -----------------------------------------------------------
 
-/** Class of the largest logit at each pixel, from (classes, pixels). */
-export function largest(logits, classes) {
-  const pixels = logits.length / classes;
-  const found = new Uint8Array(pixels);
-  for (let i = 0; i < pixels; i += 1)
-    for (let c = 1; c < classes; c += 1)
-      if (logits[c * pixels + i] > logits[found[i] * pixels + i]) found[i] = c;
-  return found;
-}
-
 /** Of the pixels up to 2 from the outline of the digits, the share on the wrong side; null: none. */
 export function boundaryError(found, truth, side) {
   let [band, wrong] = [0, 0];

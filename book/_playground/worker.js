@@ -1,5 +1,5 @@
 // ONNX Runtime in a thread of its own, so that the page stays quick while networks compute.
-// Messages: {id, load: {name, file}}, {id, run: {name, feeds, outputs}}; answers have the same id.
+// Messages: {id, load: {name, file, bytes}}, where bytes are a file of the reader's own; {id, run: {name, feeds, outputs}}; answers have the same id.
 
 importScripts("ort.wasm.min.js");
 
@@ -33,11 +33,11 @@ async function bytesOf(file, tell) {
   return all;
 }
 
-async function load({ name, file }, tell) {
+async function load({ name, file, bytes }, tell) {
   if (!sessions.has(name)) {
     started ??= bytesOf(RUNTIME, tell).then((bytes) => (ort.env.wasm.wasmBinary = bytes.buffer));
-    const made = Promise.all([bytesOf(file, tell), started]).then(([bytes]) =>
-      ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], graphOptimizationLevel: "all" }));
+    const made = Promise.all([bytes ?? bytesOf(file, tell), started]).then(([network]) =>
+      ort.InferenceSession.create(network, { executionProviders: ["wasm"], graphOptimizationLevel: "all" }));
     sessions.set(name, made);
     made.catch(() => { // the next try begins anew
       sessions.delete(name);

@@ -24,6 +24,7 @@ import style_sheet
 import style_studies
 import unet_ablation
 import unet_micrographs
+import your_images
 from campaign import Experiment
 
 from upconv import results
@@ -43,6 +44,7 @@ def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Ex
         style_sheet.experiment(style, what),
         gallery.experiment(pictures),
         playground.EXPERIMENT,
+        your_images.EXPERIMENT,
     ]
 
 

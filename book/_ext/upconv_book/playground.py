@@ -22,7 +22,7 @@ from upconv.data import palette, photo
 from upconv_book.explorers import explorer, joined, mount_point
 from upconv_book.tables import Cell, table, text_cells
 
-PARTS = ("segment", "latents", "maps", "painter")
+PARTS = ("segment", "yours", "latents", "maps", "painter")
 SHARED = ("random.js", "runtime.js")
 HOME = Path("_static") / "playground"
 SOURCE = Path(__file__).parents[2] / "_playground"
@@ -169,6 +169,11 @@ def _states(root: Path, stored: dict) -> dict[str, dict[str, object]]:
             "networks": generators, "runtime": own, "directions": directions, "seed": 3,
             **{f"d{number}": 0 for number in range(1, 9)}, "walk": 0,
         },
+        "yours": {
+            "runtime": own, "photographs": ["scene", "nuclei", *PHOTOGRAPHS], "picture": "scene",
+            "own": False, "colors": [list(color) for color in palette(256)],
+            "longest": "512", "strength": 50,
+        },
         "maps": {
             "networks": segmenters, "runtime": own, "layers": layers,
             "network": first, "layer": next(iter(layers[first])), "map": 1,
@@ -197,9 +202,13 @@ def write_playground(app: Sphinx, env: BuildEnvironment) -> None:
     (home / "playground.js").write_text(text, encoding="utf-8")
     runtime = Path(app.srcdir) / RUNTIME
     wanted = [SOURCE / "worker.js", *sorted(NETWORKS.glob("[!.]*"))]
+    wanted.append(SOURCE.parent / "_static" / "your-images" / "nuclei.jpg")
     wanted += [runtime / name for name in RUNTIME_FILES if (runtime / name).exists()]
     for path in wanted:
         shutil.copy2(path, home)
+    with Image.open(NETWORKS / "scenes.jpg") as sheet:
+        first = sheet.crop((0, 0, sheet.height, sheet.height))
+        first.save(home / "scene.jpg", quality=92)
     for name in PHOTOGRAPHS:
         if not (home / f"{name}.jpg").exists():
             picture = Image.fromarray((255 * photo(name, LONG, gray=False)).astype("uint8"))

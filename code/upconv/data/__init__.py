@@ -14,6 +14,7 @@ from upconv.data._membranes import membranes
 from upconv.data._mnist import fashion_mnist, mnist, read_idx
 from upconv.data._ranges import read_like, stated_range
 from upconv.data._reading import BadData, limit_pixels, read_image, read_raw, to_bytes
+from upconv.data._writing import write_folder
 from upconv.data.download import DataUnavailable
 from upconv.data.photos import PHOTOS, photo, photographs
 from upconv.data.sets import (
@@ -66,6 +67,7 @@ __all__ = [
     "stated_range",
     "to_bytes",
     "with_border_weights",
+    "write_folder",
 ]
 
 __getattr__ = moved(
