@@ -111,9 +111,7 @@ def add_folder(command: argparse.ArgumentParser, when: str = "") -> None:
     )  # fmt: skip
 
 
-def add_channels(
-    command: argparse.ArgumentParser, when: str = "U-Net, with --images: "
-) -> None:
+def add_channels(command: argparse.ArgumentParser, when: str = "U-Net, with --images: ") -> None:
     command.add_argument(
         "--channels", type=positive,
         help=f"{when}channels of the images; 1 makes them gray [3]",

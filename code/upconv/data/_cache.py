@@ -39,7 +39,7 @@ class Cached(Files):
 
     Parameters
     ----------
-    paths, read, about
+    paths, read, about, notes
         As of ``Files``.
     options
         What an array depends on, apart from its file.
@@ -54,8 +54,9 @@ class Cached(Files):
         about: str = "",
         options: str = "",
         where: Where = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(paths, read, about)
+        super().__init__(paths, read, about, notes)
         self.options, self.where = options, where
         self._shapes: dict[Path, tuple[int, ...]] = {}
         self._small: set[Path] = set()
@@ -67,7 +68,8 @@ class Cached(Files):
     def __getitem__(self, index: slice) -> Cached: ...
     def __getitem__(self, index: int | slice) -> np.ndarray | Cached:
         if isinstance(index, slice):
-            return Cached(self.paths[index], self.read, self.about, self.options, self.where)
+            how = (self.about, self.options, self.where, self.notes)
+            return Cached(self.paths[index], self.read, *how)
         path = self.paths[index]
         found = self._get(path)
         self._shapes[path] = found.shape

@@ -65,7 +65,7 @@ class Files(Sequence[np.ndarray]):
     def __getitem__(self, index: slice) -> Files: ...
     def __getitem__(self, index: int | slice) -> np.ndarray | Files:
         if isinstance(index, slice):
-            return Files(self.paths[index], self.read, self.about)
+            return Files(self.paths[index], self.read, self.about, self.notes)
         return self.read(self.paths[index])
 
 

@@ -170,7 +170,7 @@ def upright(image: Image.Image) -> Image.Image:
 def orientation(path: str | Path) -> int:
     """EXIF's number of how a file's image is turned; 1 if it is not, or Pillow cannot tell."""
     try:
-        with Image.open(path) as file:
+        with unlimited(), Image.open(path) as file:
             return int(file.getexif().get(ORIENTATION, 1))
     except UNREADABLE:  # of a TIFF that is read by tifffile
         return 1
@@ -179,7 +179,7 @@ def orientation(path: str | Path) -> int:
 def has_alpha(path: str | Path) -> bool:
     """Whether an image has transparency, by its header."""
     try:
-        with Image.open(path) as file:
+        with unlimited(), Image.open(path) as file:
             return file.mode in ("RGBA", "LA", "PA") or "transparency" in file.info
     except UNREADABLE:
         return False
@@ -189,7 +189,7 @@ def is_shallow(path: str | Path) -> bool:
     """Whether an image has 8 bits, by its header; True if that cannot be read."""
     try:
         check_file(path)
-        with Image.open(path) as file:
+        with unlimited(), Image.open(path) as file:
             if file.format == "TIFF":
                 bits = file.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
                 return bool(max(bits) <= 8 and file.mode not in _DEEP)
@@ -253,7 +253,7 @@ def _deep(file: Image.Image) -> tuple[np.ndarray, bool] | None:
 
 
 def _reread(file: Image.Image, mode: str, raw: str) -> np.ndarray:
-    with Image.open(file.filename) as again:  # type: ignore[attr-defined]
+    with unlimited(), Image.open(file.filename) as again:  # type: ignore[attr-defined]
         tile: Any = again.tile[0]  # type: ignore[attr-defined,unused-ignore]
         # Of Pillow 11 and newer, or older.
         tile = tile._replace(args=raw) if hasattr(tile, "_replace") else (*tile[:3], raw)
