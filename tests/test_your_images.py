@@ -18,12 +18,12 @@ from test_cli import forks, surroundings
 from test_written_sets import mirror  # noqa: F401
 
 from upconv import data, results
-from upconv.cli import make_parser
+from upconv.cli._training import CROP
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "book" / "your-images.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-STEPS = {300: 2}
+STEPS = {300: 2, 400: 3, 20: 1}
 ERROR = re.compile(r"^% error: (?P<name>\w+)\n```text\n(?P<message>.*?)\n```$", re.M | re.S)
 
 
@@ -84,8 +84,7 @@ def test_what_the_text_says_of_numbers_is_so(script):
     printed = {commands[-1].split()[1]: output for commands, output in script.blocks(TEXT)}
     background = re.search(r"background ([\d.]+) %", printed["evaluate"])[1]
     assert "more than nine of ten" in TEXT and float(background) > 90
-    crop = make_parser().parse_args(["train", "unet"]).crop
-    assert f"A crop is {crop} pixels wide" in TEXT
+    assert f"A crop is {CROP} pixels wide" in TEXT
     iou = float(re.search(r"IoU of nucleus\s+([\d.]+)", printed["evaluate"])[1])
     assert 0.7 < iou < 1
 
