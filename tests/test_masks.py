@@ -734,6 +734,14 @@ def test_check_says_one_fact_a_line_and_draws_a_sheet(folder, tmp_path, capsys):
         assert picture.width == 1500 and picture.height > 300
 
 
+def test_check_draws_a_sheet_unasked(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = call(capsys, "data", "check", *own(folder(blocks(0, 1), blocks(0, 1))))
+    assert status == 0 and out.splitlines()[-1] == "contact_sheet.png"
+    with Image.open(tmp_path / "contact_sheet.png") as picture:
+        assert picture.width == 1500
+
+
 def test_check_refuses_as_training_does(folder, capsys):
     places = folder(painted(blocks(0, 1)))
     for command in (["data", "check"], ["train", "unet", "--data", "folder"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from upconv.cli.options import UsageError, check_out, load_folder
@@ -15,17 +16,16 @@ def check(options: argparse.Namespace) -> None:
     for name in ("images", "masks"):
         if getattr(options, name) is None:
             raise UsageError(f"data check needs --{name}")
-    if options.out is not None:
-        check_out(options.out, ".png", ".jpg", ".webp", ".pdf")
+    options.out = options.out or Path("contact_sheet.png")
+    check_out(options.out, ".png", ".jpg", ".webp", ".pdf")
     found = load_folder(options)
     counted = _counted(found)
     print(f"images: {len(found)} in {options.images}, {_sizes([shape for shape, _ in counted])}")
     for note in found.notes:
         print(note)
     print(f"classes: {len(found.classes)}, {', '.join(found.classes)}")
-    if options.out is not None:
-        _draw(options, found, [pixels for _, pixels in counted])
-        print(options.out)
+    _draw(options, found, [pixels for _, pixels in counted])
+    print(options.out)
 
 
 def _counted(found: Any) -> list[tuple[Any, Any]]:

@@ -34,8 +34,8 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     data.add_argument(
         "--out", type=Path,
-        help="new folder for images/, masks/ and classes.txt; check: contact sheet to draw, "
-        "sheet.png",
+        help="new folder for images/, masks/ and classes.txt; check: contact sheet to draw "
+        "[contact_sheet.png]",
     )  # fmt: skip
     data.add_argument("--split", choices=("train", "test"), help="with --out [train]")
     data.add_argument("--count", type=positive, help="with --out: only so many images")
