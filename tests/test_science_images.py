@@ -665,7 +665,7 @@ def test_what_does_not_fit_is_said_in_one_line(spectral, tmp_path, capsys):
     message = failed(capsys, "train", "unet", *of(spectral), *out)
     assert "got 5 channels, expected 3: train with --channels 5" in message
     message = failed(capsys, "train", "fcn8s", *of(spectral), *out, "--channels", 5)
-    assert "--channels: expected only for a U-Net, got fcn8s" in message
+    assert "--channels: fcn8s does not use it, only U-Nets do" in message
     message = failed(capsys, "train", "unet", "--data", "membranes", *out, "--channels", 1)
     assert "--channels requires --data folder" in message
     message = failed(capsys, "train", "unet", *of(spectral), *out, "--range", 9, 3)

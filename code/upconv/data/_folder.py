@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from upconv.checks import check_integer
+from upconv.data import _cache
 from upconv.data._cache import Where, cached, shape_in_file
 from upconv.data._checking import checked
 from upconv.data._colors import Colors, class_names
@@ -183,6 +184,8 @@ class _Seen(NamedTuple):
 
 def _seen(data: SegmentationSet, channels: int, place: int) -> _Seen:
     path, image = cast(Files, data.images).paths[place], data.images[place]
+    if image.shape[0] * image.shape[1] >= _cache.SMALL:
+        data.masks[place]  # so that it is in the cache, too
     shape = image.shape if data.size is None else shape_in_file(path) or read_raw(path).shape
     return _Seen(shape[:2], orientation(path), facts_of(path, image, channels))
 

@@ -75,7 +75,8 @@ def resize(
     found = np.stack([np.asarray(one.resize(size, filter, box, gap)) for one in pictures], axis=-1)
     if image.dtype.kind in "iu" and kind == np.float32:
         known = np.iinfo(image.dtype)
-        found = found.round().clip(known.min, known.max)
+        # In double precision: the greatest of 32 bits is rounded up as a float32.
+        found = found.astype(np.float64).round().clip(known.min, known.max)
     return found.reshape(*shape, *image.shape[2:]).astype(image.dtype)
 
 
