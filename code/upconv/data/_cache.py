@@ -19,7 +19,7 @@ from PIL import Image
 
 from upconv.checks import refuse
 from upconv.data._listing import Files
-from upconv.data._reading import unlimited
+from upconv.data._reading import check_file, unlimited
 from upconv.data._scaling import scale_image, scale_mask
 from upconv.data.download import cache_folder
 from upconv.files import atomic_write
@@ -139,6 +139,7 @@ def cached(
 def shape_in_file(path: Path, turned: bool = True) -> tuple[int, int] | None:
     """Height and width in a file's header, upright if ``turned``; None if Pillow cannot tell."""
     try:
+        check_file(path)
         with unlimited(), Image.open(path) as image:
             lying = turned and image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
             return image.size if lying else (image.height, image.width)

@@ -184,9 +184,9 @@ class _Seen(NamedTuple):
 
 def _seen(data: SegmentationSet, channels: int, place: int) -> _Seen:
     path, image = cast(Files, data.images).paths[place], data.images[place]
-    if image.shape[0] * image.shape[1] >= _cache.SMALL:
-        data.masks[place]  # so that it is in the cache, too
     shape = image.shape if data.size is None else shape_in_file(path) or read_raw(path).shape
+    if shape[0] * shape[1] >= _cache.SMALL:
+        data.masks[place]  # so that it is in the cache, too
     return _Seen(shape[:2], orientation(path), facts_of(path, image, channels))
 
 

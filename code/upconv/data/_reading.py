@@ -170,6 +170,7 @@ def upright(image: Image.Image) -> Image.Image:
 def orientation(path: str | Path) -> int:
     """EXIF's number of how a file's image is turned; 1 if it is not, or Pillow cannot tell."""
     try:
+        check_file(path)
         with unlimited(), Image.open(path) as file:
             return int(file.getexif().get(ORIENTATION, 1))
     except UNREADABLE:  # of a TIFF that is read by tifffile
@@ -179,6 +180,7 @@ def orientation(path: str | Path) -> int:
 def has_alpha(path: str | Path) -> bool:
     """Whether an image has transparency, by its header."""
     try:
+        check_file(path)
         with unlimited(), Image.open(path) as file:
             return file.mode in ("RGBA", "LA", "PA") or "transparency" in file.info
     except UNREADABLE:
