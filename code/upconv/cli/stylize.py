@@ -103,16 +103,10 @@ def run(options: argparse.Namespace) -> None:
     deepest = max(network.stride(name) for name in (content_layer, *layers))
     scales = min(3, (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length())
     settings = StyleSettings(
-        content_layers=(content_layer,),
-        style_layers=layers,
-        style_weight=options.weight,
-        variation_weight=options.variation_weight,
-        size=size,
-        scales=max(1, scales),
-        steps=options.steps,
-        preserve_color=options.preserve_color,
-        seed=options.seed,
-    )
+        content_layers=(content_layer,), style_layers=layers, style_weight=options.weight,
+        variation_weight=options.variation_weight, size=size, scales=max(1, scales),
+        steps=options.steps, preserve_color=options.preserve_color, seed=options.seed,
+    )  # fmt: skip
     folder = out.with_name(f".{out.name}.run")
 
     def write(image: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -193,11 +193,16 @@ def is_shallow(path: str | Path) -> bool:
         check_file(path)
         with unlimited(), Image.open(path) as file:
             if file.format == "TIFF":
-                bits = file.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
-                return bool(max(bits) <= 8 and file.mode not in _DEEP)
+                return max(_bits(file)) <= 8 and file.mode not in _DEEP
             return file.mode not in _DEEP and not _deep_color(file)
     except UNREADABLE:
         return not (Path(path).is_file() and is_tiff(path))
+
+
+def _bits(tiff: Image.Image) -> tuple[int, ...]:
+    """Bits of each channel of a TIFF."""
+    found: tuple[int, ...] = cast(Any, tiff).tag_v2.get(258, (8,))
+    return found
 
 
 def _deep_color(file: Image.Image) -> str:
@@ -237,7 +242,7 @@ def _deep(file: Image.Image) -> tuple[np.ndarray, bool] | None:
     if file.mode in _DEEP:
         values = np.asarray(upright(file))
         return values.astype(np.uint16) if file.format == "PNG" else values, False
-    if file.format == "TIFF" and max(file.tag_v2.get(258, (8,))) > 8:  # type: ignore[attr-defined]
+    if file.format == "TIFF" and max(_bits(file)) > 8:
         raise ValueError("neither Pillow nor tifffile reads all of its bits")
     if not (raw := _deep_color(file)):
         return None
@@ -255,8 +260,8 @@ def _deep(file: Image.Image) -> tuple[np.ndarray, bool] | None:
 
 
 def _reread(file: Image.Image, mode: str, raw: str) -> np.ndarray:
-    with unlimited(), Image.open(file.filename) as again:  # type: ignore[attr-defined]
-        tile: Any = again.tile[0]  # type: ignore[attr-defined,unused-ignore]
+    with unlimited(), Image.open(cast(Any, file).filename) as again:
+        tile: Any = cast(Any, again).tile[0]
         # Of Pillow 11 and newer, or older.
         tile = tile._replace(args=raw) if hasattr(tile, "_replace") else (*tile[:3], raw)
         again.tile, again._mode = [tile], mode

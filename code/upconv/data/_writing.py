@@ -39,8 +39,8 @@ def write_folder(data: SegmentationSet | ImageSet, folder: str | Path) -> None:
     check_empty(folder)
     if not len(data):
         refuse("data", "an empty set", "at least one image")
-    if getattr(data, "value_range", BYTE) != BYTE:
-        refuse("data", f"values from {data.value_range}", "images of 8 bits")  # type: ignore[union-attr]
+    if (scale := getattr(data, "value_range", BYTE)) != BYTE:
+        refuse("data", f"values from {scale}", "images of 8 bits")
     digits = max(4, len(str(len(data))))
     with exclusive(folder, "folder", folder=True):
         for number, image in enumerate(data.images, 1):
