@@ -863,6 +863,15 @@ def test_what_predict_writes_is_read_as_masks(folder, small, tmp_path, capsys):
     assert "2 overlays" in found.notes[0] and "0.png with 0_mask.png" in found.notes[1]
     for mask, number in zip(found.masks, range(2), strict=True):
         np.testing.assert_array_equal(mask, np.asarray(Image.open(out / f"{number}_mask.png")))
+    # Its numbers are classes, also where the training's masks were black and white.
+    trained = data.MaskFormat(classes=((0, 0), (255, 1)), void=None, gray_palette=True)
+    same(read((places[0], out), 2, mask_format=trained), *found.masks)
+    mask = found.masks[0]
+    for path in out.glob("*_mask.png"):
+        indexed = Image.fromarray(mask)
+        indexed.putpalette([9, 9, 9, 8, 8, 8])  # of another program
+        indexed.save(path)
+    refused((places[0], out), "_mask.png", mask_format=trained)
 
 
 @pytest.mark.timing

@@ -18,11 +18,11 @@ from upconv.data._format import MaskFormat
 from upconv.data._listing import Files, Listing, check_layout, list_images
 from upconv.data._mask_kinds import Census
 from upconv.data._mask_rules import Decision, census, decide, shares, tally
-from upconv.data._masks import decode, instances_of, read_mask
+from upconv.data._masks import decode, instances_of, packed, read_mask
 from upconv.data._pairing import no_masks, pair
 from upconv.data._ranges import Facts, Survey, facts_of, find_range
 from upconv.data._reading import BadData, orientation, read_raw
-from upconv.data.sets import SegmentationSet
+from upconv.data.sets import VOID, SegmentationSet, palette
 
 
 def segmentation_folder(
@@ -93,7 +93,7 @@ def segmentation_folder(
     check_layout(*listed)
     found = pair(*listed)
     counted = checked(census, found.masks, "masks", progress)
-    if mask_format is None:
+    if mask_format is None or _predicted(counted):
         decision = decide(counted, classes, colors, threshold, instances)
     else:
         decision = _as_before(mask_format, classes)
@@ -149,6 +149,15 @@ def _about(form: MaskFormat) -> str:
     )
     usual = form.kind == "values" and plain and form.threshold is None and not form.instances
     return "" if usual and not form.gray_palette else form.to_json()
+
+
+def _predicted(counted: Sequence[Census]) -> bool:
+    """Whether masks are those of ``upconv predict``, by their palette: its numbers are classes."""
+    ours = packed(np.array(palette(VOID + 1))).tolist()
+    return all(
+        one.kind == "palette" and list(one.palette) == [ours[value] for value in one.values]
+        for one in counted
+    )
 
 
 def _as_before(form: MaskFormat, classes: int | Sequence[str] | None) -> Decision:
