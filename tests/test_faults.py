@@ -127,7 +127,7 @@ sys.exit(cli.main(sys.argv[1:]))
 def test_a_full_disk_is_said_in_one_line_and_the_old_run_is_whole(tmp_path):
     for kind, name in (("images", "a.png"), ("masks", "a.png")):
         (tmp_path / kind).mkdir()
-        Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / kind / name)
+        Image.fromarray(np.eye(40, dtype=np.uint8)).save(tmp_path / kind / name)
     train = [
         "train",
         "unet",

@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         if not _out_of_memory(error):
             raise
         sizes = ("batch", "crop", "tile", "size", "base_channels", "width_mult", "count")
+        if getattr(options, "data", None) not in (None, "folder"):
+            sizes = tuple(name for name in sizes if name != "size")  # built-in sets have their own
         lower = [f"--{name.replace('_', '-')}" for name in sizes if hasattr(options, name)]
         hint = f"lower {' or '.join(lower)}" if lower else "close other programs"
         print(f"{_name()}: out of memory; {hint}", file=sys.stderr)

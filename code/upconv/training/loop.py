@@ -214,15 +214,15 @@ def pixel_loss(
 
     With several processes, the mean of their results is the loss of the whole batch.
     """
-    _, masks, weights = batch
+    _, given, weights = batch  # not yet on the device: looking at them does not wait for it
     height, width = logits.shape[-2:]
 
     def seen(layer: Tensor) -> Tensor:
         return middle(layer.to(logits.device, non_blocking=True), (height, width))
 
-    masks, weights = seen(masks), None if weights is None else seen(weights)
+    masks, weights = seen(given), None if weights is None else seen(weights)
     if weights is None and (distributed is None or distributed.size == 1):
-        if not (middle(batch.masks, (height, width)) != VOID).any():
+        if not (middle(given, (height, width)) != VOID).any():
             return logits.sum() * 0.0  # PyTorch's mean of nothing is NaN
         return F.cross_entropy(logits, masks, class_weights, ignore_index=VOID)
     each = F.cross_entropy(logits, masks, class_weights, ignore_index=VOID, reduction="none")
