@@ -388,8 +388,8 @@ def test_a_run_killed_from_outside_is_saved(place, number):
         list(map(str, command)), cwd=place, stderr=subprocess.PIPE, text=True,
         env=surroundings(place) | {"UPCONV_PRECISION": "fp32"},
     )  # fmt: skip
-    told = [process.stderr.readline() for _ in range(2)]  # the last before the first step
-    assert told[1].startswith("cpu: "), told
+    while not (told := process.stderr.readline()).startswith("cpu: "):  # then the steps begin
+        assert told, process.wait(PATIENCE)
     while not (out / "checkpoint.pt").exists():  # after 200 steps
         assert process.poll() is None
     process.send_signal(number)

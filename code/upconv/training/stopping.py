@@ -17,14 +17,8 @@ HINT = b"\nsaving after this step; again stops at once\n"
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM ended a run, whose state was saved.
 
-    Attributes
-    ----------
-    signal
-        Number of the signal.
-    step, steps
-        Steps done, and of the whole run.
-    path
-        The checkpoint.
+    It carries ``signal``, its number, ``step`` and ``steps``, those done and those of the whole
+    run, and ``path``, the checkpoint.
     """
 
     def __init__(self, signal: int, step: int, steps: int, path: Path) -> None:
