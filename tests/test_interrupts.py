@@ -346,11 +346,12 @@ def place(tmp_path_factory):
     """Images and masks, and the folder of all runs."""
     found = tmp_path_factory.mktemp("interrupts")
     rng = np.random.default_rng(0)
-    for name in ("images", "masks"):
+    for name in ("images", "masks", "others"):
         (found / name).mkdir()
     for number in range(4):
         image = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
         Image.fromarray(image).save(found / "images" / f"{number}.png")
+        Image.fromarray(255 - image).save(found / "others" / f"{number}.png")
         mask = (image[..., 0] > 127).astype(np.uint8)
         Image.fromarray(mask).save(found / "masks" / f"{number}.png")
     return found
@@ -549,7 +550,7 @@ def test_a_finished_run_says_so_and_how_to_go_on(finished, tmp_path):
 OTHERS = {
     "other numbers": ({"learning_rate": "0.5"}, "got learning_rate = 0.002, expected 0.5"),
     "fewer steps": ({"steps": "2"}, "got steps = 5, 5 done, expected 2"),
-    "other data": ({"images": "masks"}, "got images = 4 of SHA-256"),
+    "other data": ({"images": "others"}, "got images = 4 of SHA-256"),
     "another width": ({"base_channels": "4"}, "weights of another network"),
     "a file": ({"out": "images/0.png"}, "--out: images/0.png is a file, expected a folder"),
 }
