@@ -93,6 +93,19 @@ def start(page, name: str):
     return part
 
 
+def hold_first_drawing(page):
+    """Explorers, which draw when they come into view, wait until ``later`` is called."""
+    page.add_init_script("""
+        window.later = [];
+        window.IntersectionObserver = class extends IntersectionObserver {
+          constructor(seen, options) {
+            const held = options?.rootMargin === "100%"; // an explorer, no part of the theme
+            if (held) window.later.push(() => seen([{ isIntersecting: true }]));
+            super(held ? () => {} : seen, options);
+          }
+        };""")
+
+
 def told(page, name: str, event: str, action, wanted: str = "true") -> dict:
     """What a part tells of its work after an action, once it is as wanted; arrays as lists."""
     page.evaluate(
@@ -481,15 +494,7 @@ def test_what_is_missing_is_said(visit, served, runtime):
 
 def test_what_is_missing_stays_said_when_the_part_is_first_drawn(visit, served, runtime):
     page = visit("about:blank")
-    page.add_init_script("""
-        window.later = [];
-        window.IntersectionObserver = class extends IntersectionObserver {
-          constructor(seen, options) {
-            const held = options?.rootMargin === "100%"; // an explorer, no part of the theme
-            if (held) window.later.push(() => seen([{ isIntersecting: true }]));
-            super(held ? () => {} : seen, options);
-          }
-        };""")
+    hold_first_drawing(page)
     page.route("**/digits.onnx", lambda route: route.fulfill(status=404))
     page.goto(served + PAGE)
     part = page.locator("#latents")

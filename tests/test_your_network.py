@@ -15,7 +15,7 @@ from conftest import SITE
 from PIL import Image
 from playwright.sync_api import expect
 from test_explorers import choose
-from test_playground import FOLDER, PAGE, module, runtime, told  # noqa: F401
+from test_playground import FOLDER, PAGE, hold_first_drawing, module, runtime, told  # noqa: F401
 from test_site import PHONE
 
 from upconv import zoo
@@ -460,15 +460,7 @@ def test_what_fails_is_said_and_the_next_try_begins_anew(visit, served, runtime,
 
 def test_a_complaint_stays_when_the_part_is_first_drawn(visit, served, runtime):  # noqa: F811
     page = visit("about:blank")
-    page.add_init_script("""
-        window.later = [];
-        window.IntersectionObserver = class extends IntersectionObserver {
-          constructor(seen, options) {
-            const held = options?.rootMargin === "100%"; // an explorer, no part of the theme
-            if (held) window.later.push(() => seen([{ isIntersecting: true }]));
-            super(held ? () => {} : seen, options);
-          }
-        };""")
+    hold_first_drawing(page)
     page.goto(served + PAGE)
     said = refused(page, file("early.onnx", b"no network"))
     page.evaluate("() => later.forEach((draw) => draw())")

@@ -289,7 +289,7 @@ def predict_tiles(
             some = corners[start : start + batch]
             logits = _logits(network, _views(image, some, margin, seen), where)
             logits = logits[..., cut : cut + tile, cut : cut + tile]
-            found = logits.float().softmax(1).cpu().numpy() if softmax else _labels(logits)
+            found = _answer(logits, softmax)
             if not result.size:
                 result = np.empty((*found.shape[1:-2], height, width), found.dtype)
             for (top, left), values in zip(some, found, strict=True):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +58,7 @@ def train_segmenter(options: argparse.Namespace) -> None:
     size = f"{sizes['base_channels']} channels" if unet else sizes["encoder"]
     if distributed.first:
         say(options, f"{options.network} ({size}, from {start}) on {len(found)} images")
-    with _stopping_together(distributed):
-        history = train(
-            network,
-            found,
-            settings,
-            checkpoint=checkpoint,
-            resume=options.resume,
-            distributed=distributed,
-            progress=not options.quiet,
-        )
-    distributed.close()
+    history = _run(options, distributed, train, network, found, settings)
     if not distributed.first:
         return
     masks = {"masks": found.mask_format.to_json()} if found.mask_format else None
@@ -84,7 +73,7 @@ def train_generator(options: argparse.Namespace) -> None:
     from upconv import data, zoo
 
     sizes: dict[str, Any] = GENERATOR_SCALES[options.scale] | _width(options)
-    out, checkpoint, distributed = _start(options)
+    out, _, distributed = _start(options)
     if options.data == "folder":
         found = data.square_images(options.images, sizes["size"])
         if distributed.first:
@@ -106,18 +95,7 @@ def train_generator(options: argparse.Namespace) -> None:
     settings = GanSettings(**_numbers(options))
     if distributed.first:
         say(options, f"{options.network}, {sizes['size']} pixels, on {len(found)} images")
-    with _stopping_together(distributed):
-        history = train_gan(
-            generator,
-            discriminator,
-            found,
-            settings,
-            checkpoint=checkpoint,
-            resume=options.resume,
-            distributed=distributed,
-            progress=not options.quiet,
-        )
-    distributed.close()
+    history = _run(options, distributed, train_gan, generator, discriminator, found, settings)
     if not distributed.first:
         return
     keep(out, options.network, generator, (), sizes, history, f", {history.verdict}")
@@ -232,16 +210,22 @@ def _start(options: argparse.Namespace) -> tuple[Path, Path, Any]:
     return options.out, options.state, distributed
 
 
-@contextmanager
-def _stopping_together(distributed: Any) -> Iterator[None]:
-    """Leave the process group if the run is interrupted, which all processes are."""
+def _run(
+    options: argparse.Namespace, distributed: Any, train: Callable[..., Any], *given: Any
+) -> Any:
+    """Train, and leave the process group, also if interrupted, which all processes are then."""
     from upconv.training import Interrupted
 
     try:
-        yield
+        history = train(
+            *given, checkpoint=options.state, resume=options.resume, distributed=distributed,
+            progress=not options.quiet,
+        )  # fmt: skip
     except Interrupted:
         distributed.close()
         raise
+    distributed.close()
+    return history
 
 
 # Size of a network → the option that sets it.

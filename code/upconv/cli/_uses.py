@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from upconv.cli.options import UsageError
+from upconv.cli.options import FOLDER, UsageError
 from upconv.recipes import sets_of
 from upconv.zoo import GENERATORS, STYLIZERS, is_unet
 
@@ -31,11 +31,6 @@ USES: dict[str, tuple[str, ...]] = {
     "base_channels": (UNET, GENERATOR, STYLIZER),
     "width": EVERY,  # the old name of both
 }
-
-# Options about one's own folders.
-FOLDERS = (
-    "images", "masks", "classes", "colors", "threshold", "instances", "channels", "range", "size",
-)  # fmt: skip
 
 
 def kind_of(network: str) -> str:
@@ -74,7 +69,7 @@ def check_uses(options: argparse.Namespace) -> None:
 
 def resolve_data(options: argparse.Namespace, known: tuple[str, ...]) -> None:
     """Set --data: one's own folder if options are about it, or else the default, the first."""
-    about = [name for name in FOLDERS if given(options, name)]
+    about = [name for name in FOLDER if given(options, name)]
     options.data = options.data or ("folder" if about else known[0])
     if about and options.data != "folder":
         raise UsageError(f"{option(about[0])} requires --data folder, got --data {options.data}")

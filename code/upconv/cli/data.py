@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> None:
             raise UsageError(f"--{name} requires a data set and --out")
     if options.name == "check":
         return check(options)
-    for name in (*FOLDER, "channels", "range"):
-        if getattr(options, name) is not None:
+    for name in FOLDER:
+        if getattr(options, name, None) is not None:
             raise UsageError(f"--{name} requires: upconv data check")
     if options.out:
         _write(options)

@@ -86,7 +86,10 @@ so on; 255 is void, which is ignored. If no mask of the folder has other values 
 is class 1. Masks in colors need --colors, JPEGs and smoothed ones --threshold, numbered objects
 --instances. See what is made of yours with: upconv data check --images DIR --masks DIR
 """
-FOLDER = ("images", "masks", "classes", "colors", "threshold", "instances")
+# Options about one's own folders.
+FOLDER = (
+    "images", "masks", "classes", "colors", "threshold", "instances", "channels", "range", "size",
+)  # fmt: skip
 
 
 def add_folder(command: argparse.ArgumentParser, when: str = "") -> None:
@@ -277,9 +280,6 @@ def load_data(
             if getattr(options, name) is None:
                 raise UsageError(f"--data folder needs --{name}")
         return load_folder(options, classes, mask_format)
-    for name in (*FOLDER, "size"):
-        if getattr(options, name) is not None:
-            raise UsageError(f"--{name} requires --data folder, got --data {options.data}")
     load = getattr(data, options.data)
     if options.data in GENERATED:
         return load(GENERATED[options.data][split], split=split)

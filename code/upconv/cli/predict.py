@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from upconv.cli.options import (
     UsageError,
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _listed(paths: Sequence[Path], out: Path) -> list[Path]:
     """Return the image files: those given, and all in folders given."""
-    from upconv.data import image_files
+    from upconv.data._listing import list_images
 
     found: list[Path] = []
     for path in paths:
@@ -105,7 +105,7 @@ def _listed(paths: Sequence[Path], out: Path) -> list[Path]:
         if same_file(path, out):
             # The next time, masks and overlays would be taken for images.
             raise UsageError(f"--out: {out} is a folder of images; expected another folder")
-        files = cast(Any, image_files(path)).paths
+        files = list_images(path, everywhere=True).paths
         # Outputs of an earlier call may lie in a folder inside.
         found += [file for file in files if out.resolve() not in file.resolve().parents]
     return found

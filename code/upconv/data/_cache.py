@@ -19,7 +19,7 @@ from PIL import Image
 
 from upconv.checks import refuse
 from upconv.data._listing import Files
-from upconv.data._reading import check_file, unlimited
+from upconv.data._reading import ORIENTATION, check_file, unlimited
 from upconv.data._scaling import scale_image, scale_mask
 from upconv.data.download import cache_folder
 from upconv.files import atomic_write
@@ -28,7 +28,6 @@ FORMAT = 1  # of the cached arrays: another one is another file
 SMALL = 2**20  # pixels below which a file is decoded at each access
 LIMIT = 20.0  # gigabytes of all cached arrays, unless UPCONV_CACHE_LIMIT says otherwise
 SPARE = 2**30  # bytes of a disk that are left free
-ORIENTATION = 0x0112  # in EXIF
 AT_ONCE = 2**25  # pixels that threads decode at the same time
 
 Where = str | Path | Literal[False] | None  # None: in the cache's folder, False: nowhere
