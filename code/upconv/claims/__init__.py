@@ -1,6 +1,6 @@
 """Claims: what people say about these networks, and the cell that checks it.
 
-Every chapter ``NN_name.ipynb`` has a file ``NN_name.toml`` here with one table per claim::
+Every page ``NN_name.ipynb`` has a file ``NN_name.toml`` here with one table per claim::
 
     [C1.10]
     source = "slides on CNN, Fourier and DCGAN"
@@ -8,11 +8,16 @@ Every chapter ``NN_name.ipynb`` has a file ``NN_name.toml`` here with one table 
     verdict = "holds, corrected"
     finding = "The centre is 0.999014; 0.9992 comes from rounding the rim first."
 
-A chapter checks a claim in a ``with`` block. The block's assertions are the check; if they
-pass, the verdict is shown, and the claims page links to that very cell::
+A chapter checks a claim by a function of what it checks. It must accept each right candidate, and
+reject each wrong one: a check that accepts anything proves nothing::
 
-    with claim("C1.10"):
-        assert abs(centre - 0.999014) < 5e-7
+    def is_centre(number):
+        assert abs(number - 0.999014) < 5e-7
+
+    claim("C1.10", is_centre, right={"NumPy": centre}, wrong={"the circulating number": 0.9992})
+
+If it does, the verdict is shown, and the claims page links to that very cell. History is not for a
+cell: such a claim has the verdict ``not for a cell`` and names its source by ``cite``.
 """
 
 from __future__ import annotations
@@ -20,15 +25,33 @@ from __future__ import annotations
 import html
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
-VERDICTS = ("holds", "holds, corrected", "fails")
+Check = Callable[[Any], bool | None]
+CITED = "not for a cell"
+VERDICTS = ("holds", "holds, corrected", "fails", CITED)
+# Pages whose claims are still checked in ``with`` blocks, without wrong candidates.
+WITHOUT_CONTROLS = (
+    "01_cnn_fourier",
+    "02_upsampling",
+    "03_fcn",
+    "04_skip_ablation",
+    "05_unet",
+    "06_dcgan",
+    "07_style_transfer",
+)
 
-_MARK = {"holds": "✓", "holds, corrected": "≈", "fails": "✗"}
-_COLOUR = {"holds": "#009e73", "holds, corrected": "#b8860b", "fails": "#d55e00"}
+_MARK = {"holds": "✓", "holds, corrected": "≈", "fails": "✗", CITED: "❝"}
+_COLOUR = {
+    "holds": "#009e73",
+    "holds, corrected": "#b8860b",
+    "fails": "#d55e00",
+    CITED: "#56719b",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,7 @@ class Claim:
     statement: str
     verdict: str
     finding: str
+    cite: str = ""
 
     @property
     def anchor(self) -> str:
@@ -89,21 +113,81 @@ def load_claims() -> dict[str, Claim]:
     return claims
 
 
-@contextmanager
-def claim(claim_id: str) -> Iterator[None]:
-    """Check a claim: run the assertions of the block, then show the verdict.
+def claim(
+    claim_id: str,
+    check: Check | None = None,
+    right: Mapping[str, Any] | None = None,
+    wrong: Mapping[str, Any] | None = None,
+) -> Any:
+    """Check a claim, then show the verdict.
+
+    Parameters
+    ----------
+    claim_id
+        Such as ``"C1.10"``.
+    check
+        Takes a candidate; fails by an assertion or returns False where the claim is not so.
+    right, wrong
+        What the candidate is → the candidate. The check must accept each right one and reject each
+        wrong one: a random, constant or trivial answer, or the mistake that circulates.
 
     Raises
     ------
     ValueError
-        If no claim has this id.
+        If no claim has this id, or if there is no right or no wrong candidate.
     AssertionError
-        From the block; then no verdict is shown.
+        If the check rejects a right candidate, or accepts a wrong one; then no verdict is shown.
     """
     from IPython.display import display
 
     claims = load_claims()
     if claim_id not in claims:
         raise ValueError(f"claim_id: got {claim_id!r}, expected one of {', '.join(claims)}")
+    row = claims[claim_id]
+    if check is None and row.chapter in WITHOUT_CONTROLS and row.verdict != CITED:
+        return _in_block(row)
+    if row.verdict == CITED:
+        if check is not None:
+            raise ValueError(f"check: got one for {claim_id}, expected none: it is {CITED}")
+    else:
+        _check(claim_id, check, right or {}, wrong or {})
+    display(row)
+    return None
+
+
+def _check(
+    claim_id: str, check: Check | None, right: Mapping[str, Any], wrong: Mapping[str, Any]
+) -> None:
+    if check is None:
+        raise ValueError(f"check: got none for {claim_id}, expected a function of a candidate")
+    for name, candidates in (("right", right), ("wrong", wrong)):
+        if not candidates:
+            raise ValueError(f"{name}: got no candidate for {claim_id}, expected at least one")
+    for about, candidate in right.items():
+        if not _accepts(check, candidate, about, claim_id):
+            raise AssertionError(f"{claim_id}: the check returned False for {about}")
+    for about, candidate in wrong.items():
+        try:
+            accepted = _accepts(check, candidate, about, claim_id)
+        except AssertionError:
+            continue
+        if accepted:
+            raise AssertionError(f"{claim_id}: the check cannot fail: it accepted {about}")
+
+
+def _accepts(check: Check, candidate: Any, about: str, claim_id: str) -> bool:
+    try:
+        result = check(candidate)
+    except Exception as error:
+        error.add_note(f"{claim_id}, while checking {about}")
+        raise
+    return result is None or bool(result)
+
+
+@contextmanager
+def _in_block(row: Claim) -> Iterator[None]:
+    """The first edition's form: assertions in a block, without a wrong candidate."""
+    from IPython.display import display
+
     yield
-    display(claims[claim_id])
+    display(row)

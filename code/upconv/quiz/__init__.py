@@ -1,7 +1,8 @@
-"""Questions at the end of a chapter, each with three answers and a reason for every one.
+"""Questions, each with three answers and a reason for every one.
 
-Chapter ``NN_name.ipynb`` has a file ``NN_name.toml`` here. The answers unfold where they stand: on
-the website without a kernel, and in any notebook.
+Page ``NN_name.ipynb`` has a file ``NN_name.toml`` here: ``[[questions]]`` at the page's end, and
+``[[guesses]]``, each with an ``id``, before a result is shown. The answers unfold where they stand:
+on the website without a kernel, and in any notebook.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import html
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -66,22 +69,75 @@ def _fold(option: Option) -> str:
     )
 
 
-def quiz(chapter: int) -> Quiz:
-    """The questions of a chapter, shown where it is a cell's last line.
+def _files() -> dict[str, Traversable]:
+    """The file of each page: "1", "1b", … → its file, in the order of the book."""
+    found = (file for file in resources.files(__package__).iterdir() if file.name[:1].isdigit())
+    return {
+        file.name.partition("_")[0].lstrip("0"): file
+        for file in sorted(found, key=lambda f: f.name)
+    }
+
+
+def _question(row: dict[str, Any]) -> Question:
+    return Question(row["ask"], tuple(Option(**option) for option in row["options"]))
+
+
+def quiz(page: int | str) -> Quiz:
+    """The questions of a page, shown where it is a cell's last line.
+
+    Parameters
+    ----------
+    page
+        A chapter's number, or its number and the letter of a further page: ``1`` or ``"1b"``.
 
     Raises
     ------
     ValueError
-        If there is no such chapter.
+        If there is no such page.
     """
-    found = resources.files("upconv.quiz").iterdir()
-    files = sorted((file for file in found if file.name.endswith(".toml")), key=lambda f: f.name)
-    if not 1 <= chapter <= len(files):
-        raise ValueError(f"chapter: got {chapter}, expected 1 to {len(files)}")
-    rows = tomllib.loads(files[chapter - 1].read_text(encoding="utf-8"))["questions"]
-    return Quiz(
-        tuple(
-            Question(row["ask"], tuple(Option(**option) for option in row["options"]))
-            for row in rows
-        ),
-    )
+    files = _files()
+    if str(page) not in files:
+        raise ValueError(f"page: got {page!r}, expected one of {', '.join(files)}")
+    rows = tomllib.loads(files[str(page)].read_text(encoding="utf-8"))["questions"]
+    return Quiz(tuple(map(_question, rows)))
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A question before a result; the cell after it, tagged ``reveal``, shows the result."""
+
+    id: str
+    question: Question
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<div class="upconv-quiz upconv-guess" role="group" aria-label="Guess {self.id}">'
+            f"<p><strong>Guess first.</strong> {html.escape(self.question.ask)}</p>"
+            + "".join(map(_fold, self.question.options))
+            + "</div>"
+        )
+
+    def __repr__(self) -> str:
+        options = zip("abcd", self.question.options, strict=False)
+        return "\n".join(
+            [f"Guess first. {self.question.ask}"] + [f"   {at}) {one.text}" for at, one in options]
+        )
+
+
+def guess(guess_id: str) -> Guess:
+    """A question to answer before its result is shown, such as ``guess("1.2")``.
+
+    Raises
+    ------
+    ValueError
+        If no guess has this id, or two have it.
+    """
+    rows: dict[str, Guess] = {}
+    for file in _files().values():
+        for row in tomllib.loads(file.read_text(encoding="utf-8")).get("guesses", []):
+            if row["id"] in rows:
+                raise ValueError(f"guess {row['id']}: got it twice, expected an id to be unique")
+            rows[row["id"]] = Guess(row["id"], _question(row))
+    if guess_id not in rows:
+        raise ValueError(f"guess_id: got {guess_id!r}, expected one of {', '.join(rows)}")
+    return rows[guess_id]
