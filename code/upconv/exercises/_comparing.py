@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-# How exact results are in types smaller than float64; beside larger numbers a tenth of it, of those.
+# How exact a result in a smaller type than float64 is; beside larger numbers, a tenth of them.
 PRECISION = {"float32": 1e-5, "complex64": 1e-5, "float16": 1e-2, "bfloat16": 2e-2}
 MOST = 300  # characters of an answer that are shown
 
