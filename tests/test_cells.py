@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,6 +18,7 @@ from conftest import serving
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from pace import wait_until
 from PIL import Image
+from test_colab_editions import colab
 from test_engines import READY, Telling, started
 from test_extension import WIDGET, build, lay_out
 from test_site import DESKTOP, PHONE
@@ -30,6 +32,7 @@ PAGE = "chapters/01z_cells"
 GUESS = Question(
     "What comes out?", (Option("One", "No."), Option("Two", "Yes.", True), Option("Six", "No."))
 )
+MORE = "# More\n\nTwo.\n\n$$\na\n$$ (eq-first)\n\n$$\nb\n$$ (eq-second)"
 HINTS = """<details><summary>Hint 1</summary>
 
 Count the *places* of the kernel, $n - k + 1$ of them.
@@ -87,7 +90,7 @@ def all_kinds() -> nbformat.NotebookNode:
     cells = [
         new_markdown_cell(
             '# Cells\n\n<a href="#claim-z">The claim</a>, <a href="#inside">the result</a> '
-            "and [more](#far)."
+            'and <a href="#far">more</a>.'
         ),
         new_markdown_cell(f"## A guess\n\n{text}"),
         code(
@@ -98,11 +101,12 @@ def all_kinds() -> nbformat.NotebookNode:
             "reveal",
             outputs=[html('<p id="inside">Two.</p>'), picture(), explorer("a")],
         ),
-        new_markdown_cell(f"Not one, because of the rim.\n\n## Frameworks\n\n{text}"),
+        new_markdown_cell("Not one, because of the rim.\n\n$$\na = b\n$$ (eq-z)"),
+        new_markdown_cell(f"## Frameworks\n\n{text}"),
         *pair(1, 12),
         new_markdown_cell(f"Both do the same.\n\n{text}"),
         *pair(2, 1),
-        new_markdown_cell("Equal again.\n\n(far)=\n## A check"),
+        new_markdown_cell("As {eq}`eq-second` says. Equal again.\n\n(far)=\n## A check"),
         code(
             "# @title How C1.1 is checked\ndef check(candidate):\n    assert candidate",
             "check",
@@ -119,13 +123,17 @@ def all_kinds() -> nbformat.NotebookNode:
     ]
     for index, cell in enumerate(cells):
         cell["id"] = f"cell-{index}"
+        if "check" in cell.metadata.get("tags", []):
+            cell.metadata["cellView"] = "form"
     language = {"name": "python", "pygments_lexer": "ipython3"}
     return new_notebook(cells=cells, metadata={"language_info": language})
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    return lay_out(tmp_path_factory.mktemp("book"), {"01z_cells": all_kinds()})
+    more = new_notebook(cells=[new_markdown_cell(MORE)], metadata=all_kinds().metadata)
+    pages = {"01y_more": more, "01z_cells": all_kinds()}
+    return lay_out(tmp_path_factory.mktemp("book"), pages)
 
 
 @pytest.fixture(scope="module")
@@ -169,12 +177,46 @@ def test_cells_on_the_page(built):
     assert hints[0].em.text == "places" and hints[0].select(".formula") and len(hints[1]("li")) == 2
 
 
+def test_pages_of_a_chapter_have_its_number(built):
+    """1y and 1z, their sections 1z.1, …; equations go on from page to page."""
+    pages = {
+        name: BeautifulSoup((built / f"chapters/{name}.html").read_text("utf-8"), "html.parser")
+        for name in ("01_cnn_fourier", "01y_more", "01z_cells", "02_upsampling")
+    }
+    heads = {
+        name: [part.text for part in page.article.select("h1 .section-number, h2 .section-number")]
+        for name, page in pages.items()
+    }
+    assert heads["01_cnn_fourier"] == ["1. "] and heads["02_upsampling"] == ["2. "]
+    assert heads["01y_more"] == ["1y. "]
+    assert heads["01z_cells"] == ["1z. ", "1z.1. ", "1z.2. ", "1z.3. ", "1z.4. "]
+    listed = [link.text.strip() for link in pages["02_upsampling"].select(".bd-links a.internal")]
+    assert {"1. cnn_fourier", "1y. More", "1z. Cells", "2. upsampling"} <= set(listed)
+    shown = {name: [e.text[:5] for e in page.select(".eqno")] for name, page in pages.items()}
+    assert shown["01y_more"] == ["(1.1)", "(1.2)"] and shown["01z_cells"] == ["(1.3)"]
+    (link,) = pages["01z_cells"].select("a[href='01y_more.html#equation-eq-second']")
+    assert link.text == "(1.2)"
+
+
+def test_editions_for_colab_count_as_the_site_does(root):
+    (root / "benchmarks").mkdir()
+    shutil.copy(ROOT / "benchmarks/chapters.json", root / "benchmarks")
+    found = colab.Book(root).equations
+    numbers = {"eq-first": "1.1", "eq-second": "1.2", "eq-z": "1.3"}
+    assert {label: found[label][1] for label in numbers} == numbers
+    edition = colab.edition(root / f"{PAGE}.ipynb", colab.Book(root))
+    (check,) = (cell for cell in edition.cells if "check" in cell.metadata.get("tags", []))
+    assert check.metadata.cellView == "form" and check.source.startswith("# @title How")
+    assert HINTS in [cell.source for cell in edition.cells]
+
+
 # ---- in browsers ---------------------------------------------------------------------------------
 
 SHOWN = """() => [...document.querySelectorAll(".upconv-tab")]
     .filter((tab) => tab.checkVisibility()).map((tab) => tab.querySelector("p").textContent)"""
 STATE = """() => [...document.querySelectorAll(".upconv-tabs [role=tab]")]
     .map((tab) => [tab.textContent, tab.getAttribute("aria-selected"), tab.tabIndex])"""
+FADED = "() => Promise.all(document.getAnimations().map((one) => one.finished)).then(() => 1)"
 IS_OPEN = "() => document.querySelector('.upconv-reveal').open"
 # Where a tab is before it is chosen and once all has settled.
 CHOOSE = """async ([number, name]) => {
@@ -377,6 +419,7 @@ def test_axe_finds_nothing(chromium, address, scheme, viewport):
         if unfolded:
             page.evaluate("() => document.querySelectorAll('details').forEach((d) => d.open = 1)")
             page.locator("#frameworks-1-tensorflow").click()
+            page.evaluate(FADED)
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         assert [(rule["id"], [n["html"][:120] for n in rule["nodes"]]) for rule in found] == []
         assert page.evaluate("() => document.scrollingElement.scrollWidth") <= viewport["width"]

@@ -4,6 +4,7 @@
 - ``claims``: directives for the claims and misconceptions
 - ``notebooks``, ``cells``: what MyST-NB leaves in outputs; folds, tabs
 - ``pictures``, ``formulas``, ``glossary``, ``names``: what the reader's browser gets of them
+- ``numbers``: pages of a chapter
 - ``addresses``: where the site is, and the links that need to know it
 - ``ebook``, ``site``, ``sheets``: the finished EPUB and the finished site
 - ``stand_ins``: documents the module without its frameworks
@@ -32,6 +33,7 @@ from upconv_book import (
     glossary,
     names,
     notebooks,
+    numbers,
     pictures,
     playground,
     site,
@@ -41,7 +43,7 @@ from upconv_book import (
 
 PARTS = (
     *(stand_ins, addresses, tables, explorers, playground, claims, notebooks, cells),
-    *(glossary, formulas, pictures, names, ebook, site),
+    *(glossary, formulas, pictures, names, numbers, ebook, site),
 )
 
 
