@@ -147,7 +147,7 @@ export function evened(weights, factor) {
 const LENGTH = 24;
 const LARGEST = 8;
 const FINE = 12; // points of a curve between two samples
-const PHASES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
+const PHASES = ["#1a85c8", "#d9640c", "#0fa37a", "#cc79a7", "#c98a00"]; // on light and dark ground
 const HINTS = {
   nearest: "Copying is filtering with S ones. Its response is 0 at multiples of 1/S and falls slowly between them: images of high frequencies stay, as steps.",
   linear: "The tent is the box filtered by a box again: its zeros at multiples of 1/S are double, so less is left, but the highest frequencies of the signal fade too.",
@@ -183,7 +183,7 @@ function render({ model, el }) {
   const bands = ui.view("ux-wide");
   const pictures = Array.from({ length: 6 }, () => ui.view());
   const area = ui.view();
-  const [leftLine, hint] = [ui.line("ux-left", true), ui.line("ux-long")];
+  const [leftLine, hint] = [ui.line("", true), ui.line("ux-long")];
   const [sumsLine, residueLine] = [element("div", { className: "ux-legend ux-sums" }), ui.line("ux-long", true)];
   const legend = element("div", { className: "ux-legend" });
 
@@ -253,6 +253,7 @@ function render({ model, el }) {
       if (input !== document.activeElement) input.value = format(weights[i]);
     });
     bands.canvas.classList.toggle("ux-drag", draggable());
+    leftLine.className = `ux-line ${draggable() ? "ux-left" : "ux-long"}`; // a wave may have four images
     hint.textContent = HINTS[model.get("kernel")];
     const keys = flat
       ? [["--ux-line", "spectrum after inserting zeros"], ["--ux-go", "kept"], ["--ux-hot", "left of the replicas"], ["--ux-ink", "response of the kernel"]]
@@ -420,8 +421,8 @@ function render({ model, el }) {
         pen.fillRect(x(from), top - 36, x(to) - x(from), bottom - top + 36);
         pen.globalAlpha = 1;
       }
-      const narrow = x(to) - x(from) < 110;
-      mark(m ? (narrow ? "copy" : "replica") : "signal", (from + to) / 2, top - 12, m ? "--ux-hot" : "--ux-go");
+      const name = m ? "replica" : "signal";
+      if (pen.measureText(name).width < x(to) - x(from)) mark(name, (from + to) / 2, top - 12, m ? "--ux-hot" : "--ux-go");
     }
     pen.fillStyle = ink("--ux-line");
     pen.fillRect(0, bottom, width, 2);
@@ -476,7 +477,7 @@ function render({ model, el }) {
       const text = m ? `${m < 0 ? "−" : ""}${2 * Math.abs(m) === s ? "½" : `${Math.abs(m)}/${s}`}` : "0";
       mark(text, m / s, height - 10, "--ux-soft", Math.abs(2 * m) === s ? (m < 0 ? "left" : "right") : "center");
     }
-    bands.caption.textContent = `spectrum, in cycles per output sample${draggable() ? ": drag the wave" : ""}`;
+    bands.caption.textContent = `spectrum, cycles/sample${draggable() ? ": drag the wave" : ""}`;
     bands.canvas.setAttribute("aria-label", `spectrum: the signal's in the middle, its replicas around multiples of 1/${s}; ${leftLine.textContent}`);
   }
 
@@ -512,12 +513,13 @@ function render({ model, el }) {
   }
 
   function drawPicture() {
-    const { n, s, size, values, magnitudes, output, spectrum } = now;
+    const { n, s, size, values, magnitudes, kernel, output, spectrum } = now;
     const name = model.get("picture");
     const [photo, first, spread, copies, large, left] = pictures;
     raster(photo, n, (r, c) => values[r * n + c]);
     raster(spread, size, (r, c) => (r % s || c % s ? 0 : values[(r / s) * n + c / s]));
-    raster(large, size, (r, c) => output[r * size + c]);
+    const mean = now.residue ? (kernel.reduce((sum, weight) => sum + weight, 0) / s) ** 2 : 1; // of a white area
+    raster(large, size, (r, c) => output[r * size + c] / mean);
     let peak = 1e-9; // not the mean's
     for (let k = 1; k < magnitudes.length; k++) peak = Math.max(peak, magnitudes[k]);
     peak = Math.log1p(peak);
@@ -543,7 +545,7 @@ function render({ model, el }) {
       [first, "its spectrum", `spectrum of the picture ${name}`],
       [spread, `↑ ${s}: zeros between`, `the picture with ${s - 1} zeros after each row and column`],
       [copies, `${s * s} copies of it`, `its spectrum: ${s} by ${s} copies of the picture's; framed, the first`],
-      [large, `= output, ${size} × ${size}`, `the output, ${size} by ${size} pixels`],
+      [large, `= output${format(mean) === "1" ? "" : ` ÷ ${format(mean)}`}, ${size} × ${size}`, `the output, ${size} by ${size} pixels`],
       [left, "what the kernel leaves", `spectrum of the output: ${Math.round(100 * share(spectrum, size, s))} percent of the energy are left of the replicas`],
     ];
     for (const [{ canvas, caption }, text, label] of texts) {
@@ -572,7 +574,7 @@ function render({ model, el }) {
       return key;
     }));
     if (!now.residue) return residueLine.replaceChildren("There is no residue to tell.");
-    const list = Array.from({ length: Math.floor(s / 2) }, (_, m) => `${format(now.residue[m + 1])} at ${m + 1}/${s}`).join(", ");
+    const list = Array.from({ length: Math.floor(s / 2) }, (_, m) => `${format(now.residue[m + 1])} at ${2 * m + 2 === s ? "1/2" : `${m + 1}/${s}`}`).join(", ");
     residueLine.replaceChildren(even
       ? marked`Residue of the kernel's gain: <b>${list}</b>. The sums are equal: an even area stays even.`
       : marked`Residue of the kernel's gain: <span class="ux-bad">${list}</span>. The sums differ: <b>a checkerboard</b> of period ${s}.`);
