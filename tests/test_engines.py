@@ -256,7 +256,8 @@ PLAY = """async (names) => {
     return seen;
 }"""
 NAMES = [
-    *("convolution", "fourier", "pooling", "transposed", "upsampling", "receptive", "shape"),
+    *("convolution", "learning", "fourier", "pooling", "transposed", "upsampling"),
+    *("receptive", "shape"),
     *("latent", "style"),
 ]
 
