@@ -294,6 +294,7 @@ function render({ model, el }) {
     const rate = model.get("rate");
     const beta = model.get("momentum") ? "2 · 1.9" : "2";
     const slowest = Math.max(...now.factors);
+    const tenfold = Math.ceil(Math.log(10) / (-2 * Math.log(slowest)));
     const top = short(values.at(-1));
     const ratio = values[0] > 0 ? short(values.at(-1) / values[0]) : "infinite";
     const steps = `${at} ${at === 1 ? "step" : "steps"}`;
@@ -305,7 +306,7 @@ function render({ model, el }) {
     else if (off < FOUND)
       said = marked`${lost} <b>Found:</b> every weight is within 0.001 of the hidden one${now.found > 0 && now.found < at ? `, since step ${now.found}` : ""}.`;
     else
-      said = marked`${lost} The worst weight is off by <b>${short(off)}</b>. In the end, a tenth of the loss takes ${short(Math.ceil(Math.log(10) / (-2 * Math.log(slowest))))} more steps.`;
+      said = marked`${lost} The worst weight is off by <b>${short(off)}</b>. In the long run, ${short(tenfold)} ${tenfold === 1 ? "step divides" : "steps divide"} the loss by ten.`;
     verdict.setAttribute("aria-live", timer ? "off" : "polite"); // a run tells how it ends
     verdict.replaceChildren(said);
     numbers.replaceChildren(marked`Curvatures from ${short(values[0])} to ${top}: condition number <b>${ratio}</b>. The rate must be below ${beta} / ${top} = <b>${short(limit)}</b>; it is ${rate >= limit ? marked`<span class="ux-bad">${rate.toFixed(2)}</span>` : rate.toFixed(2)}.`);
