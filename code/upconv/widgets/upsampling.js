@@ -559,7 +559,7 @@ function render({ model, el }) {
       [first, "its spectrum", `spectrum of the picture ${name}`],
       [spread, `↑ ${s}: zeros between`, `the picture with ${s - 1} zeros after each row and column`],
       [copies, `${s * s} copies of it`, `its spectrum: ${s} by ${s} copies of the picture's; framed, the first`],
-      [large, `= output${format(white) === "1" ? "" : ` ÷ ${format(white)}`}, ${size} × ${size}`, `the output, ${size} by ${size} pixels`],
+      [large, `= output${format(white) === "1" ? `, ${size} × ${size}` : ` ÷ ${format(white)}`}`, `the output, ${size} by ${size} pixels`],
       [left, "what the kernel leaves", `spectrum of the output: ${Math.round(100 * now.share)} percent of the energy are left of the replicas`],
     ];
     for (const [{ canvas, caption }, text, label] of texts) {
