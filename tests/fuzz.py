@@ -131,6 +131,11 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "network_shapes": lambda: {"layers": _layers(rng), "input_size": 32},
         "overlap_count": lambda: {"input_size": 5, "kernel_size": 3, "stride": 2, "padding": 0},
         "receptive_field": lambda: {"layers": _layers(rng)},
+        "resize_matrix": lambda: {
+            "input_size": rng.randint(1, 9), "output_size": rng.randint(1, 9), "method": "cubic",
+            "coordinates": "half-pixel", "a": -0.5, "border": "replicate", "antialias": True,
+            "rounding": "up",
+        },
         "spectral_derivative": lambda: {"values": plane[0], "length": 1.0, "order": 1},
         "style_loss": lambda: {"drawn": x, "style": _like(x)},
         "style_gradient": lambda: {"drawn": x, "style": _like(x)},

@@ -74,5 +74,5 @@ def surviving_sizes(survives: np.ndarray) -> Figure:
     ax.set_yticks(range(levels), names)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("input size (coloured: the size comes back)")
+    ax.set_xlabel("input size (colored: the size comes back)")
     return figure

@@ -179,12 +179,12 @@ def tent_kernel_and_rim(
     )
     side = 26
     show_image(
-        figure.add_subplot(grid[0, 1]), upsampled[:side, :side], "top-left corner:\ndarkened rim"
+        figure.add_subplot(grid[0, 1]), upsampled[:side, :side], "top-left corner:\ndarkened border"
     )
     ax = figure.add_subplot(grid[0, 2])
     limit = np.abs(difference).max()
     image = ax.imshow(difference[:side, :side], cmap="PuOr", vmin=-limit, vmax=limit)
-    ax.set_title("minus interpolation:\nonly the rim differs")
+    ax.set_title("minus interpolation:\nonly the border differs")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)

@@ -146,7 +146,9 @@ def resized_edge(
         ax.axhline(level, color=COLORS.gray, lw=0.8, zorder=0)
     ax.set_xlabel("position, in input pixels")
     ax.set_ylabel("value")
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    middle = (len(samples) - 1) / 2
+    ax.set_xlim(middle - 2.4, middle + 2.4)
+    ax.legend(loc="upper left")
     for j, (name, image) in enumerate(shrunk.items()):
         show_image(figure.add_subplot(grid[1, j]), image, name)
     return figure
@@ -217,7 +219,11 @@ def displaced_maps(
             ax.plot(column, row, "+", color=COLORS.red, ms=15, mew=2.2)
         ax.spines[:].set_visible(True)
         if name in shifts:
-            moved = f"moved by {shifts[name]:+.1f} px" if abs(shifts[name]) > 0.05 else "in place"
+            moved = (
+                f"moved by {shifts[name]:+.1f} px".replace("-", "−")
+                if abs(shifts[name]) > 0.05
+                else "in place"
+            )
             ax.set_xlabel(moved, fontsize=11)
         else:
             ax.set_xlabel("+ marks the true places", fontsize=10)

@@ -33,7 +33,7 @@ from upconv.ops.fourier_convolution import (
 )
 from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
-from upconv.ops.resize import cubic_kernel, resize_matrix
+from upconv.ops.resize import resize_matrix
 from upconv.ops.shapes import (
     Layer,
     ReceptiveField,
@@ -70,7 +70,6 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose2d_output_size",
     "convolution_matrix",
-    "cubic_kernel",
     "fft_conv2d",
     "frequency_radius",
     "gaussian_lowpass",

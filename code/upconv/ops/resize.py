@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+
 import numpy as np
 
 from upconv.checks import check_choice, check_flag, check_integer, check_volume, refuse
@@ -10,36 +13,6 @@ COORDINATES = ("half-pixel", "align-corners", "asymmetric")
 METHODS = ("nearest", "linear", "cubic")
 BORDERS = ("replicate", "renormalize")
 ROUNDINGS = ("up", "down", "floor")
-
-
-def cubic_kernel(distance: np.ndarray, a: float = -0.75) -> np.ndarray:
-    """Keys's cubic convolution kernel, whose slope at distance 1 is ``a``.
-
-    Parameters
-    ----------
-    distance : array of any shape
-        In pixels.
-    a : float
-        −0.5 reproduces quadratic functions (Keys; Pillow, TensorFlow); −0.75 is sharper (PyTorch,
-        OpenCV, ONNX).
-
-    Returns
-    -------
-    array of the same shape
-
-    References
-    ----------
-    Keys, "Cubic convolution interpolation for digital image processing" (1981).
-
-    Examples
-    --------
-    >>> cubic_kernel(np.array([0.0, 0.5, 1.0, 1.5, 2.0]), a=-0.5).tolist()
-    [1.0, 0.5625, 0.0, -0.0625, 0.0]
-    """
-    t = np.abs(np.asarray(distance, float))
-    near = ((a + 2) * t - (a + 3)) * t**2 + 1
-    far = a * (((t - 5) * t + 8) * t - 4)
-    return np.where(t <= 1, near, np.where(t < 2, far, 0.0))
 
 
 def resize_matrix(
@@ -71,10 +44,11 @@ def resize_matrix(
     input_size, output_size : int
         In pixels, at least 1.
     method : "nearest", "linear" or "cubic"
-        One pixel; two, weighted by a tent; four, weighted by :func:`cubic_kernel`.
+        One pixel; two, weighted by a tent; four, weighted by Keys's cubic kernel.
     coordinates : "half-pixel", "align-corners" or "asymmetric"
     a : float
-        Parameter of the cubic kernel.
+        Slope of the cubic kernel at distance 1. −0.5 reproduces quadratic functions (Keys, Pillow,
+        TensorFlow); −0.75 is sharper (PyTorch, OpenCV, ONNX).
     border : "replicate" or "renormalize"
         Beyond the border the outermost pixel is repeated, or nothing is read and the remaining
         weights are divided by their sum.
@@ -91,7 +65,12 @@ def resize_matrix(
     Raises
     ------
     ValueError
-        If a size is not a positive integer, or a name is not one of those above.
+        If a size is not a positive integer, a name is not one of those above, or ``a`` is not
+        finite.
+
+    References
+    ----------
+    Keys, "Cubic convolution interpolation for digital image processing" (1981).
 
     Examples
     --------
@@ -111,6 +90,8 @@ def resize_matrix(
     check_choice("rounding", rounding, ROUNDINGS)
     if check_flag("antialias", antialias) and method == "nearest":
         refuse("antialias", "True", "False with method 'nearest'")
+    if isinstance(a, bool) or not isinstance(a, Real) or not math.isfinite(a):
+        refuse("a", repr(a), "a finite number")
     source = _sources(n_in, n_out, coordinates)
     matrix = np.zeros((n_out, n_in))
     if method == "nearest":
@@ -125,7 +106,7 @@ def resize_matrix(
     taps = np.arange(-reach, n_in + reach)  # with the pixels beyond the border
     distance = (source[:, None] - taps) / width
     tent = np.maximum(1 - abs(distance), 0)
-    weights = tent if method == "linear" else cubic_kernel(distance, a)
+    weights = tent if method == "linear" else _cubic(distance, a)
     if border == "renormalize":
         weights[:, (taps < 0) | (taps >= n_in)] = 0
     np.add.at(matrix.T, np.clip(taps, 0, n_in - 1), weights.T)
@@ -138,3 +119,11 @@ def _sources(n_in: int, n_out: int, coordinates: str) -> np.ndarray:
     if coordinates == "align-corners":
         return u * ((n_in - 1) / (n_out - 1) if n_out > 1 else 0.0)
     return u * n_in / n_out if coordinates == "asymmetric" else (u + 0.5) * n_in / n_out - 0.5
+
+
+def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
+    """Keys's kernel: 1 at 0, 0 at the other whole numbers and from 2 on."""
+    t = np.abs(distance)
+    near = ((a + 2) * t - (a + 3)) * t**2 + 1
+    far = a * (((t - 5) * t + 8) * t - 4)
+    return np.where(t <= 1, near, np.where(t < 2, far, 0.0))
