@@ -115,7 +115,6 @@ RULES = {
         partial(in_onnx, coordinate_transformation_mode="asymmetric"),
         "linear", {"coordinates": "asymmetric"}, 1e-6,
     ),
-    "onnx linear smoothed": (partial(in_onnx, antialias=1), "linear", SMOOTH, 1e-6),
     "opencv nearest": (in_opencv, "nearest", FLOOR, 0),
     "opencv linear": (in_opencv, "linear", {}, 1e-6),
     "opencv cubic": (in_opencv, "cubic", SHARP, 1e-5),
