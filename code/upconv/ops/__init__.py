@@ -34,6 +34,7 @@ from upconv.ops.fourier_convolution import (
 from upconv.ops.learning import KernelLearningProblem, kernel_learning_problem
 from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
+from upconv.ops.resize import resize_matrix
 from upconv.ops.shapes import (
     Layer,
     ReceptiveField,
@@ -102,6 +103,7 @@ __all__ = [
     "phase_sums",
     "receptive_field",
     "replica_share",
+    "resize_matrix",
     "spectral_derivative",
     "style_gradient",
     "style_loss",
