@@ -116,6 +116,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "gaussian_transfer": lambda: {"shape": (6, 7), "sigma": 1.5},
         "gram": lambda: {"maps": x},
         "heat_solution": lambda: {"initial": plane, "time": 1.0, "diffusivity": 0.5},
+        "icnr": lambda: {"weight": w, "factor": 2},
         "ideal_lowpass": lambda: {"shape": (6, 7), "cutoff": 0.2},
         "input_interval": lambda: {"layers": _layers(rng), "unit": 1},
         "interpolate": lambda: {
@@ -130,6 +131,8 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         },
         "network_shapes": lambda: {"layers": _layers(rng), "input_size": 32},
         "overlap_count": lambda: {"input_size": 5, "kernel_size": 3, "stride": 2, "padding": 0},
+        "pixel_shuffle": lambda: {"input": _like(x, 2, 8, 3, 5), "factor": 2},
+        "pixel_unshuffle": lambda: {"input": _like(x, 2, 3, 6, 4), "factor": 2},
         "receptive_field": lambda: {"layers": _layers(rng)},
         "spectral_derivative": lambda: {"values": plane[0], "length": 1.0, "order": 1},
         "style_loss": lambda: {"drawn": x, "style": _like(x)},

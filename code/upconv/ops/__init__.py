@@ -51,6 +51,7 @@ from upconv.ops.style import (
     style_loss,
     total_variation,
 )
+from upconv.ops.subpixel import icnr, pixel_shuffle, pixel_unshuffle
 
 __all__ = [
     "Layer",
@@ -75,6 +76,7 @@ __all__ = [
     "gaussian_transfer",
     "gram",
     "heat_solution",
+    "icnr",
     "ideal_lowpass",
     "input_interval",
     "interpolate",
@@ -84,6 +86,8 @@ __all__ = [
     "max_unpool2d",
     "network_shapes",
     "overlap_count",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "receptive_field",
     "spectral_derivative",
     "style_gradient",
