@@ -205,7 +205,8 @@ def overlap_count(
     References
     ----------
     Odena, Dumoulin & Olah, "Deconvolution and checkerboard artifacts" (Distill, 2016). Sugawara,
-    Shiota & Kiya, "Checkerboard-free convolutional neural networks" (2019), for the condition.
+    Shiota & Kiya, "Checkerboard artifacts free convolutional neural networks" (2019), for the
+    condition.
 
     Examples
     --------
