@@ -12,6 +12,8 @@ from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, INK, show_image
 
+_BINS = 64  # of a drawn spectrum, along each axis
+
 _BAND, _REPLICA, _KERNEL = COLORS.blue, COLORS.red, COLORS.green
 
 
@@ -187,11 +189,14 @@ def enlargements(
 def spectrum(ax: Axes, picture: np.ndarray, factor: int, labels: bool = True) -> None:
     """Draw the logarithmic spectrum of a windowed picture, with the stride's frequencies.
 
-    The window hides the jump between opposite borders, which is not part of the picture.
+    The window hides the jump between opposite borders, which is not part of the picture. The side
+    of the picture is at most 64 or a multiple of it.
     """
     window = np.outer(*[np.hanning(len(picture))] * 2)
-    values = np.abs(np.fft.fftshift(np.fft.fft2((picture - picture.mean()) * window)))
-    level = 20 * np.log10(np.maximum(values / values.max(), 1e-6))
+    power = np.abs(np.fft.fftshift(np.fft.fft2((picture - picture.mean()) * window))) ** 2
+    if (block := len(picture) // _BINS) > 1:  # the mean of neighbors: less grain
+        power = power.reshape(_BINS, block, _BINS, block).mean(axis=(1, 3))
+    level = 10 * np.log10(np.maximum(power / power.max(), 1e-12))
     ax.imshow(level, cmap="magma", vmin=-70, vmax=0, extent=(-0.5, 0.5, 0.5, -0.5))
     edge = 1 / (2 * factor)
     ax.add_patch(Rectangle((-edge, -edge), 2 * edge, 2 * edge, fill=False, ec=COLORS.sky, lw=1.3))
