@@ -24,6 +24,7 @@ TITLES = {
     "fourier": "Fourier explorer",
     "pooling": "Pooling explorer",
     "transposed": "Transposed convolution explorer",
+    "upsampling": "Upsampling explorer",
     "receptive": "Receptive field explorer",
     "shape": "Shape explorer",
     "latent": "Latent explorer",
@@ -199,6 +200,86 @@ def test_reader_finds_the_checkerboard(explorers):
     box.get_by_role("button", name="Reset").click()
     expect(box.get_by_role("alert")).to_have_text("")
     expect(box).to_contain_text("output, 7 × 7")
+
+
+def test_reader_drags_a_wave_and_its_images_move(explorers):
+    box = find(explorers, "upsampling")
+    expect(box).to_contain_text("3 cycles, passes with gain 0.98. Left of its images: 0.2 at 21;")
+    expect(box).to_contain_text("together 3.8 %")
+    slider = box.get_by_label("frequency", exact=True)
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(box).to_contain_text("Left of its images: 0.26 at 20;")
+    spectrum = box.locator(".ux-wide canvas")
+    drag(explorers, spectrum, (0.5 + 4 / 48, 0.5), (0.5 + 6 / 48, 0.5))
+    expect(box).to_contain_text("6 cycles, passes")
+    drag(explorers, spectrum, (0.5 - 19 / 48, 0.5))  # one of the images of the wave of 5
+    expect(box).to_contain_text("5 cycles, passes")
+    expect(slider).to_have_attribute("aria-valuetext", "5 of 12")
+    choose(box, "kernel", "ideal")
+    expect(box).to_contain_text("passes with gain 1. Left of its images: 0 at 19; together 0 %")
+    enter(box, "factor S", 5)
+    expect(box).to_contain_text("0 at 19, 0 at 29, 0 at 43, 0 at 53")
+    choose(box, "signal", "step")
+    expect(box).to_contain_text("The zeros repeat the spectrum 5 times.")
+    before = box.inner_text()
+    drag(explorers, spectrum, (0.5, 0.5), (0.6, 0.5))
+    assert box.inner_text() == before  # a step is not dragged
+    enter(box, "factor S", 6)
+    expect(box.get_by_role("alert")).to_contain_text("got 6, expected 2 to 5")
+    box.get_by_role("button", name="Reset").click()
+    expect(box).to_contain_text("3 cycles, passes with gain 0.98.")
+
+
+def test_reader_removes_the_checkerboard_of_a_kernel(explorers):
+    box = find(explorers, "upsampling")
+    expect(box.get_by_label("an even gray area")).to_be_visible()
+    choose(box, "kernel", "your own")
+    expect(box).to_contain_text("Residue of the kernel's gain: 0.2 at 1/2.")
+    area = box.get_by_label("a pattern that repeats every 2 pixels")
+    assert grey_values(area).std() > 10
+    weight = box.get_by_label("weight 1", exact=True)
+    weight.fill("0,9")
+    weight.press("Enter")
+    expect(box.get_by_role("alert")).to_contain_text("Weight: got “0,9”, expected a number.")
+    weight.fill("0.9")
+    weight.press("Enter")
+    expect(box).to_contain_text("0.33 at 1/2")  # sums 1.6 and 0.8
+    box.get_by_role("button", name="Make sums equal").click()
+    expect(box).to_contain_text("Residue of the kernel's gain: 0 at 1/2. The sums are equal")
+    assert grey_values(box.get_by_label("an even gray area")).std() < 1
+    enter(box, "factor S", 4)
+    box.get_by_role("button", name="Make sums equal").click()
+    expect(box.get_by_role("alert")).to_contain_text("a factor of 4 needs at least 4")
+    enter(box, "size K", 1)
+    weight.fill("0")
+    weight.press("Enter")
+    expect(box.get_by_role("alert")).to_contain_text("The weights sum to 0")
+    enter(box, "size K", 8)
+    seen = set()
+    for _ in range(3):
+        box.get_by_role("button", name="Random").click()
+        seen.add(tuple(field.input_value() for field in box.locator(".ux-kernel input").all()))
+    assert len(seen) == 3 and {len(weights) for weights in seen} == {8}
+
+
+def test_reader_upsamples_a_picture(explorers):
+    box = find(explorers, "upsampling")
+    box.get_by_role("tab", name="Picture").click()
+    expect(box).to_contain_text("= output, 96 × 96")
+    expect(box).to_contain_text("The zeros repeat the spectrum 4 times.")
+    result, left = (box.locator(".ux-replicas canvas:visible").nth(i) for i in (4, 5))
+    shares, edges = {}, {}
+    for kernel in ("nearest", "linear", "ideal", "own"):
+        choose(box, "kernel", kernel)
+        shares[kernel] = float(re.search(r"Left of the replicas: ([\d.]+) %", box.inner_text())[1])
+        edges[kernel] = np.abs(np.diff(grey_values(left), axis=1)).mean()
+    assert shares["ideal"] == 0 < shares["linear"] < shares["nearest"] < shares["own"]
+    assert edges["ideal"] < edges["nearest"]  # the replicas are black
+    choose(box, "picture", "gray")
+    assert grey_values(result).std() > 10
+    choose(box, "kernel", "nearest")
+    assert grey_values(result).std() < 2
 
 
 def kept(box) -> float:
@@ -430,6 +511,8 @@ def test_settings_are_in_the_address(at):
     "fragment",
     [
         "convolution-1:stride=0&padding=x&picture=dog&kernel=1,2;3&flip=maybe&drawing=7",
+        "upsampling-1:factor=1&frequency=13&kernel=sinc&weights=1,x&signal=__proto__&picture=dog",
+        "upsampling-1:weights=&view=movie",
         "fourier-1:radius=1e9&strokes=1,2&picture=__proto__&nonsense=3",
         "receptive-1:layers=&layer=-1&size=%E0%A4%A",
         "shape-1:network=constructor&size=1.5",
@@ -465,6 +548,7 @@ def test_nothing_moves_while_a_reader_plays(visit, served, width):
     for name, sliders in {
         "convolution": ["position of the window"],
         "transposed": ["output pixel"],
+        "upsampling": ["frequency"],
         "fourier": ["radius"],
         "pooling": ["pooled value"],
         "receptive": ["layer"],

@@ -21,6 +21,7 @@ from upconv.widgets import (
     ShapeExplorer,
     StyleExplorer,
     TransposedConvolutionExplorer,
+    UpsamplingExplorer,
     source,
 )
 from upconv.widgets._explorer import encode_photo, from_url
@@ -294,6 +295,94 @@ def test_pooling_of_the_page_is_that_of_the_module(page):
     assert min(checked.values()) > 20
 
 
+def test_upsampling_of_the_page_is_that_of_the_module(page):
+    rng = np.random.default_rng(5)
+    settings, explorers = [], []
+    for i in range(200):
+        n, flat = int(rng.integers(4, 14)), i % 3 > 0
+        explorer = UpsamplingExplorer(
+            pictures={"noise": encode_photo(rng.random((n, n)))},
+            picture="noise",
+            signals={"noise": rng.normal(size=n).tolist()},
+            signal=str(rng.choice(["noise", "wave"])),
+            view="signal" if flat else "picture",
+            frequency=int(rng.integers(13)),
+            factor=int(rng.integers(2, 6)),
+            kernel=str(rng.choice(["nearest", "linear", "cubic", "ideal", "own"])),
+            weights=rng.normal(size=rng.integers(1, 9)).tolist(),
+        )
+        explorers.append(explorer)
+        names = ("view", "signal", "frequency", "factor", "kernel", "weights")
+        values = {"values": explorer.input.ravel().tolist(), "n": len(explorer.input)}
+        settings.append(values | {name: getattr(explorer, name) for name in names})
+    results = module(page, "upsampling").evaluate(
+        """(m, all) => all.map(({ values, n, view, ...s }) => {
+            const [flat, size] = [view === "signal", n * s.factor];
+            const x = flat && s.signal === "wave"
+                ? m.wave(s.frequency, 24) : Float64Array.from(values);
+            const kernel = m.kernelOf(s, n);
+            const output = flat
+                ? m.upsampled(x, kernel, s.factor) : m.upsampled2(x, n, kernel, s.factor);
+            const magnitudes = flat ? m.response(output, size) : m.magnitudes2(output, size);
+            return {
+                kernel: [...kernel], output: [...output], magnitudes: [...magnitudes],
+                stretched: flat && [...m.stretched(x, s.factor)],
+                response: [...m.response(kernel, size)],
+                one: m.gain(kernel, 0.123),
+                sums: m.phaseSums(kernel, s.factor), residue: m.residue(kernel, s.factor),
+                share: m.share(magnitudes, size, s.factor),
+                evened: m.evened(s.weights, s.factor),
+            };
+        })""",
+        settings,
+    )
+    even = 0
+    for explorer, result in zip(explorers, results, strict=True):
+        shape, factor = explorer.output.shape, explorer.factor
+        close = {"atol": 1e-10}
+        np.testing.assert_allclose(result["kernel"], explorer.taps, **close)
+        np.testing.assert_allclose(np.reshape(result["output"], shape), explorer.output, **close)
+        if explorer.view == "signal":
+            np.testing.assert_array_equal(result["stretched"], explorer.stretched)
+        spectrum = abs(np.fft.fftn(explorer.output))
+        np.testing.assert_allclose(np.reshape(result["magnitudes"], shape), spectrum, atol=1e-9)
+        response = abs(ops.frequency_response(explorer.taps, shape[0]))
+        np.testing.assert_allclose(result["response"], response, **close)
+        turns = np.exp(-2j * np.pi * 0.123 * np.arange(len(explorer.taps)))
+        assert result["one"] == pytest.approx(abs(turns @ explorer.taps), abs=1e-10)
+        np.testing.assert_allclose(result["sums"], explorer.sums, **close)
+        np.testing.assert_allclose(result["residue"], explorer.residue, rtol=1e-9, atol=1e-10)
+        assert result["share"] == pytest.approx(explorer.share, abs=1e-9)
+        if len(explorer.weights) < factor:
+            assert result["evened"] is None
+            continue
+        sums = ops.phase_sums(np.array(result["evened"], dtype=float), factor)
+        np.testing.assert_allclose(sums, 1, **close)
+        even += 1
+    assert even > 50
+    assert {(e.view, e.kernel) for e in explorers} >= {
+        (view, kernel) for view in ("signal", "picture") for kernel in ("nearest", "ideal", "own")
+    }
+
+
+def test_what_the_kernels_leave_of_a_wave():
+    """The ideal one leaves nothing, and copying more than the tent."""
+    shares = {}
+    for kernel in ("nearest", "linear", "cubic", "ideal"):
+        shares[kernel] = UpsamplingExplorer(kernel=kernel, frequency=5, factor=3).share
+    assert shares["nearest"] > 3 * shares["linear"] > 3 * shares["cubic"] > shares["ideal"]
+    assert shares["ideal"] < 1e-20
+    explorer = UpsamplingExplorer(kernel="own", weights=[1, 1, 1], frequency=0)
+    assert explorer.share == 1  # a checkerboard is all that a constant leaves beside its mean
+    np.testing.assert_allclose(explorer.residue, [1, 1 / 3])
+    explorer.weights = [1, 2, 1]
+    assert explorer.share == 0
+    assert explorer.sums.tolist() == [2, 2]
+    explorer.weights = [1, -1]
+    with pytest.raises(ValueError, match="kernel: got weights that sum to 0"):
+        _ = explorer.residue
+
+
 def random_stacks(count: int):
     rng = np.random.default_rng(4)
     for _ in range(count):
@@ -470,6 +559,15 @@ def test_mending_pads_to_the_next_size_that_fits():
         (ShapeExplorer, "network", "ResNet"),
         (ShapeExplorer, "size", 0),
         (ConvolutionExplorer, "drawing", np.zeros((8, 8))),
+        (UpsamplingExplorer, "weights", []),
+        (UpsamplingExplorer, "weights", np.ones((2, 2))),
+        (UpsamplingExplorer, "weights", [1, np.inf]),
+        (UpsamplingExplorer, "weights", "nearest"),
+        (UpsamplingExplorer, "factor", 1),
+        (UpsamplingExplorer, "frequency", 13),
+        (UpsamplingExplorer, "kernel", "lanczos"),
+        (UpsamplingExplorer, "signal", "a song"),
+        (UpsamplingExplorer, "picture", "wave"),
     ],
 )
 def test_each_explorer_refuses_what_cannot_be(explorer, name, value):

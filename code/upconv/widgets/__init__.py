@@ -14,12 +14,14 @@ from upconv.widgets.receptive import ReceptiveFieldExplorer
 from upconv.widgets.shape import ShapeExplorer
 from upconv.widgets.style import StyleExplorer
 from upconv.widgets.transposed import TransposedConvolutionExplorer
+from upconv.widgets.upsampling import UpsamplingExplorer
 
 EXPLORERS = {
     explorer.name: explorer
     for explorer in (
         ConvolutionExplorer,
         TransposedConvolutionExplorer,
+        UpsamplingExplorer,
         FourierExplorer,
         PoolingExplorer,
         ReceptiveFieldExplorer,
@@ -41,5 +43,6 @@ __all__ = [
     "ShapeExplorer",
     "StyleExplorer",
     "TransposedConvolutionExplorer",
+    "UpsamplingExplorer",
     "source",
 ]

@@ -65,19 +65,34 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-style .ux-weights canvas { aspect-ratio: 10.5; cursor: pointer; }
 .ux-style .ux-layers canvas { aspect-ratio: 7.5; cursor: pointer; }
 .ux-style figcaption { min-height: 1.4em; }
+.ux-stage.ux-frequency { grid-template-columns: repeat(4, minmax(0, 1fr)); }
+.ux-frequency .ux-plot canvas { aspect-ratio: 3 / 2; cursor: default; }
+.ux-frequency .ux-wide { grid-column: 1 / -1; }
+.ux-frequency .ux-wide canvas { aspect-ratio: 3; }
+.ux-frequency .ux-wide canvas.ux-drag { cursor: ew-resize; touch-action: pan-y; }
+.ux-frequency figcaption { min-height: 1.4em; }
+.ux-stage.ux-replicas { grid-template: auto auto / repeat(3, minmax(0, 1fr)); grid-auto-flow: column; }
+.ux-replicas canvas { cursor: default; }
+.ux-replicas figcaption { min-height: 1.4em; }
+.ux-left { min-height: 2.9em; }
+.ux-sums { min-height: 1.5em; margin-top: 0.35rem; font-variant-numeric: tabular-nums; }
 .ux [hidden] { display: none !important; }
 @media (max-width: 620px) {
   .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; }
   .ux-stage.ux-three:has(.ux-plot:not([hidden])) { grid-template-columns: 1fr; }
   .ux-stage.ux-pair, .ux-stage.ux-latent, .ux-stage.ux-style { grid-template-columns: 1fr; }
+  .ux-stage.ux-frequency { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .ux-frequency .ux-wide canvas { aspect-ratio: 4 / 3; }
+  .ux-stage.ux-replicas { grid-template: none / repeat(2, minmax(0, 1fr)); grid-auto-flow: row; }
   .ux-tall { min-height: 7.2rem; }
   .ux-stage .ux-middle figcaption { min-height: 1.4em; }
   .ux-long { min-height: 4.35em; }
+  .ux-left { min-height: 5.8em; }
   .ux-mid { min-height: 2.9em; }
 }
-@media (max-width: 400px) { .ux-longer { min-height: 5.8em; } }
-@media (max-width: 340px) { .ux-longer { min-height: 7.25em; } }
+@media (max-width: 400px) { .ux-longer { min-height: 5.8em; } .ux-left { min-height: 7.25em; } }
+@media (max-width: 340px) { .ux-longer { min-height: 7.25em; } .ux-left { min-height: 8.7em; } }
 /* Where the reader has chosen the colors, a legend keeps its own, and only the open tab its line. */
 @media (forced-colors: active) {
   .ux-legend span::before { forced-color-adjust: none; }
@@ -545,6 +560,21 @@ function dataOf(address) {
     const script = element("script", { src: address, onload: () => resolve(script.picture), onerror: reject });
     document.head.append(script);
   }).finally(() => document.head.querySelector(`script[src="${address}"]`).remove());
+}
+
+/** The luminance of a square picture, from 0 to 1: {values, n}, row after row. */
+async function valuesOf(address) {
+  const image = new Image();
+  image.src = await dataOf(address);
+  await image.decode();
+  const n = image.width;
+  const canvas = element("canvas", { width: n, height: n });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  const bytes = context.getImageData(0, 0, n, n).data;
+  const values = Float64Array.from({ length: n * n }, (_, i) =>
+    (0.2125 * bytes[4 * i] + 0.7154 * bytes[4 * i + 1] + 0.0721 * bytes[4 * i + 2]) / 255);
+  return { values, n };
 }
 
 /** Mark the chosen picture of a strip. */
