@@ -59,24 +59,21 @@ def phase_sums(panels: Sequence[tuple[str, np.ndarray, int]], outputs: int = 12)
     return figure
 
 
-def layer_profiles(profiles: Mapping[str, Sequence[np.ndarray]], start: int, length: int) -> Figure:
+def layer_profiles(profiles: Mapping[str, Sequence[np.ndarray]]) -> Figure:
     """Show the answers to a constant after one, two and three layers, relative to their mean.
 
     Parameters
     ----------
     profiles
-        Design → its answers, layer by layer, shape (N,) each, of mean 1.
-    start, length
-        Pixels of the interior to draw.
+        Design → interiors of its answers, layer by layer, shape (N,) each, of mean 1.
     """
     depth = len(next(iter(profiles.values())))
     figure, axes = plt.subplots(
         depth, len(profiles), figsize=(7.6, 1.7 * depth + 0.4), sharey=True, sharex=True
     )
     for column, (name, layers) in enumerate(profiles.items()):
-        for row, values in enumerate(layers):
+        for row, part in enumerate(layers):
             ax = axes[row, column]
-            part = values[start : start + length]
             color = COLORS.green if np.ptp(part) < 1e-9 else COLORS.red
             ax.bar(range(len(part)), part, width=1.0, color=color, lw=0)
             ax.axhline(1, color=INK, lw=0.9)
@@ -103,7 +100,7 @@ def gradient_maps(gradients: Mapping[str, np.ndarray], factor: int, side: int = 
     side
         Pixels of the magnified corner's rows and columns.
     """
-    figure, axes = plt.subplots(2, len(gradients), figsize=(7.6, 4.6))
+    figure, axes = plt.subplots(2, len(gradients), figsize=(7.6, 4.25))
     for column, (name, values) in enumerate(gradients.items()):
         limit = np.quantile(np.abs(values), 0.99)
         middle = slice(len(values) // 2, len(values) // 2 + side)
@@ -113,7 +110,7 @@ def gradient_maps(gradients: Mapping[str, np.ndarray], factor: int, side: int = 
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
         ax.set_title(name, fontsize=10)
-        spectrum(axes[1, column], values, factor, labels=column == 0)
+        spectrum(axes[1, column], values, factor, labels=column == 0, frame=False)
     return figure
 
 

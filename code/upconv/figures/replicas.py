@@ -54,6 +54,7 @@ def ladder(
         left.set_yticks([])
         left.axhline(0, color=COLORS.gray, lw=0.8)
     axes[0, 0].set_xlim(axes[1, 0].get_xlim())
+    axes[2, 0].set_xticks(taps)
     axes[3, 0].set_xlabel("position, in output pixels")
     top = 1.12 * np.abs(np.fft.fft(signal)).max()
     _spectrum(axes[0, 1], signal, factor, top, own=True)
@@ -177,7 +178,7 @@ def enlargements(
     """
     rows = -(-len(pictures) // columns)
     figure, axes = plt.subplots(
-        2 * rows, columns, figsize=(7.6, 5.35 * rows), squeeze=False, height_ratios=[1, 1] * rows
+        2 * rows, columns, figsize=(7.6, 5.0 * rows), squeeze=False, height_ratios=[1, 1] * rows
     )
     for index, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         row, column = divmod(index, columns)
@@ -186,7 +187,9 @@ def enlargements(
     return figure
 
 
-def spectrum(ax: Axes, picture: np.ndarray, factor: int, labels: bool = True) -> None:
+def spectrum(
+    ax: Axes, picture: np.ndarray, factor: int, labels: bool = True, frame: bool = True
+) -> None:
     """Draw the logarithmic spectrum of a windowed picture, with the stride's frequencies.
 
     The window hides the jump between opposite borders, which is not part of the picture. The side
@@ -199,7 +202,10 @@ def spectrum(ax: Axes, picture: np.ndarray, factor: int, labels: bool = True) ->
     level = 10 * np.log10(np.maximum(power / power.max(), 1e-12))
     ax.imshow(level, cmap="magma", vmin=-70, vmax=0, extent=(-0.5, 0.5, 0.5, -0.5))
     edge = 1 / (2 * factor)
-    ax.add_patch(Rectangle((-edge, -edge), 2 * edge, 2 * edge, fill=False, ec=COLORS.sky, lw=1.3))
+    if frame:  # the band of what was enlarged
+        ax.add_patch(
+            Rectangle((-edge, -edge), 2 * edge, 2 * edge, fill=False, ec=COLORS.sky, lw=1.3)
+        )
     marks = np.arange(-(factor // 2), factor // 2 + 1) / factor
     for row in marks:
         for column in marks:
