@@ -69,7 +69,6 @@ export function matrix(n, kernel, options) {
   return rows;
 }
 
-/** How many products each output is the sum of. */
 /** What a constant 1 becomes in each of the S² phases, away from the borders. */
 export function phaseSums(kernel, stride) {
   const sums = Array(stride * stride).fill(0);
@@ -79,6 +78,7 @@ export function phaseSums(kernel, stride) {
   return sums;
 }
 
+/** How many products each output is the sum of. */
 export function overlaps(n, k, options) {
   const { stride, padding, outputPadding } = options;
   const size = Math.max(transposedSize(n, k, stride, padding, outputPadding), 0);
