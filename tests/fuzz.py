@@ -139,6 +139,11 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "phase_sums": lambda: {"kernel": kernel, "factor": 2},
         "receptive_field": lambda: {"layers": _layers(rng)},
         "replica_share": lambda: {"x": plane, "factor": 2},
+        "resize_matrix": lambda: {
+            "input_size": rng.randint(1, 9), "output_size": rng.randint(1, 9), "method": "cubic",
+            "coordinates": "half-pixel", "a": -0.5, "border": "replicate", "antialias": True,
+            "rounding": "up",
+        },
         "spectral_derivative": lambda: {"values": plane[0], "length": 1.0, "order": 1},
         "style_loss": lambda: {"drawn": x, "style": _like(x)},
         "style_gradient": lambda: {"drawn": x, "style": _like(x)},

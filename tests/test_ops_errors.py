@@ -40,6 +40,28 @@ CASES = [
     ("padding by an unknown name", lambda: ops.conv2d(X, W, padding="full"), "padding", "'full'"),
     ("same with a stride", lambda: ops.conv2d(X, W, stride=2, padding="same"), "stride", "(2, 2)"),
     ("more padding than can be", lambda: ops.conv2d(X, W, padding=HUGE), "padding", str(HUGE)),
+    ("resizing to nothing", lambda: ops.resize_matrix(4, 0), "output_size", "0"),
+    ("an unknown method", lambda: ops.resize_matrix(4, 8, "bicubic"), "method", "'bicubic'"),
+    (
+        "unknown coordinates",
+        lambda: ops.resize_matrix(4, 8, "linear", "center"),
+        "coordinates",
+        "'center'",
+    ),
+    ("an unknown border", lambda: ops.resize_matrix(4, 8, border="zeros"), "border", "'zeros'"),
+    ("an unknown rounding", lambda: ops.resize_matrix(4, 8, rounding="even"), "rounding", "'even'"),
+    (
+        "a slope that is not a number",
+        lambda: ops.resize_matrix(4, 8, "cubic", a=float("nan")),
+        "a",
+        "nan",
+    ),
+    (
+        "smoothing the nearest",
+        lambda: ops.resize_matrix(8, 4, "nearest", antialias=True),
+        "antialias",
+        "True",
+    ),
     ("channels of the transpose", lambda: ops.conv_transpose2d(X, W), "input", "4 channels"),
     (
         "output padding",

@@ -33,6 +33,7 @@ from upconv.ops.fourier_convolution import (
 )
 from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
+from upconv.ops.resize import resize_matrix
 from upconv.ops.shapes import (
     Layer,
     ReceptiveField,
@@ -103,6 +104,7 @@ __all__ = [
     "pixel_unshuffle",
     "receptive_field",
     "replica_share",
+    "resize_matrix",
     "spectral_derivative",
     "style_gradient",
     "style_loss",
