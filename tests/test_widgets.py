@@ -299,7 +299,7 @@ def test_upsampling_of_the_page_is_that_of_the_module(page):
     rng = np.random.default_rng(5)
     settings, explorers = [], []
     for i in range(200):
-        n, flat = int(rng.integers(4, 14)), i % 3 > 0
+        n, flat = int(rng.integers(2, 14)), i % 3 > 0
         explorer = UpsamplingExplorer(
             pictures={"noise": encode_photo(rng.random((n, n)))},
             picture="noise",

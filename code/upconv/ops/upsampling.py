@@ -65,7 +65,8 @@ def insert_zeros(x: np.ndarray, factor: int, axes: int = 1) -> np.ndarray:
     shape = (*x.shape[:-axes], *(factor * n for n in x.shape[-axes:]))
     check_volume("factor", factor, shape, x.itemsize)
     output = np.zeros(shape, x.dtype)
-    output[(..., *[slice(None, None, factor)] * axes)] = x
+    places: tuple[Any, ...] = (..., *[slice(None, None, factor)] * axes)
+    output[places] = x
     return output
 
 

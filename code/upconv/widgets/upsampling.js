@@ -125,12 +125,14 @@ const inside = (index, n, factor) => 2 * factor * Math.abs(cycles(index, n)) <= 
 
 /** Share of the energy without the mean that is outside the first copy; `magnitudes`: n or n × n. */
 export function share(magnitudes, n, factor) {
+  const own = Array.from({ length: n }, (_, k) => inside(k, n, factor));
   let [kept, left] = [0, 0];
-  for (let k = 1; k < magnitudes.length; k++) {
-    const power = magnitudes[k] ** 2;
-    if (inside(k % n, n, factor) && inside(Math.floor(k / n), n, factor)) kept += power;
-    else left += power;
-  }
+  for (let r = 0, at = 0; at < magnitudes.length; r++)
+    for (let c = 0; c < n; c++, at++) {
+      const power = at ? magnitudes[at] * magnitudes[at] : 0;
+      if (own[r] && own[c]) kept += power;
+      else left += power;
+    }
   return kept + left > 1e-20 * magnitudes[0] ** 2 ? left / (kept + left) : 0;
 }
 
@@ -147,7 +149,7 @@ export function evened(weights, factor) {
 const LENGTH = 24;
 const LARGEST = 8;
 const FINE = 12; // points of a curve between two samples
-const PHASES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
+const PHASES = ["#1a85c8", "#d9640c", "#0fa37a", "#cc79a7", "#c98a00"]; // on light and dark ground
 const HINTS = {
   nearest: "Copying is filtering with S ones. Its response is 0 at multiples of 1/S and falls slowly between them: images of high frequencies stay, as steps.",
   linear: "The tent is the box filtered by a box again: its zeros at multiples of 1/S are double, so less is left, but the highest frequencies of the signal fade too.",
@@ -183,7 +185,7 @@ function render({ model, el }) {
   const bands = ui.view("ux-wide");
   const pictures = Array.from({ length: 6 }, () => ui.view());
   const area = ui.view();
-  const [leftLine, hint] = [ui.line("ux-left", true), ui.line("ux-long")];
+  const [leftLine, hint] = [ui.line("", true), ui.line("ux-long")];
   const [sumsLine, residueLine] = [element("div", { className: "ux-legend ux-sums" }), ui.line("ux-long", true)];
   const legend = element("div", { className: "ux-legend" });
 
@@ -253,6 +255,7 @@ function render({ model, el }) {
       if (input !== document.activeElement) input.value = format(weights[i]);
     });
     bands.canvas.classList.toggle("ux-drag", draggable());
+    leftLine.className = `ux-line ${draggable() ? "ux-left" : "ux-long"}`; // a wave may have four images
     hint.textContent = HINTS[model.get("kernel")];
     const keys = flat
       ? [["--ux-line", "spectrum after inserting zeros"], ["--ux-go", "kept"], ["--ux-hot", "left of the replicas"], ["--ux-ink", "response of the kernel"]]
@@ -277,7 +280,9 @@ function render({ model, el }) {
       if (!cache.has(address)) {
         cache.set(address, null);
         valuesOf(address).then(({ values, n }) => {
-          cache.set(address, { values, n, magnitudes: magnitudes2(values, n) });
+          const magnitudes = magnitudes2(values, n);
+          const logs = magnitudes.map(Math.log1p);
+          cache.set(address, { values, n, magnitudes, logs, peak: Math.max(1e-9, ...logs.subarray(1)) }); // not the mean's
           if (el.isConnected) {
             update();
             ui.redraw();
@@ -303,7 +308,7 @@ function render({ model, el }) {
     else
       for (let r = 0, at = 0; r < size; r++)
         for (let c = 0; c < size; c++, at++) found[at] = magnitudes[(r % n) * n + (c % n)] * gains[r] * gains[c];
-    now = { flat, n, s, size, values, magnitudes, kernel, gains, output, spectrum: found, sums: phaseSums(kernel, s), residue: residue(kernel, s) };
+    now = { ...input, flat, s, size, kernel, gains, output, spectrum: found, sums: phaseSums(kernel, s), residue: residue(kernel, s), share: share(found, size, s) };
   }
 
   // ---- drawing -----------------------------------------------------------------------------
@@ -420,8 +425,8 @@ function render({ model, el }) {
         pen.fillRect(x(from), top - 36, x(to) - x(from), bottom - top + 36);
         pen.globalAlpha = 1;
       }
-      const narrow = x(to) - x(from) < 110;
-      mark(m ? (narrow ? "copy" : "replica") : "signal", (from + to) / 2, top - 12, m ? "--ux-hot" : "--ux-go");
+      const name = m ? "replica" : "signal";
+      if (pen.measureText(name).width < x(to) - x(from)) mark(name, (from + to) / 2, top - 12, m ? "--ux-hot" : "--ux-go");
     }
     pen.fillStyle = ink("--ux-line");
     pen.fillRect(0, bottom, width, 2);
@@ -476,14 +481,14 @@ function render({ model, el }) {
       const text = m ? `${m < 0 ? "−" : ""}${2 * Math.abs(m) === s ? "½" : `${Math.abs(m)}/${s}`}` : "0";
       mark(text, m / s, height - 10, "--ux-soft", Math.abs(2 * m) === s ? (m < 0 ? "left" : "right") : "center");
     }
-    bands.caption.textContent = `spectrum, in cycles per output sample${draggable() ? ": drag the wave" : ""}`;
+    bands.caption.textContent = `spectrum, cycles/sample${draggable() ? ": drag the wave" : ""}`;
     bands.canvas.setAttribute("aria-label", `spectrum: the signal's in the middle, its replicas around multiples of 1/${s}; ${leftLine.textContent}`);
   }
 
   /** What is left of the replicas, in words: of a wave, each of its images. */
   function tell() {
-    const { flat, n, s, size, gains, spectrum } = now;
-    const percent = 100 * share(spectrum, size, s);
+    const { flat, n, s, size, gains } = now;
+    const percent = 100 * now.share;
     const all = `${percent < 0.05 ? "0" : percent.toFixed(percent < 9.95 ? 1 : 0)} %`;
     const k = model.get("frequency");
     const images = new Set();
@@ -494,57 +499,68 @@ function render({ model, el }) {
       : marked`The zeros repeat the spectrum <b>${flat ? s : s * s}</b> times. Left of the replicas: <b>${all}</b> of the output's energy (without the mean).`);
   }
 
-  /** size × size pixels; `fill(r, c)` gives red, green and blue. */
+  /** size × size pixels; `fill(data)` writes red, green and blue. */
   function raster({ canvas }, size, fill) {
     if (canvas.width !== size || canvas.height !== size) canvas.width = canvas.height = size;
     canvas.style.imageRendering = size <= 1.5 * canvas.clientWidth ? "pixelated" : "auto";
     const pen = canvas.getContext("2d");
     const image = pen.createImageData(size, size);
-    for (let r = 0, at = 0; r < size; r++)
-      for (let c = 0; c < size; c++, at += 4) {
-        const color = fill(r, c);
-        if (typeof color === "number") image.data[at] = image.data[at + 1] = image.data[at + 2] = 255 * color;
-        else [image.data[at], image.data[at + 1], image.data[at + 2]] = color;
-        image.data[at + 3] = 255;
-      }
+    image.data.fill(255);
+    fill(image.data);
     pen.putImageData(image, 0, 0);
     return pen;
   }
 
+  const grays = (values, unit = 1) => (data) => {
+    for (let i = 0; i < values.length; i++) data[4 * i] = data[4 * i + 1] = data[4 * i + 2] = (255 * values[i]) / unit;
+  };
+
+  /** Logarithms of magnitudes, with frequency zero in the middle: the first copy gray, the others vermilion. */
+  const lights = (logs, side, s, peak) => (data) => {
+    const half = side >> 1;
+    const own = Array.from({ length: side }, (_, k) => inside(k, side, s));
+    for (let r = 0, at = 0; r < side; r++) {
+      const u = (r + side - half) % side;
+      for (let c = 0; c < side; c++, at += 4) {
+        const v = (c + side - half) % side;
+        const light = Math.min(logs(u, v) / peak, 1) * 255;
+        const first = own[u] && own[v];
+        data[at] = light;
+        data[at + 1] = first ? light : 0.6 * light;
+        data[at + 2] = first ? light : 0.28 * light;
+      }
+    }
+  };
+
   function drawPicture() {
-    const { n, s, size, values, magnitudes, output, spectrum } = now;
+    const { n, s, size, values, logs, peak, kernel, output, spectrum } = now;
     const name = model.get("picture");
     const [photo, first, spread, copies, large, left] = pictures;
-    raster(photo, n, (r, c) => values[r * n + c]);
-    raster(spread, size, (r, c) => (r % s || c % s ? 0 : values[(r / s) * n + c / s]));
-    raster(large, size, (r, c) => output[r * size + c]);
-    let peak = 1e-9; // not the mean's
-    for (let k = 1; k < magnitudes.length; k++) peak = Math.max(peak, magnitudes[k]);
-    peak = Math.log1p(peak);
-    // Frequency zero in the middle; the first copy in gray, its replicas in vermilion.
-    const shade = (view, side, of, scale) => raster(view, side, (r, c) => {
-      const half = side >> 1;
-      const [u, v] = [(r + side - half) % side, (c + side - half) % side];
-      const light = Math.min(Math.log1p(of(u, v) * scale) / peak, 1);
-      const own = 2 * s * Math.abs(r - half) <= side || side === n;
-      const also = 2 * s * Math.abs(c - half) <= side || side === n;
-      return own && also ? light : [255 * light, 150 * light, 70 * light];
+    const white = now.residue ? (kernel.reduce((sum, weight) => sum + weight, 0) / s) ** 2 : 1; // what it becomes
+    raster(photo, n, grays(values));
+    raster(spread, size, (data) => {
+      grays(new Float64Array(size * size))(data);
+      values.forEach((value, i) => {
+        const at = 4 * s * (Math.floor(i / n) * size + (i % n));
+        data[at] = data[at + 1] = data[at + 2] = 255 * value;
+      });
     });
+    raster(large, size, grays(output, white));
     const framed = (pen) => {
       pen.strokeStyle = "#6cc1f0";
       pen.lineWidth = Math.max(1, size / 120);
       pen.strokeRect(size / 2 - n / 2, size / 2 - n / 2, n, n);
     };
-    shade(first, n, (u, v) => magnitudes[u * n + v], 1);
-    framed(shade(copies, size, (u, v) => magnitudes[(u % n) * n + (v % n)], 1));
-    framed(shade(left, size, (u, v) => spectrum[u * size + v], 1 / (s * s)));
+    raster(first, n, lights((u, v) => logs[u * n + v], n, 1, peak));
+    framed(raster(copies, size, lights((u, v) => logs[(u % n) * n + (v % n)], size, s, peak)));
+    framed(raster(left, size, lights((u, v) => Math.log(1 + spectrum[u * size + v] / (s * s)), size, s, peak)));
     const texts = [
       [photo, `${n} × ${n}`, `the picture: ${name}`],
       [first, "its spectrum", `spectrum of the picture ${name}`],
       [spread, `↑ ${s}: zeros between`, `the picture with ${s - 1} zeros after each row and column`],
       [copies, `${s * s} copies of it`, `its spectrum: ${s} by ${s} copies of the picture's; framed, the first`],
-      [large, `= output, ${size} × ${size}`, `the output, ${size} by ${size} pixels`],
-      [left, "what the kernel leaves", `spectrum of the output: ${Math.round(100 * share(spectrum, size, s))} percent of the energy are left of the replicas`],
+      [large, `= output${format(white) === "1" ? `, ${size} × ${size}` : ` ÷ ${format(white)}`}`, `the output, ${size} by ${size} pixels`],
+      [left, "what the kernel leaves", `spectrum of the output: ${Math.round(100 * now.share)} percent of the energy are left of the replicas`],
     ];
     for (const [{ canvas, caption }, text, label] of texts) {
       caption.textContent = text;
@@ -560,7 +576,8 @@ function render({ model, el }) {
     const at = (u) => sums[(((u + shift) % s) + s) % s];
     const cells = 4 * s;
     // Half gray is the mean; differences look as they would in a picture.
-    raster(area, cells, (r, c) => Math.max(0, Math.min(1, mean ? Math.round((500 * at(r) * at(c)) / mean ** 2) / 1000 : 0)));
+    raster(area, cells, grays(Float64Array.from({ length: cells * cells }, (_, i) =>
+      mean && Math.round((500 * at(Math.floor(i / cells)) * at(i % cells)) / mean ** 2) / 1000)));
     area.canvas.style.imageRendering = "pixelated";
     area.caption.textContent = "a gray area becomes";
     const worst = now.residue ? Math.max(...now.residue.slice(1)) : NaN;
@@ -572,7 +589,7 @@ function render({ model, el }) {
       return key;
     }));
     if (!now.residue) return residueLine.replaceChildren("There is no residue to tell.");
-    const list = Array.from({ length: Math.floor(s / 2) }, (_, m) => `${format(now.residue[m + 1])} at ${m + 1}/${s}`).join(", ");
+    const list = Array.from({ length: Math.floor(s / 2) }, (_, m) => `${format(now.residue[m + 1])} at ${2 * m + 2 === s ? "1/2" : `${m + 1}/${s}`}`).join(", ");
     residueLine.replaceChildren(even
       ? marked`Residue of the kernel's gain: <b>${list}</b>. The sums are equal: an even area stays even.`
       : marked`Residue of the kernel's gain: <span class="ux-bad">${list}</span>. The sums differ: <b>a checkerboard</b> of period ${s}.`);
