@@ -196,6 +196,10 @@ def test_reader_finds_the_checkerboard(explorers):
         expect(box).to_contain_text("Output (1, 1) = 1·1 + 1·2 + 1·4 + 1·5 = 12")
     enter(box, "kernel K", 4)
     expect(box).to_contain_text("every pixel is a sum of 4 products")
+    expect(box).to_contain_text("sum to 4: a constant input stays constant.")
+    box.locator(".ux-kernel input").first.fill("2")  # even numbers of products, uneven sums
+    box.locator(".ux-kernel input").first.press("Enter")
+    expect(box).to_contain_text("Expect a checkerboard.")
     enter(box, "output padding A", 2)
     expect(box.get_by_role("alert")).to_contain_text("must be less than the stride 2")
     box.get_by_role("button", name="Reset").click()

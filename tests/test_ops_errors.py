@@ -131,6 +131,10 @@ CASES = [
         "align_corners",
         "True",
     ),
+    ("channels that are not phases", lambda: ops.pixel_shuffle(X, 3), "input", "4 channels"),
+    ("phases by halves", lambda: ops.pixel_shuffle(X, 0.5), "factor", "0.5"),
+    ("a size without phases", lambda: ops.pixel_unshuffle(X, 4), "input", "size (6, 6)"),
+    ("a kernel without channels", lambda: ops.icnr(KERNEL, 2), "weight", "shape (3, 3)"),
     ("zeros by halves", lambda: ops.zero_insert(X, 0.5), "stride", "0.5"),
     (
         "kernel as large as its image",

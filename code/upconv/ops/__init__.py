@@ -53,6 +53,7 @@ from upconv.ops.style import (
     style_loss,
     total_variation,
 )
+from upconv.ops.subpixel import icnr, pixel_shuffle, pixel_unshuffle
 from upconv.ops.upsampling import (
     checkerboard_residue,
     frequency_response,
@@ -89,6 +90,7 @@ __all__ = [
     "gaussian_transfer",
     "gram",
     "heat_solution",
+    "icnr",
     "ideal_lowpass",
     "input_interval",
     "insert_zeros",
@@ -101,6 +103,8 @@ __all__ = [
     "network_shapes",
     "overlap_count",
     "phase_sums",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "receptive_field",
     "replica_share",
     "resize_matrix",
