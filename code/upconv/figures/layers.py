@@ -38,7 +38,8 @@ def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Fig
         fmt = "{:g}" if title == "input" else "{:+g}"
         marked = [(1, 1)] if title == "output" else []
         limit = 1.6 * patch.max() if title == "input" else 12
-        number_grid(ax, values, title, fmt, SIGNED, marked, fontsize=12, vmin=-limit, vmax=limit)
+        colors = {"cmap": SIGNED, "highlight_color": COLORS.orange, "vmin": -limit, "vmax": limit}
+        number_grid(ax, values, title, fmt, highlight=marked, fontsize=12, **colors)
     window = Rectangle((0.5, 0.5), 3, 3, fill=False, edgecolor=COLORS.orange, lw=3, zorder=3)
     axes[0].add_patch(window)
     axes[0].set_xlabel(f"a window of {kernel.size} numbers")
