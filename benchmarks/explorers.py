@@ -29,6 +29,8 @@ CONTROLS = {
     "receptive": ("receptive-1", "layer"),
     "shape": ("shape-1", "input size"),
     "fourier": ("fourier-1", "radius"),
+    "learning": ("learning-1", "learning rate"),
+    "learning, another step": ("learning-1", "steps"),
 }
 MOVE = """([id, label]) => {
     const slider = document.querySelector(`#${id} input[type=range][aria-label="${label}"]`);

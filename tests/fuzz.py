@@ -122,6 +122,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
             "input": x, "scale_factor": 2.0, "mode": rng.choice(["nearest", "bilinear"]),
         },
         "inverse_filter": lambda: {"image": plane, "kernel": kernel},
+        "kernel_learning_problem": lambda: {"image": plane, "kernel": kernel},
         "log_spectrum": lambda: {"image": plane},
         "max_pool2d": lambda: {"input": x, "kernel_size": 2, "stride": 2, "padding": 0},
         "max_unpool2d": lambda: {
@@ -145,7 +146,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
 
 
 # What holds data or records them is no operator.
-OPERATORS = sorted(set(ops.__all__) - {"Layer", "ReceptiveField"})
+OPERATORS = sorted(set(ops.__all__) - {"KernelLearningProblem", "Layer", "ReceptiveField"})
 
 
 def spoil(value: Any, rng: random.Random) -> Any:

@@ -255,7 +255,10 @@ PLAY = """async (names) => {
     }
     return seen;
 }"""
-NAMES = ["convolution", "fourier", "pooling", "transposed", "receptive", "shape", "latent", "style"]
+NAMES = [
+    *("convolution", "learning", "fourier", "pooling", "transposed", "receptive", "shape"),
+    *("latent", "style"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = "book/explorers.html"
 TITLES = {
     "convolution": "Convolution explorer",
+    "learning": "Kernel learning explorer",
     "fourier": "Fourier explorer",
     "pooling": "Pooling explorer",
     "transposed": "Transposed convolution explorer",
@@ -199,6 +200,82 @@ def test_reader_finds_the_checkerboard(explorers):
     box.get_by_role("button", name="Reset").click()
     expect(box.get_by_role("alert")).to_have_text("")
     expect(box).to_contain_text("output, 7 × 7")
+
+
+def test_reader_lets_the_page_learn_a_kernel(explorers):
+    box = find(explorers, "learning")
+    expect(box).to_contain_text("after 40 steps. The worst weight is off by")
+    expect(box).to_contain_text("The rate must be below 2 / 5.82 = 0.344; it is 0.25.")
+    choose(box, "input", "noise")
+    expect(box).to_contain_text("Found: every weight is within 0.001")
+    learned = box.get_by_label(re.compile("^learned kernel: "))
+    hidden = box.get_by_label(re.compile("^hidden kernel: "))
+
+    def weights(canvas):
+        return canvas.get_attribute("aria-label").split(": ")[1]
+
+    assert weights(learned) == weights(hidden) == "−1 −1 −1; −1 8 −1; −1 −1 −1"
+    box.get_by_role("button", name="Start over").click()
+    expect(box).to_contain_text("after 0 steps")
+    assert weights(learned) != weights(hidden)
+    box.get_by_role("button", name="Step", exact=True).click()
+    expect(box).to_contain_text("after 1 step.")
+    box.get_by_role("button", name="Run").click()
+    expect(box).to_contain_text("Found:")
+    expect(box.get_by_role("button", name="Run")).to_be_visible()  # it stops by itself
+    assert weights(learned) == weights(hidden)
+    choose(box, "hidden kernel", "Sobel, left to right")
+    assert weights(hidden) == "−1 0 1; −2 0 2; −1 0 1"
+    assert weights(learned) == weights(hidden)
+    for picture in box.locator("canvas").all():  # light and dark places: something is drawn
+        assert grey_values(picture).std() > 5
+
+
+def test_too_large_a_rate_diverges_and_the_page_says_so(explorers):
+    box = find(explorers, "learning")
+    box.get_by_label("learning rate", exact=True).fill("34")
+    expect(box).to_contain_text("The worst weight is off by")
+    expect(box).not_to_contain_text("diverges:")
+    box.get_by_label("learning rate", exact=True).fill("35")
+    expect(box).to_contain_text("It diverges: along the steepest direction")
+    box.get_by_label("learning rate", exact=True).fill("100")
+    expect(box).to_contain_text("The search stops here, before the numbers overflow.")
+    stopped = re.search(r"after (\d+) steps", box.inner_text())[1]
+    assert int(stopped) < 40
+    box.get_by_label("steps", exact=True).fill("500")
+    expect(box).to_contain_text(f"after {stopped} steps")
+    text = box.inner_text()
+    assert "NaN" not in text and "Infinity" not in text and "undefined" not in text
+    expect(
+        box.get_by_label(re.compile("^contours of the loss: ellipses 106 times"))
+    ).to_be_visible()
+    choose(box, "momentum", "yes")
+    expect(box).to_contain_text("below 2 · 1.9 / 5.82 = 0.653; it is 1.00.")
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_run_is_at_once_for_who_wants_no_motion(chromium, served, motion):
+    context = chromium.new_context(reduced_motion=motion)
+    page = context.new_page()
+    page.goto(f"{served}{PAGE}#learning-1:input=noise&steps=0")
+    box = find(page, "learning")
+    seen = box.evaluate(
+        """async (box) => {
+            const button = [...box.querySelectorAll("button")].find((b) => b.textContent === "Run");
+            const slider = box.querySelector("input[aria-label=steps]");
+            const seen = [slider.value];
+            button.click();
+            do {
+                if (seen.at(-1) !== slider.value) seen.push(slider.value);
+                await new Promise(requestAnimationFrame);
+            } while (button.textContent !== "Run");
+            return [...new Set([...seen, slider.value])];
+        }"""
+    )
+    page.wait_for_url("**steps=13**")
+    context.close()
+    expected = ["0", "13"] if motion == "reduce" else [str(step) for step in range(14)]
+    assert seen == expected
 
 
 def kept(box) -> float:
@@ -430,6 +507,7 @@ def test_settings_are_in_the_address(at):
     "fragment",
     [
         "convolution-1:stride=0&padding=x&picture=dog&kernel=1,2;3&flip=maybe&drawing=7",
+        "learning-1:input=cat&kernel=1,2;3&rate=0&steps=1e9&momentum=1&start=__proto__",
         "fourier-1:radius=1e9&strokes=1,2&picture=__proto__&nonsense=3",
         "receptive-1:layers=&layer=-1&size=%E0%A4%A",
         "shape-1:network=constructor&size=1.5",
@@ -465,6 +543,7 @@ def test_nothing_moves_while_a_reader_plays(visit, served, width):
     for name, sliders in {
         "convolution": ["position of the window"],
         "transposed": ["output pixel"],
+        "learning": ["learning rate", "steps"],
         "fourier": ["radius"],
         "pooling": ["pooled value"],
         "receptive": ["layer"],

@@ -132,6 +132,18 @@ CASES = [
         "noise_to_signal",
         "0.0",
     ),
+    (
+        "learning a kernel larger than its image",
+        lambda: ops.kernel_learning_problem(KERNEL, PLANE),
+        "kernel",
+        "(8, 8)",
+    ),
+    (
+        "learning from two types",
+        lambda: ops.kernel_learning_problem(PLANE, KERNEL.astype("f4")),
+        "kernel",
+        "float32",
+    ),
     ("rows of unequal length", lambda: ops.max_pool2d(RAGGED, 2), "input", "list"),
     ("indices of unequal length", lambda: ops.max_unpool2d(X, RAGGED, 2), "indices", "list"),
     ("a tensor with a gradient", lambda: ops.conv2d(X, LEARNED), "weight", "Parameter"),

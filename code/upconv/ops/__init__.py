@@ -31,6 +31,7 @@ from upconv.ops.fourier_convolution import (
     inverse_filter,
     wiener_filter,
 )
+from upconv.ops.learning import KernelLearningProblem, kernel_learning_problem
 from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
 from upconv.ops.shapes import (
@@ -53,6 +54,7 @@ from upconv.ops.style import (
 )
 
 __all__ = [
+    "KernelLearningProblem",
     "Layer",
     "ReceptiveField",
     "apply_transfer",
@@ -79,6 +81,7 @@ __all__ = [
     "input_interval",
     "interpolate",
     "inverse_filter",
+    "kernel_learning_problem",
     "log_spectrum",
     "max_pool2d",
     "max_unpool2d",

@@ -9,6 +9,7 @@ from upconv.widgets._explorer import MIME_TYPE, Explorer, source
 from upconv.widgets.convolution import ConvolutionExplorer
 from upconv.widgets.fourier import FourierExplorer
 from upconv.widgets.latent import LatentExplorer
+from upconv.widgets.learning import KernelLearningExplorer
 from upconv.widgets.pooling import PoolingExplorer
 from upconv.widgets.receptive import ReceptiveFieldExplorer
 from upconv.widgets.shape import ShapeExplorer
@@ -19,6 +20,7 @@ EXPLORERS = {
     explorer.name: explorer
     for explorer in (
         ConvolutionExplorer,
+        KernelLearningExplorer,
         TransposedConvolutionExplorer,
         FourierExplorer,
         PoolingExplorer,
@@ -35,6 +37,7 @@ __all__ = [
     "ConvolutionExplorer",
     "Explorer",
     "FourierExplorer",
+    "KernelLearningExplorer",
     "LatentExplorer",
     "PoolingExplorer",
     "ReceptiveFieldExplorer",

@@ -2,10 +2,12 @@
 
 const STYLE = `
 .ux { --ux-ink: #1f2a3a; --ux-soft: #5a6472; --ux-card: #f5f7fa; --ux-line: #c4ccd8; --ux-hot: #b34700; --ux-go: #00639b;
+  --ux-floor: 105, 170, 214; --ux-wall: 231, 238, 246; --ux-contour: rgba(20, 60, 95, 0.35);
   color: var(--ux-ink); background: var(--ux-card); border: 1px solid var(--ux-line); border-radius: 8px;
   padding: 0.8rem 1rem; margin: 1rem 0; font: 14px/1.45 system-ui, sans-serif; }
 html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="dark"] .ux {
-  --ux-ink: #e8ecf2; --ux-soft: #b4bdca; --ux-card: #1f252e; --ux-line: #47525f; --ux-hot: #f28e52; --ux-go: #6cc1f0; }
+  --ux-ink: #e8ecf2; --ux-soft: #b4bdca; --ux-card: #1f252e; --ux-line: #47525f; --ux-hot: #f28e52; --ux-go: #6cc1f0;
+  --ux-floor: 38, 128, 182; --ux-wall: 41, 50, 62; --ux-contour: rgba(190, 220, 245, 0.32); }
 .ux-row { display: flex; flex-wrap: wrap; gap: 0.5rem 1.1rem; align-items: end; }
 .ux label { display: grid; gap: 0.15rem; font-size: 12px; color: var(--ux-soft); }
 .ux select, .ux input, .ux button { font: inherit; color: var(--ux-ink); background: transparent;
@@ -65,11 +67,21 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-style .ux-weights canvas { aspect-ratio: 10.5; cursor: pointer; }
 .ux-style .ux-layers canvas { aspect-ratio: 7.5; cursor: pointer; }
 .ux-style figcaption { min-height: 1.4em; }
+.ux-stage.ux-five { grid-template-columns: repeat(5, minmax(0, 1fr)); margin-top: 0; }
+.ux-five canvas { image-rendering: pixelated; cursor: default; }
+.ux-bowl canvas { cursor: default; }
+.ux-bowl .ux-plot canvas { aspect-ratio: 2; }
+.ux-bowl .ux-low canvas { aspect-ratio: 2.8; }
+:is(.ux-five, .ux-bowl) figcaption { min-height: 1.4em; }
+.ux-bowl .ux-legend { margin: 0.3rem 0 0.6rem; }
 .ux [hidden] { display: none !important; }
 @media (max-width: 620px) {
   .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; }
   .ux-stage.ux-three:has(.ux-plot:not([hidden])) { grid-template-columns: 1fr; }
+  .ux-stage.ux-five { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 0.5rem; }
+  .ux-five > figure { grid-column: span 2; }
+  .ux-five > figure:nth-child(n + 4) { grid-column: span 3; }
   .ux-stage.ux-pair, .ux-stage.ux-latent, .ux-stage.ux-style { grid-template-columns: 1fr; }
   .ux-tall { min-height: 7.2rem; }
   .ux-stage .ux-middle figcaption { min-height: 1.4em; }
