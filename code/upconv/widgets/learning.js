@@ -301,11 +301,11 @@ function render({ model, el }) {
     const lost = `Loss ${scientific(losses[at])} after ${steps}.`;
     let said;
     if (slowest > 1 + 1e-9)
-      said = marked`${lost} <span class="ux-bad">It diverges:</span> along the steepest direction, a step makes the error ${short(slowest)} times as large.${now.stopped && at === now.path.length - 1 ? " The search stops here, before the numbers overflow." : ""}`;
+      said = marked`${now.stopped && at === now.path.length - 1 ? `Stopped at loss ${scientific(losses[at])} after ${steps}.` : lost} <span class="ux-bad">It diverges:</span> along the steepest direction, each step multiplies the error by ${short(slowest)}.`;
     else if (off < FOUND)
       said = marked`${lost} <b>Found:</b> every weight is within 0.001 of the hidden one${now.found > 0 && now.found < at ? `, since step ${now.found}` : ""}.`;
     else
-      said = marked`${lost} The worst weight is off by <b>${short(off)}</b>. Along the slowest direction a step removes ${percent(1 - slowest)} of the error: ${short(Math.ceil(Math.log(10) / (-2 * Math.log(slowest))))} steps for each factor of ten in the loss.`;
+      said = marked`${lost} The worst weight is off by <b>${short(off)}</b>. In the end, a tenth of the loss takes ${short(Math.ceil(Math.log(10) / (-2 * Math.log(slowest))))} more steps.`;
     verdict.setAttribute("aria-live", timer ? "off" : "polite"); // a run tells how it ends
     verdict.replaceChildren(said);
     numbers.replaceChildren(marked`Curvatures from ${short(values[0])} to ${top}: condition number <b>${ratio}</b>. The rate must be below ${beta} / ${top} = <b>${short(limit)}</b>; it is ${rate >= limit ? marked`<span class="ux-bad">${rate.toFixed(2)}</span>` : rate.toFixed(2)}.`);
@@ -425,6 +425,9 @@ function render({ model, el }) {
       pen.fillStyle = `rgb(${hue(value, peak).join(", ")})`;
       pen.fillRect(box + 5 + (a % k) * cell, y + 5 + Math.floor(a / k) * cell, cell - 1, cell - 1);
     });
+    pen.strokeStyle = color("line");
+    pen.lineWidth = 1;
+    pen.strokeRect(box + 4.5, y + 4.5, 34, 34);
     pen.fillStyle = color("ink");
     pen.textAlign = "left";
     pen.fillText(text, box + 5, y + 48);
@@ -532,8 +535,6 @@ function render({ model, el }) {
 }
 
 const LEFT = 34; // of the axes' numbers, in pixels of the page
-
-const percent = (x) => `${short(100 * x)} %`;
 
 /** A number that may be tiny or huge, as people write it. */
 function scientific(x) {
