@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -12,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 from test_extension import WIDGET, build, lay_out
 
-from upconv.claims import load_claims
+from upconv.claims import CITED, Checked, load_claims
 from upconv.quiz import Guess, Option, Question
 from upconv.widgets import MIME_TYPE, TransposedConvolutionExplorer
 
@@ -71,7 +72,9 @@ def pair(number: int, lines: int) -> list[nbformat.NotebookNode]:
 def all_kinds() -> nbformat.NotebookNode:
     """A page with every kind of cell."""
     text = "Some words, as long as a line of a page is, and then some more of them. " * 12
-    claim = load_claims()["C1.1"]._repr_html_().replace("claim-c1-1", "claim-z")
+    claim = Checked(load_claims()["C1.1"], ("NumPy", "PyTorch"), ("a *random* kernel",))
+    claim = claim._repr_html_().replace("claim-c1-1", "claim-z")
+    history = replace(load_claims()["C1.2"], id="C1.99", verdict=CITED, cite="Johnson2016")
     cells = [
         new_markdown_cell(
             '# Cells\n\n<a href="#claim-z">The claim</a>, <a href="#inside">the result</a> '
@@ -97,6 +100,8 @@ def all_kinds() -> nbformat.NotebookNode:
             "hide-input",
             outputs=[html(claim)],
         ),
+        new_markdown_cell("That was so."),
+        code('claim("C1.99")', "hide-input", outputs=[html(history._repr_html_())]),
         new_markdown_cell(f"## Exercises\n\nDo it.\n\n**Further.** And more.\n\n{text}"),
         code("raise NotImplementedError", "exercise"),
         new_markdown_cell(HINTS),
@@ -133,6 +138,13 @@ def test_cells_on_the_page(built):
     assert check.summary.text == "How C1.1 is checked"
     assert check.pre.text.startswith("def check(candidate):") and "@title" not in check.text
     assert check.find_previous_sibling(class_="cell_output").find(id="claim-z")
+    said = page.find(id="claim-z").small
+    assert said.text == "The check accepts NumPy, PyTorch; rejects a random kernel."
+    (link,) = page.find(id="claim-c1-99").small("a")
+    assert link.text == "Johnson et al., 2016"
+    target, _, name = link["href"].partition("#")
+    there = BeautifulSoup((built / "chapters" / target).read_text("utf-8"), "html.parser")
+    assert target.endswith("bibliography.html") and "Perceptual" in there.find(id=name).text
     assert [box.text for box in page.select(".upconv-framework")] == ["PyTorch", "TensorFlow"] * 2
     for box in page.select(".upconv-tabs"):
         panels = box.select("[role=tabpanel]")
