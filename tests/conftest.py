@@ -123,9 +123,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(kind: type[Quiet]):
-    """Address of the site on a server of this machine."""
-    handler = functools.partial(kind, directory=str(SITE))
+def serving(kind: type[Quiet], folder: Path = SITE):
+    """Address of the site, or of what else is in a folder, on a server of this machine."""
+    handler = functools.partial(kind, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"

@@ -273,6 +273,11 @@ def test_chapters_that_train_ask_for_a_gpu(editions):
             "([Long et al., 2015](#Long2015))\n\n</details>",
         ),
         (
+            "<details><summary>Hint 1</summary>\n\nSee {cite}`Long2015`: $a^2$.\n\n</details>",
+            "<details><summary>Hint 1</summary>\n\n"
+            "See ([Long et al., 2015](#Long2015)): $a^2$.\n\n</details>",
+        ),
+        (
             ":::{note}\n:class: dropdown\nMind.\n:::",
             "<details><summary><b>Note</b></summary>\n\nMind.\n\n</details>",
         ),

@@ -2,8 +2,8 @@
 
 In a chapter, ``check("1.2", my_function)`` runs a reader's function on many cases and compares
 each answer with an independent reference. It never raises for a wrong answer: it says which
-case failed, what was expected and what came, so that a notebook with unsolved exercises still
-runs from top to bottom.
+case failed, what was expected and what came, how far off that is and where, so that a notebook with
+unsolved exercises still runs from top to bottom.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from upconv.exercises._calls import noticed
+from upconv.exercises._comparing import difference, short
+
 
 @dataclass(frozen=True)
 class Exercise:
@@ -22,7 +25,9 @@ class Exercise:
 
     ``cases`` yields dictionaries of keyword arguments, the same ones at every call;
     ``reference`` gives the right answer for one of them: a number, a string, an array or a
-    tuple of these. Arrays and floats are compared with ``rtol`` and ``atol``.
+    tuple of these. Arrays and floats are compared with ``rtol`` and ``atol``; answers in float32 or
+    float16 as far as their type is exact. ``without`` names functions and modules that an answer
+    must not call, such as ``("numpy.convolve", "scipy", "torch")``.
     """
 
     title: str
@@ -30,6 +35,7 @@ class Exercise:
     cases: Callable[[], Iterable[dict[str, Any]]]
     rtol: float = 1e-6
     atol: float = 1e-8
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,22 +74,22 @@ def grade(number: str, answer: Callable[..., Any]) -> Grade:
     for case in exercise.cases():
         count += 1
         expected = exercise.reference(**_copies(case))
-        asked = ", ".join(f"{name}={_short(value)}" for name, value in case.items())
+        asked = ", ".join(f"{name}={short(value)}" for name, value in case.items())
         try:
-            got = answer(**_copies(case))
+            with noticed(exercise.without) as called:
+                got = answer(**_copies(case))
         except NotImplementedError:
             return Grade(False, f"Exercise {number}: not solved yet.")
-        except Exception as error:  # whatever a reader's code raises is an answer to report
-            problem = f"raised {type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # whatever a reader's code raises is reported
+            problem = f"raised {type(error).__name__}: {short(error, str)}"
             return Grade(False, f"Exercise {number}: not yet. For {asked} your function {problem}")
+        if called:
+            problem = f"calls {' and '.join(called)}, which this exercise does without"
+            return Grade(False, f"Exercise {number}: not yet. Your function {problem}.")
         if got is None:
             return Grade(False, f"Exercise {number}: not solved yet (the function returns None).")
-        if not _same(got, expected, exercise):
-            return Grade(
-                False,
-                f"Exercise {number}: not yet. For {asked}\n"
-                f"  expected {_short(expected)}\n  got      {_short(got)}",
-            )
+        if said := difference(got, expected, exercise.rtol, exercise.atol):
+            return Grade(False, f"Exercise {number}: not yet. For {asked}\n{said}")
     return Grade(True, f"Exercise {number}: passed ({count} cases).")
 
 
@@ -95,33 +101,3 @@ def check(number: str, answer: Callable[..., Any]) -> None:
 def _copies(case: dict[str, Any]) -> dict[str, Any]:
     # A reader's function may write into its arguments; the next call must not see that.
     return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in case.items()}
-
-
-def _same(got: Any, expected: Any, exercise: Exercise) -> bool:
-    if isinstance(expected, tuple):
-        return (
-            isinstance(got, (tuple, list))
-            and len(got) == len(expected)
-            and all(_same(g, e, exercise) for g, e in zip(got, expected, strict=True))
-        )
-    if isinstance(expected, str):
-        return isinstance(got, str) and got.strip().lower() == expected.strip().lower()
-    try:
-        got_array = np.asarray(got)
-        if got_array.dtype == object or got_array.shape != np.shape(expected):
-            return False
-        return bool(np.allclose(got_array, expected, rtol=exercise.rtol, atol=exercise.atol))
-    except (TypeError, ValueError):
-        return False
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        if value.size <= 16:
-            return np.array2string(value, precision=4, separator=", ").replace("\n", "")
-        return f"array of shape {value.shape}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, tuple):
-        return "(" + ", ".join(_short(v) for v in value) + ")"
-    return repr(value) if not hasattr(value, "shape") else f"{type(value).__name__} {value.shape}"
