@@ -89,7 +89,7 @@ def test_every_explorer_is_there_and_has_something_to_try():
 @pytest.mark.parametrize(
     ("chapter", "names"),
     [
-        ("01_cnn_fourier", ["convolution", "fourier", "receptive"]),
+        ("01_cnn_fourier", ["convolution", "learning", "receptive"]),
         ("02_upsampling", ["pooling", "transposed", "shape"]),
         ("05_unet", ["shape"]),
         ("06_dcgan", ["latent"]),
