@@ -90,6 +90,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "avg_pool2d": lambda: {"input": x, "kernel_size": 2, "stride": 2, "padding": 1},
         "avg_unpool2d": lambda: {"input": x, "kernel_size": 2},
         "bilinear_kernel": lambda: {"factor": rng.randint(1, 8)},
+        "blur_pool2d": lambda: {"input": x, "kernel_size": 3, "stride": 2},
         "circular_convolve2d": lambda: {"image": plane, "kernel": kernel},
         "content_loss": lambda: {"drawn": x, "content": _like(x)},
         "conv2d": lambda: {
@@ -110,6 +111,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         },
         "conv_transpose2d_output_size": lambda: {"input_size": 5, "kernel_size": 3, "stride": 2},
         "convolution_matrix": lambda: {"weight": kernel, "input_shape": (6, 7), "stride": 1},
+        "dft_matrix": lambda: {"size": 7},
         "fft_conv2d": lambda: {"input": x, "weight": w, "bias": None, "padding": 1},
         "frequency_radius": lambda: {"shape": (6, 7)},
         "gaussian_lowpass": lambda: {"shape": (6, 7), "cutoff": 0.2},

@@ -17,6 +17,7 @@ from upconv.ops.convolution import (
 from upconv.ops.derivatives import heat_solution, spectral_derivative
 from upconv.ops.fourier import (
     apply_transfer,
+    dft_matrix,
     frequency_radius,
     gaussian_lowpass,
     gaussian_transfer,
@@ -31,7 +32,7 @@ from upconv.ops.fourier_convolution import (
     inverse_filter,
     wiener_filter,
 )
-from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
+from upconv.ops.pooling import avg_pool2d, avg_unpool2d, blur_pool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
 from upconv.ops.shapes import (
     Layer,
@@ -59,6 +60,7 @@ __all__ = [
     "avg_pool2d",
     "avg_unpool2d",
     "bilinear_kernel",
+    "blur_pool2d",
     "circular_convolve2d",
     "content_loss",
     "conv2d",
@@ -69,6 +71,7 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose2d_output_size",
     "convolution_matrix",
+    "dft_matrix",
     "fft_conv2d",
     "frequency_radius",
     "gaussian_lowpass",
