@@ -51,8 +51,9 @@ def _waves() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Signals with the frequencies and amplitudes of their waves."""
     rng = np.random.default_rng(109)
     for _ in range(10):
-        count, length = int(rng.integers(1, 5)), int(rng.integers(400, 900))
-        frequencies = (np.arange(count) + rng.uniform(0.7, 1.3, count)) * 0.45 / (count + 1)
+        count, length = int(rng.integers(2, 6)), int(rng.integers(400, 900))
+        # At least 8 turns apart: far enough for a window, too near without one.
+        frequencies = 0.1 + (12 * np.arange(count) + rng.uniform(0, 4, count)) / length
         amplitudes, phases = rng.uniform(0.3, 2, count), rng.uniform(0, 2 * np.pi, count)
         angles = 2 * np.pi * np.outer(np.arange(length), frequencies) + phases
         yield np.cos(angles) @ amplitudes, frequencies, amplitudes

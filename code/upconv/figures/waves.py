@@ -57,18 +57,11 @@ def arrows(coefficients: Mapping[int, complex], place: float) -> Figure:
         ax.set_yticks([0])
         ax.axhline(0, color="#d9dee6", lw=1, zorder=0)
     right.plot(place, tip.imag, "o", color=COLORS.red, ms=7)
+    line = {"color": COLORS.red, "ls": ":", "lw": 1.3}
     figure.add_artist(
         ConnectionPatch(
-            (tip.real, tip.imag),
-            (place, tip.imag),
-            "data",
-            "data",
-            axesA=left,
-            axesB=right,
-            color=COLORS.red,
-            ls=":",
-            lw=1.3,
-        )  # fmt: skip
+            (tip.real, tip.imag), (place, tip.imag), "data", "data", axesA=left, axesB=right, **line
+        )
     )
     left.set_title(f"{len(coefficients)} arrows, end to end")
     right.set_title("height of each tip over one period")
@@ -110,8 +103,8 @@ def plane_waves(size: int, frequencies: Sequence[tuple[int, int]]) -> Figure:
         plane.plot(across / size, down / size, "o", color=color, ms=9, clip_on=False)
         plane.plot(-across / size, -down / size, "o", color=color, ms=9, mfc="white", clip_on=False)
         plane.annotate(
-            letter, (across / size, down / size), xytext=(8, 3 if across else -12), textcoords="offset points",
-            fontweight="bold", color=color,
+            letter, (across / size, down / size), xytext=(8, 3 if across else -12),
+            textcoords="offset points", fontweight="bold", color=color,
         )  # fmt: skip
         wave = 0.5 + 0.5 * np.cos(2 * np.pi * (down * rows + across * columns))
         ax = show_image(figure.add_subplot(grid[divmod(number, 3)]), wave)
