@@ -45,7 +45,7 @@ def entries(outline) -> list:
 
 def test_pdf_has_every_chapter_in_its_outline(pdf):
     titles = [entry.title for entry in entries(pdf.outline)]
-    for number in range(1, len(CHAPTERS) + 1):
+    for number in {int(page.stem[:2]) for page in CHAPTERS}:
         assert any(title.startswith(f"{number}. ") for title in titles)
         assert any(title.startswith(f"{number}.1. ") for title in titles)
     assert "Glossary" in titles and "Claims" in titles

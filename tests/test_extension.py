@@ -132,8 +132,21 @@ def notebook(chapter: str, title: str) -> nbformat.NotebookNode:
     return new_notebook(cells=cells, metadata={"language_info": language})
 
 
-def lay_out(root: Path) -> Path:
-    """The smallest book that has all of it: too few pages are read one by one."""
+def contents(chapters: list[str]) -> str:
+    """Lines of _toc.yml: the first page of a chapter, and its others below it."""
+    lines, number = [], ""
+    for chapter in chapters:
+        if chapter[:2] != number:
+            lines += [f"      - file: chapters/{chapter}\n"]
+        else:
+            lines += ["        sections:\n"] * ("sections" not in "".join(lines[-2:]))
+            lines += [f"          - file: chapters/{chapter}\n"]
+        number = chapter[:2]
+    return "".join(lines)
+
+
+def lay_out(root: Path, more: dict[str, nbformat.NotebookNode] | None = None) -> Path:
+    """The smallest book that has all of it, and more pages: too few are read one by one."""
     ignored = shutil.ignore_patterns("*.md", "api", "__pycache__")
     shutil.copytree(ROOT / "book", root / "book", ignore=ignored)
     shutil.copy(ROOT / "_config.yml", root)
@@ -141,9 +154,11 @@ def lay_out(root: Path) -> Path:
         (root / "book" / f"{name}.md").write_text(text, encoding="utf-8")
     (root / "chapters").mkdir()
     chapters = list(dict.fromkeys(claim.chapter for claim in load_claims().values()))
+    books = {chapter: notebook(chapter, chapter[3:]) for chapter in chapters} | (more or {})
+    chapters = sorted(books)
     for chapter in chapters:
-        nbformat.write(notebook(chapter, chapter[3:]), root / "chapters" / f"{chapter}.ipynb")
-    listed = "".join(f"      - file: chapters/{chapter}\n" for chapter in chapters)
+        nbformat.write(books[chapter], root / "chapters" / f"{chapter}.ipynb")
+    listed = contents(chapters)
     others = "".join(
         f"      - file: book/{name}\n" for name in PAGES if name not in ("intro", "api")
     )

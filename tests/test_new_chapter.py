@@ -52,7 +52,19 @@ def test_a_new_chapter_runs_and_has_its_place(copy):
     assert "C8.1" in shown and "holds" in shown
     assert "Exercise 8.1: not solved yet" in shown
     assert "Exercise 8.1: passed (4 cases)" in shown
-    assert "upconv-quiz" in shown and "image/png" in shown
+    assert "upconv-quiz" in shown and "upconv-guess" in shown and "image/png" in shown
+    assert "The check accepts a Gaussian blur; rejects the photograph itself" in shown
+
+
+def test_a_new_chapter_comes_after_all_pages_of_the_last(copy):
+    contents = copy / "_toc.yml"
+    text = contents.read_text(encoding="utf-8")
+    last = "      - file: chapters/07_style_transfer\n"
+    below = "        sections:\n          - file: chapters/07b_more\n"
+    contents.write_text(text.replace(last, last + below), encoding="utf-8")
+    assert lay_out(copy, "diffusion", "Diffusion").returncode == 0
+    new = "      - file: chapters/08_diffusion\n"
+    assert contents.read_text(encoding="utf-8") == text.replace(last, last + below + new)
 
 
 @pytest.mark.parametrize("name", ["Two Words", "unet", "../escape", ""])

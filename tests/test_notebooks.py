@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,17 @@ def tags(cell: dict) -> set[str]:
 
 
 def test_every_chapter_in_the_contents_is_there():
-    contents = re.findall(r"file: (chapters/\S+)", (ROOT / "_toc.yml").read_text())
-    assert contents == [f"chapters/{chapter.stem}" for chapter in CHAPTERS]
-    assert contents
+    """Further pages of a chapter are sections below its first."""
+    listed = re.findall(r"^( +)- file: (chapters/\S+)", (ROOT / "_toc.yml").read_text(), re.M)
+    assert [page for _, page in listed] == [f"chapters/{chapter.stem}" for chapter in CHAPTERS]
+    outer = min(len(indent) for indent, _ in listed)
+    for indent, page in listed:
+        first = re.fullmatch(r"chapters/\d\d_\w+", page)
+        assert first or re.fullmatch(r"chapters/\d\d[b-z]_\w+", page)
+        assert (len(indent) == outer) == bool(first), f"{page} is not below its chapter"
+    numbers = [page[9:11] for indent, page in listed if len(indent) == outer]
+    assert numbers == [f"{number:02}" for number in range(1, len(numbers) + 1)]
+    assert {page.stem[:2] for page in CHAPTERS} == set(numbers)
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
@@ -133,6 +142,12 @@ def exercise_cells() -> list[tuple[str, str, str]]:
 
 
 EXERCISES = exercise_cells()
+# Number → the file that has it: chapter01, chapter01b, …
+EXERCISES_OF = {
+    number: path.stem
+    for path in sorted((ROOT / "code/upconv/exercises").glob("chapter*.py"))
+    for number in import_module(f"upconv.exercises.{path.stem}").EXERCISES
+}
 
 
 @pytest.mark.parametrize("number", all_exercises())
@@ -154,11 +169,19 @@ def test_solutions_pass_and_stubs_do_not(number, kind):
 
 
 def chapter_namespace(number: str) -> dict:
-    """What a chapter's import cell provides to its exercises."""
-    chapter = next(c for c in CHAPTERS if c.stem.startswith(f"{int(number.split('.')[0]):02d}"))
+    """What the import cell of an exercise's page provides to it."""
+    asked = f'check("{number}"'
+    page = next(c for c in CHAPTERS if any(asked in source(cell) for cell in cells(c)))
     namespace: dict = {}
-    exec(source(cells(chapter)[1]), namespace)
+    exec(source(cells(page)[1]), namespace)
     return namespace
+
+
+@pytest.mark.parametrize("number", all_exercises())
+def test_an_exercise_is_on_the_page_of_its_file(number):
+    asked = [c.stem for c in CHAPTERS for cell in cells(c) if f'check("{number}"' in source(cell)]
+    name = EXERCISES_OF[number].removeprefix("chapter")
+    assert {stem.partition("_")[0] for stem in asked} == {name}
 
 
 @pytest.mark.parametrize("number", all_exercises())
@@ -174,10 +197,12 @@ def test_wrong_answers_are_told_what_is_wrong(number):
     assert "out of chalk" in result.message
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=IDS)
-def test_each_chapter_has_four_to_six_exercises(chapter):
-    mine = {n for n, _, _ in EXERCISES if int(n.split(".")[0]) == int(chapter.stem[:2])}
-    assert 4 <= len(mine) <= 6
+@pytest.mark.parametrize("number", sorted({chapter.stem[:2] for chapter in CHAPTERS}))
+def test_each_chapter_has_four_exercises_or_more(number):
+    """In the order of its pages, without a gap."""
+    mine = [n for n, kind, _ in EXERCISES if kind == "stub" and int(n.split(".")[0]) == int(number)]
+    assert mine == [f"{int(number)}.{place}" for place in range(1, len(mine) + 1)]
+    assert 4 <= len(mine) <= 10
 
 
 def test_unknown_exercise_is_refused():

@@ -31,6 +31,45 @@
     }
   };
 
+  // One choice of framework for the whole site: the style sheet shows the tab that is chosen.
+  const chosen = document.documentElement.dataset;
+  const choose = (name, tab) => {
+    const top = tab?.getBoundingClientRect().top;
+    chosen.framework = name;
+    for (const one of document.querySelectorAll(".upconv-tabs [role=tab]")) {
+      one.setAttribute("aria-selected", one.dataset.for === name);
+      one.tabIndex = one.dataset.for === name ? 0 : -1;
+    }
+    if (!tab) return;
+    try {
+      localStorage.setItem("upconv-framework", name);
+    } catch {} // a browser may keep nothing
+    document.querySelectorAll(".upconv-tabs").forEach(makeScrollable);
+    // What stands above has another height now; the tab stays under the reader's hand.
+    scrollBy({ top: tab.getBoundingClientRect().top - top, behavior: "instant" });
+    tab.focus({ preventScroll: true });
+  };
+  if (chosen.framework === "tensorflow") choose("tensorflow");
+  for (const list of document.querySelectorAll(".upconv-tabs [role=tablist]")) {
+    const [first, last] = list.children;
+    list.addEventListener("click", ({ target }) => target.dataset.for && choose(target.dataset.for, target));
+    list.addEventListener("keydown", (event) => {
+      const other = event.target === first ? last : first;
+      const to = { ArrowLeft: other, ArrowRight: other, Home: first, End: last }[event.key];
+      if (!to) return;
+      event.preventDefault();
+      choose(to.dataset.for, to);
+    });
+  }
+
+  // What an address names may be folded, or in the other tab.
+  const uncover = (hash) => {
+    for (let part = document.getElementById(hash.slice(1).split(":")[0]); part; part = part.parentElement) {
+      if (part.localName === "details") part.open = true;
+      if (part.matches(".upconv-tab")) choose(part.matches(".upconv-torch") ? "torch" : "tensorflow");
+    }
+  };
+
   // A place in the page is where it says only once all that stands before it has its height:
   // sections are laid out, and explorers drawn.
   const whole = () => {
@@ -38,6 +77,7 @@
     dispatchEvent(new Event("upconv:whole"));
   };
   if (location.hash) {
+    uncover(location.hash);
     whole();
     // Firefox goes there early and does not come back to it once the page has its height.
     // What the browser takes for the target: an address may hold what cannot be decoded.
@@ -46,14 +86,27 @@
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.("a[href]");
     const here = [location.origin, location.pathname, location.search].join();
-    if (link?.hash && [link.origin, link.pathname, link.search].join() === here) whole();
+    if (link?.hash && [link.origin, link.pathname, link.search].join() === here) {
+      uncover(link.hash);
+      whole();
+    }
   }, true);
+  addEventListener("hashchange", () => uncover(location.hash));
 
   document.body.removeAttribute("data-bs-spy"); // Bootstrap would start it on load
-  addEventListener("beforeprint", () => waiting.splice(0).forEach(show));
+  addEventListener("beforeprint", () => {
+    waiting.splice(0).forEach(show);
+    for (const result of document.querySelectorAll(".upconv-reveal")) result.open = true;
+  });
   addEventListener("load", () => idle(next));
   addEventListener("resize", () => idle(() => makeScrollable(document)));
   // What is wide turns out late: when fonts have come, and when a folded part is opened.
   document.fonts.ready.then(() => idle(() => makeScrollable(document)));
-  document.addEventListener("toggle", ({ target }) => makeScrollable(target), true);
+  document.addEventListener("toggle", ({ target }) => {
+    makeScrollable(target);
+    // Any answer to a guess unfolds the result, in the cell after it.
+    const cell = target.open && target.closest(".upconv-guess")?.closest(".cell");
+    const results = cell && cell.nextElementSibling?.querySelectorAll(".upconv-reveal");
+    for (const result of results || []) result.open = true;
+  }, true);
 }

@@ -13,6 +13,7 @@ import argparse
 import json
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -92,14 +93,15 @@ class Book:
     @cached_property
     def equations(self) -> dict[str, tuple[str, str]]:
         """Map each labeled equation to its chapter and its number on the site."""
-        found = {}
+        found: dict[str, tuple[str, str]] = {}
+        numbers: Counter[int] = Counter()  # of a chapter, over all its pages
         for path in self.chapters:
-            number = 0
+            chapter = int(path.stem[:2])
             for cell in markdown_cells(nbformat.read(path, as_version=4)):
                 for match in syntax(cell.source):
                     if label := match["equation"]:
-                        number += 1
-                        found[label] = path.stem, f"{int(path.stem[:2])}.{number}"
+                        numbers[chapter] += 1
+                        found[label] = path.stem, f"{chapter}.{numbers[chapter]}"
         return found
 
     def entry(self, key: str) -> Entry:

@@ -37,7 +37,7 @@ from upconv.claims import claim
 from upconv.data import photo
 from upconv.exercises import check
 from upconv.figures import image_row, show, use_style
-from upconv.quiz import quiz
+from upconv.quiz import guess, quiz
 use_style()"""
 
 FIGURE = """\
@@ -50,9 +50,32 @@ show(
     caption="What the figure shows, with a number from the code.",
 )"""
 
+GUESS = """\
+guess("{number}.1")"""
+
+RESULT = """\
+print(f"{{camera.std():.3f}} before, {{blurred.std():.3f}} after")"""
+
 CLAIM = """\
-with claim("C{number}.1"):
-    assert blurred.std() < camera.std()"""
+# @title How C{number}.1 is checked
+def grays_are_closer(image):
+    assert image.std() < camera.std()
+
+claim(
+    "C{number}.1",
+    grays_are_closer,
+    right={{"a Gaussian blur": blurred}},
+    wrong={{"the photograph itself": camera, "a sharpened one": 2 * camera - blurred}},
+)"""
+
+TASK = """\
+## Exercises
+
+### Exercise {number}.1: a mean
+
+Return the mean.
+
+**Further.** What no checker can grade: which other averages are there?"""
 
 STUB = """\
 def mean_of(values):
@@ -66,6 +89,19 @@ def mean_of(values):
     return sum(values) / len(values)
 
 check("{number}.1", mean_of)"""
+
+HINTS = """\
+<details><summary>Hint 1</summary>
+
+Which two numbers do you need?
+
+</details>
+
+<details><summary>Hint 2</summary>
+
+The sum, and how many there are: `len(values)`.
+
+</details>"""
 
 SOLVED = {
     "cellView": "form",
@@ -83,6 +119,15 @@ finding = "The standard deviation of the grays falls; the cell above says by how
 """
 
 QUESTIONS = """\
+[[guesses]]
+id = "{number}.1"
+ask = "A picture is blurred. What becomes of the standard deviation of its grays?"
+options = [
+  {{ text = "It falls.", right = true, why = "Neighbors become alike." }},
+  {{ text = "It stays.", why = "The mean does." }},
+  {{ text = "It grows.", why = "Sharpening does that." }},
+]
+
 [[questions]]
 ask = "What does the chapter ask the reader?"
 options = [
@@ -140,11 +185,19 @@ def new_chapter(root: Path, name: str, title: str) -> Path:
         new_code_cell(IMPORTS, metadata={"tags": ["hide-input"]}),
         new_markdown_cell("## The idea\n\nIdea, definition, picture, experiment, claim."),
         new_code_cell(FIGURE, metadata={"tags": ["hide-input"]}),
-        new_code_cell(CLAIM.format(number=number)),
+        new_markdown_cell("Why the reader should want to know this."),
+        new_code_cell(GUESS.format(number=number), metadata={"tags": ["guess", "hide-input"]}),
+        new_code_cell(RESULT.format(), metadata={"tags": ["reveal"]}),
+        new_markdown_cell("Why this is so, and why the tempting answer is wrong."),
+        new_code_cell(
+            CLAIM.format(number=number),
+            metadata={"cellView": "form", "tags": ["check", "hide-input"]},
+        ),
         new_markdown_cell("## Questions\n\nPick an answer to see the explanation."),
         new_code_cell(f"quiz({number})", metadata={"tags": ["hide-input"]}),
-        new_markdown_cell(f"## Exercises\n\n### Exercise {number}.1: a mean\n\nReturn the mean."),
+        new_markdown_cell(TASK.format(number=number)),
         new_code_cell(STUB.format(number=number), metadata={"tags": ["exercise"]}),
+        new_markdown_cell(HINTS),
         new_code_cell(SOLUTION.format(number=number), metadata=SOLVED),
         new_markdown_cell("## Further reading\n\nThe primary paper, and why it is worth reading."),
     ]
@@ -158,17 +211,17 @@ def new_chapter(root: Path, name: str, title: str) -> Path:
         package / "exercises" / f"chapter{number:02}.py": EXERCISE,
     }
     contents = root / "_toc.yml"
-    before = f"      - file: chapters/{chapters[-1].stem}\n"
     listed = contents.read_text(encoding="utf-8")
-    if before not in listed:
-        raise ValueError(f"_toc.yml: got no line {before.strip()!r}, expected one to insert after")
+    line = f"- file: chapters/{chapters[-1].stem}"
+    before = re.search(rf"^( +){line}\n(\1 +.*\n)*", listed, re.M)  # with what stands below it
+    if not before:
+        raise ValueError(f"_toc.yml: got no line {line!r}, expected one to insert after")
     target = root / "chapters" / f"{stem}.ipynb"
     nbformat.write(notebook, target)
     for path, text in files.items():
         path.write_text(text.format(number=number), encoding="utf-8")
-    contents.write_text(
-        listed.replace(before, f"{before}      - file: chapters/{stem}\n"), encoding="utf-8"
-    )
+    new = f"{before[1]}- file: chapters/{stem}\n"
+    contents.write_text(listed[: before.end()] + new + listed[before.end() :], encoding="utf-8")
     return target
 
 

@@ -2,7 +2,7 @@
 
 - ``explorers``, ``playground``: directives for what the reader plays with, and their scripts
 - ``claims``: directives for the claims and misconceptions
-- ``notebooks``: what MyST-NB leaves in a notebook's outputs
+- ``notebooks``, ``cells``: what MyST-NB leaves in outputs; folds, tabs
 - ``pictures``, ``formulas``, ``glossary``, ``names``: what the reader's browser gets of them
 - ``addresses``: where the site is, and the links that need to know it
 - ``ebook``, ``site``, ``sheets``: the finished EPUB and the finished site
@@ -24,6 +24,7 @@ from sphinx.application import Sphinx
 
 from upconv_book import (
     addresses,
+    cells,
     claims,
     ebook,
     explorers,
@@ -39,8 +40,8 @@ from upconv_book import (
 )
 
 PARTS = (
-    *(stand_ins, addresses, tables, explorers, playground, claims, notebooks, glossary, formulas),
-    *(pictures, names, ebook, site),
+    *(stand_ins, addresses, tables, explorers, playground, claims, notebooks, cells),
+    *(glossary, formulas, pictures, names, ebook, site),
 )
 
 

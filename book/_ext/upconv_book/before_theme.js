@@ -5,3 +5,7 @@ document.querySelectorAll = function (selector) {
   const all = selector === "pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon";
   return upconvFind.call(document, all ? "#none" : selector);
 };
+// The framework that the reader has chosen, before the first tab is drawn; see page.js.
+try {
+  document.documentElement.dataset.framework = localStorage.getItem("upconv-framework") ?? "torch";
+} catch {} // a browser may keep nothing

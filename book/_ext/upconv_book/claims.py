@@ -13,16 +13,23 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+from sphinxcontrib.bibtex.citation_target import CitationTarget
+from sphinxcontrib.bibtex.roles import CitationRef
 
 import upconv.claims
-from upconv.claims import Claim, load_claims
+from upconv.claims import CITED, Claim, load_claims
 from upconv_book import notebooks
 from upconv_book.tables import chapter_link, table
 
 logger = logging.getLogger(__name__)
+
+
+_CITE = re.compile(r'<cite data-key="([^"]+)">[^<]*</cite>')
 
 
 class claim_box(nodes.General, nodes.Element):
@@ -65,11 +72,16 @@ class ClaimDirective(SphinxDirective):
                 line = self.line(made)
             else:
                 line += in_docutils(part)
-        line += [nodes.Text(" "), link_to(claim, "See it checked"), nodes.Text(".")]
+        line += [nodes.Text(" "), link_to(claim, _there(claim)), nodes.Text(".")]
+        if claim.cite:
+            made[-1][0] = claim_source("", "", nodes.Text("Source: "), *self.cited(claim))
         for line in made:
             line.rawsource = line.astext()
         self.set_source_info(made)
         return made
+
+    def cited(self, claim: Claim) -> list[nodes.Node]:
+        return self.parse_inline(f"{{cite}}`{claim.cite}`")[0]
 
     def line(self, box: claim_box) -> claim_line:
         made = claim_line()
@@ -106,7 +118,7 @@ class Misconceptions(ClaimDirective):
     """What is said and not so: the claims that fail, then those that need a correction."""
 
     def run(self) -> list[nodes.Node]:
-        claims = [claim for claim in self.claims().values() if claim.verdict != "holds"]
+        claims = [one for one in self.claims().values() if one.verdict not in ("holds", CITED)]
         return list(self.sections(claims, self.boxes))
 
     def boxes(self, claims: list[Claim]) -> list[nodes.Node]:
@@ -138,24 +150,57 @@ class AllClaims(ClaimDirective):
         return [tally(claims), block]
 
     def cells(self, claim: Claim) -> Iterator[list[nodes.Node]]:
-        kind = claim.verdict.split(",")[-1].strip()
+        kind = "cited" if claim.verdict == CITED else claim.verdict.split(",")[-1].strip()
         source = claim_source("", "", *self.parse_inline(f"({claim.source})")[0])
         yield [link_to(claim, claim.id)]
         yield [*self.parse_inline(claim.statement)[0], nodes.Text(" "), source]
         yield [nodes.inline("", claim.verdict, classes=["verdict", f"verdict-{kind}"])]
-        yield self.parse_inline(claim.finding)[0]
+        cited = [nodes.Text(" "), *self.cited(claim)] if claim.cite else []
+        yield [*self.parse_inline(claim.finding)[0], *cited]
 
 
 def in_docutils(part: Tag | str) -> nodes.Node:
     """The little HTML that a claim's box is made of."""
     if not isinstance(part, Tag):
         return nodes.Text(str(part))
-    kind = {"strong": nodes.strong, "em": nodes.emphasis, "code": claim_code}[part.name]
-    return kind("", "", *map(in_docutils, part.contents))
+    kinds = {"strong": nodes.strong, "em": nodes.emphasis, "code": claim_code}
+    kinds |= {"small": claim_source, "cite": nodes.inline}
+    return kinds[part.name]("", "", *map(in_docutils, part.contents))
 
 
 def link_to(claim: Claim, text: str) -> chapter_link:
     return chapter_link("", text, page=f"chapters/{claim.chapter}", target=claim.anchor)
+
+
+def _there(claim: Claim) -> str:
+    return "See it in its chapter" if claim.cite else "See it checked"
+
+
+class CiteSources(SphinxTransform):
+    """In a chapter, the box of a claim that has a source instead of a check names its key."""
+
+    default_priority = 410
+
+    def apply(self, **kwargs: object) -> None:
+        for box in list(self.document.findall(nodes.raw)):
+            if "upconv-claim" not in box.astext():
+                continue
+            made = []
+            for number, part in enumerate(_CITE.split(box.astext())):
+                made.append(self.cited(part) if number % 2 else nodes.raw("", part, format="html"))
+            if len(made) > 1:
+                box.parent.replace(box, made)
+
+    def cited(self, key: str) -> nodes.inline:
+        """As the role ``cite`` makes it."""
+        page = self.env.docname
+        link = pending_xref("", nodes.inline("", key), refdomain="cite", reftype="p", refdoc=page)
+        link["reftarget"], link["refwarn"], link["refexplicit"] = key, True, False
+        self.document.note_explicit_target(link, link)
+        domain = self.env.get_domain("cite")
+        target = CitationTarget(key=key, pre="", post="")
+        domain.citation_refs.append(CitationRef(link["ids"][0], page, 0, [target]))
+        return nodes.inline("", "", link)
 
 
 def tally(claims: list[Claim]) -> nodes.paragraph:
@@ -165,10 +210,12 @@ def tally(claims: list[Claim]) -> nodes.paragraph:
             ("holds", "hold"),
             ("holds, corrected", "hold once corrected"),
             ("fails", "fail"),
+            (CITED, "not for a cell"),
         )
+        if verdict != CITED or any(claim.verdict == CITED for claim in claims)
     ]
     total = nodes.strong("", f"{len(claims)} claims:")
-    return nodes.paragraph("", "", total, nodes.Text(f" {counts[0]}, {counts[1]}, {counts[2]}."))
+    return nodes.paragraph("", "", total, nodes.Text(f" {', '.join(counts)}."))
 
 
 def checked_claims(notebook: Path) -> set[str]:
@@ -220,6 +267,7 @@ def setup(app: Sphinx) -> None:
     add(claim_line, (nothing, depart_html_line), "paragraph")
     add(claim_code, _as("code"), "literal")
     add(claim_source, _as("small"), "inline")
+    app.add_transform(CiteSources)
     app.add_directive("claim", OneClaim)
     app.add_directive("claims", AllClaims)
     app.add_directive("misconceptions", Misconceptions)

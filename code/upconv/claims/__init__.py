@@ -16,8 +16,9 @@ reject each wrong one: a check that accepts anything proves nothing::
 
     claim("C1.10", is_centre, right={"NumPy": centre}, wrong={"the circulating number": 0.9992})
 
-If it does, the verdict is shown, and the claims page links to that very cell. History is not for a
-cell: such a claim has the verdict ``not for a cell`` and names its source by ``cite``.
+If it does, the verdict is shown with what was accepted and rejected, and the claims page links to
+that very cell. History is not for a cell: such a claim has the verdict ``not for a cell`` and names
+its source by ``cite``, a key of the book's bibliography; ``claim("C1.12")`` alone shows it.
 """
 
 from __future__ import annotations
@@ -71,17 +72,45 @@ class Claim:
         """Fragment of the cell that checks the claim, e.g. ``claim-c1-10``."""
         return "claim-" + self.id.lower().replace(".", "-")
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self, note: str = "") -> str:
         color = _COLOUR[self.verdict]
+        if self.cite:
+            # On the page the key becomes the citation, with a link.
+            note = f'Source: <cite data-key="{self.cite}">{_words(self.cite)}</cite>'
         return (
             f'<div class="upconv-claim" id="{self.anchor}" data-verdict="{self.verdict}" '
             f'style="border-left:4px solid {color};padding:.4em 1em;margin:.4em 0">'
             f"<strong>{_MARK[self.verdict]} Claim {self.id} · {self.verdict}</strong><br>"
-            f"<em>{_inline(self.statement)}</em><br>{_inline(self.finding)}</div>"
+            f"<em>{_inline(self.statement)}</em><br>{_inline(self.finding)}"
+            f"{f'<br><small>{note}</small>' if note else ''}</div>"
         )
 
     def __repr__(self) -> str:
-        return f"Claim {self.id}: {self.verdict}. {self.finding}"
+        source = f" Source: {_words(self.cite)}." if self.cite else ""
+        return f"Claim {self.id}: {self.verdict}. {self.finding}{source}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A claim whose check has accepted and rejected what it should."""
+
+    claim: Claim
+    accepted: tuple[str, ...]
+    rejected: tuple[str, ...]
+
+    def _note(self) -> str:
+        return f"accepts {', '.join(self.accepted)}; rejects {', '.join(self.rejected)}"
+
+    def _repr_html_(self) -> str:
+        return self.claim._repr_html_(f"The check {_inline(self._note())}.")
+
+    def __repr__(self) -> str:
+        return f"{self.claim!r} The check {self._note()}."
+
+
+def _words(key: str) -> str:
+    """``UlyanovLebedev2016`` → ``Ulyanov Lebedev 2016``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z0-9])", " ", key)
 
 
 def _inline(text: str) -> str:
@@ -97,7 +126,8 @@ def load_claims() -> dict[str, Claim]:
     Raises
     ------
     ValueError
-        If a verdict is none of ``VERDICTS``, or an id stands in two files.
+        If a verdict is none of ``VERDICTS``, an id stands in two files, or a claim has ``cite``
+        and another verdict than ``not for a cell``, or the verdict without ``cite``.
     """
     claims: dict[str, Claim] = {}
     files = [f for f in resources.files(__package__).iterdir() if f.name.endswith(".toml")]
@@ -109,6 +139,10 @@ def load_claims() -> dict[str, Claim]:
                 raise ValueError(f"verdict of claim {claim_id}: {got}")
             if claim_id in claims:
                 raise ValueError(f"claim {claim_id}: got it twice, expected an id to be unique")
+            if (row["verdict"] == CITED) != bool(row.get("cite")):
+                got = f"got {row.get('cite', '')!r} with the verdict {row['verdict']!r}"
+                expected = f"expected a key of the bibliography with {CITED!r}, and only there"
+                raise ValueError(f"cite of claim {claim_id}: {got}, {expected}")
             claims[claim_id] = Claim(id=claim_id, chapter=chapter, **row)
     return claims
 
@@ -149,18 +183,24 @@ def claim(
     if row.verdict == CITED:
         if check is not None:
             raise ValueError(f"check: got one for {claim_id}, expected none: it is {CITED}")
+        display(row)
     else:
-        _check(claim_id, check, right or {}, wrong or {})
-    display(row)
+        right, wrong = ({} if one is None else one for one in (right, wrong))
+        _check(claim_id, check, right, wrong)
+        display(Checked(row, tuple(right), tuple(wrong)))
     return None
 
 
 def _check(
     claim_id: str, check: Check | None, right: Mapping[str, Any], wrong: Mapping[str, Any]
 ) -> None:
-    if check is None:
-        raise ValueError(f"check: got none for {claim_id}, expected a function of a candidate")
+    if not callable(check):
+        got = "none" if check is None else repr(check)
+        raise ValueError(f"check: got {got} for {claim_id}, expected a function of a candidate")
     for name, candidates in (("right", right), ("wrong", wrong)):
+        if not isinstance(candidates, Mapping):
+            got, expected = type(candidates).__name__, "what each candidate is → the candidate"
+            raise ValueError(f"{name}: got a {got} for {claim_id}, expected {expected}")
         if not candidates:
             raise ValueError(f"{name}: got no candidate for {claim_id}, expected at least one")
     for about, candidate in right.items():
@@ -178,10 +218,10 @@ def _check(
 def _accepts(check: Check, candidate: Any, about: str, claim_id: str) -> bool:
     try:
         result = check(candidate)
+        return result is None or bool(result)
     except Exception as error:
         error.add_note(f"{claim_id}, while checking {about}")
         raise
-    return result is None or bool(result)
 
 
 @contextmanager
