@@ -78,7 +78,7 @@ def shift_curves(curves: Mapping[str, np.ndarray], period: int) -> Figure:
     ax.set_ylabel("relative change\nof the output")
     ax.set_ylim(bottom=-0.02)
     ax.grid(axis="y")
-    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.2), fontsize=9)
     return figure
 
 

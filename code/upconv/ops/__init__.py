@@ -17,6 +17,7 @@ from upconv.ops.convolution import (
 from upconv.ops.derivatives import heat_solution, spectral_derivative
 from upconv.ops.fourier import (
     apply_transfer,
+    dft_matrix,
     frequency_radius,
     gaussian_lowpass,
     gaussian_transfer,
@@ -32,7 +33,7 @@ from upconv.ops.fourier_convolution import (
     wiener_filter,
 )
 from upconv.ops.learning import KernelLearningProblem, kernel_learning_problem
-from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
+from upconv.ops.pooling import avg_pool2d, avg_unpool2d, blur_pool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
 from upconv.ops.resize import resize_matrix
 from upconv.ops.shapes import (
@@ -72,6 +73,7 @@ __all__ = [
     "avg_pool2d",
     "avg_unpool2d",
     "bilinear_kernel",
+    "blur_pool2d",
     "checkerboard_residue",
     "circular_convolve2d",
     "content_loss",
@@ -83,6 +85,7 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose2d_output_size",
     "convolution_matrix",
+    "dft_matrix",
     "fft_conv2d",
     "frequency_radius",
     "frequency_response",
