@@ -66,10 +66,11 @@ def _layer_gradients(
     for which, values in enumerate((x, weight, bias)):
         gradient = np.empty(values.shape)
         for place in np.ndindex(values.shape):
-            arguments = [x, weight, bias]
-            arguments[which] = values.copy()
-            arguments[which][place] += 1
-            gradient[place] = (g * (_layer(*arguments, *geometry) - rest)).sum()
+            moved = [x, weight, bias]
+            moved[which] = values.copy()
+            moved[which][place] += 1
+            output = _layer(moved[0], moved[1], moved[2], *geometry)
+            gradient[place] = (g * (output - rest)).sum()
         gradients.append(gradient)
     return tuple(gradients)
 

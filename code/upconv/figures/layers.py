@@ -97,7 +97,9 @@ def learned_kernels(
     return figure
 
 
-def valleys(curvatures: Mapping[str, tuple[float, float]], losses: Mapping[str, Sequence[float]]):
+def valleys(
+    curvatures: Mapping[str, tuple[float, float]], losses: Mapping[str, Sequence[float]]
+) -> Figure:
     """Show bowls with the paths of gradient descent, and the losses along the way.
 
     Parameters

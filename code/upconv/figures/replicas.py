@@ -99,7 +99,7 @@ def _fraction(number: int, factor: int) -> str:
 
 
 def _stems(ax: Axes, at: np.ndarray, values: np.ndarray, colors: np.ndarray, dot: float) -> None:
-    ax.vlines(at, 0, values, colors=colors, lw=1.8)
+    ax.vlines(at, 0, values, colors=colors.tolist(), lw=1.8)
     if dot:
         ax.scatter(at, values, c=colors, s=dot, zorder=3)
 
