@@ -25,10 +25,13 @@ from pace import slowness
 CONTROLS = {
     "convolution": ("convolution-1", "position of the window"),
     "transposed": ("transposed-1", "output pixel"),
+    "upsampling": ("upsampling-1", "frequency"),
     "pooling": ("pooling-1", "pooled value"),
     "receptive": ("receptive-1", "layer"),
     "shape": ("shape-1", "input size"),
     "fourier": ("fourier-1", "radius"),
+    "learning": ("learning-1", "learning rate"),
+    "learning, another step": ("learning-1", "steps"),
 }
 MOVE = """([id, label]) => {
     const slider = document.querySelector(`#${id} input[type=range][aria-label="${label}"]`);
@@ -65,6 +68,21 @@ def measure(page: Page) -> dict[str, float]:
                 return performance.now() - start;
             });
             return times.sort((a, b) => a - b)[20];
+        }"""
+    )
+    # A picture filtered by the longest kernel, to the largest size.
+    page.evaluate("() => { location.hash = 'upsampling-1:view=picture&kernel=ideal&factor=5'; }")
+    page.get_by_text("= output, 240 × 240").wait_for()
+    times["upsampling, picture to 240 × 240"] = page.evaluate(
+        """() => {
+            const list = document.querySelector("#upsampling-1 select[aria-label=kernel]");
+            const times = Array.from({ length: 40 }, (_, i) => {
+                list.value = i % 2 ? "ideal" : "cubic";
+                const start = performance.now();
+                list.dispatchEvent(new Event("change"));
+                return performance.now() - start;
+            });
+            return times.sort((a, b) => a - b)[30]; // the median with the longer, ideal kernel
         }"""
     )
     page.evaluate(

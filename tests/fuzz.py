@@ -90,6 +90,8 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         "avg_pool2d": lambda: {"input": x, "kernel_size": 2, "stride": 2, "padding": 1},
         "avg_unpool2d": lambda: {"input": x, "kernel_size": 2},
         "bilinear_kernel": lambda: {"factor": rng.randint(1, 8)},
+        "blur_pool2d": lambda: {"input": x, "kernel_size": 3, "stride": 2},
+        "checkerboard_residue": lambda: {"kernel": kernel, "factor": 2},
         "circular_convolve2d": lambda: {"image": plane, "kernel": kernel},
         "content_loss": lambda: {"drawn": x, "content": _like(x)},
         "conv2d": lambda: {
@@ -110,18 +112,23 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         },
         "conv_transpose2d_output_size": lambda: {"input_size": 5, "kernel_size": 3, "stride": 2},
         "convolution_matrix": lambda: {"weight": kernel, "input_shape": (6, 7), "stride": 1},
+        "dft_matrix": lambda: {"size": 7},
         "fft_conv2d": lambda: {"input": x, "weight": w, "bias": None, "padding": 1},
         "frequency_radius": lambda: {"shape": (6, 7)},
+        "frequency_response": lambda: {"kernel": kernel[0], "length": 8},
         "gaussian_lowpass": lambda: {"shape": (6, 7), "cutoff": 0.2},
         "gaussian_transfer": lambda: {"shape": (6, 7), "sigma": 1.5},
         "gram": lambda: {"maps": x},
         "heat_solution": lambda: {"initial": plane, "time": 1.0, "diffusivity": 0.5},
+        "icnr": lambda: {"weight": w, "factor": 2},
         "ideal_lowpass": lambda: {"shape": (6, 7), "cutoff": 0.2},
         "input_interval": lambda: {"layers": _layers(rng), "unit": 1},
+        "insert_zeros": lambda: {"x": plane, "factor": 2, "axes": rng.randint(1, 2)},
         "interpolate": lambda: {
             "input": x, "scale_factor": 2.0, "mode": rng.choice(["nearest", "bilinear"]),
         },
         "inverse_filter": lambda: {"image": plane, "kernel": kernel},
+        "kernel_learning_problem": lambda: {"image": plane, "kernel": kernel},
         "log_spectrum": lambda: {"image": plane},
         "max_pool2d": lambda: {"input": x, "kernel_size": 2, "stride": 2, "padding": 0},
         "max_unpool2d": lambda: {
@@ -130,13 +137,26 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
         },
         "network_shapes": lambda: {"layers": _layers(rng), "input_size": 32},
         "overlap_count": lambda: {"input_size": 5, "kernel_size": 3, "stride": 2, "padding": 0},
+        "pixel_shuffle": lambda: {"input": _like(x, 2, 8, 3, 5), "factor": 2},
+        "pixel_unshuffle": lambda: {"input": _like(x, 2, 3, 6, 4), "factor": 2},
+        "phase_sums": lambda: {"kernel": kernel, "factor": 2},
         "receptive_field": lambda: {"layers": _layers(rng)},
+        "replica_share": lambda: {"x": plane, "factor": 2},
+        "resize_matrix": lambda: {
+            "input_size": rng.randint(1, 9), "output_size": rng.randint(1, 9), "method": "cubic",
+            "coordinates": "half-pixel", "a": -0.5, "border": "replicate", "antialias": True,
+            "rounding": "up",
+        },
         "spectral_derivative": lambda: {"values": plane[0], "length": 1.0, "order": 1},
         "style_loss": lambda: {"drawn": x, "style": _like(x)},
         "style_gradient": lambda: {"drawn": x, "style": _like(x)},
         "swap_phase": lambda: {"magnitude_from": plane, "phase_from": plane.T.reshape(plane.shape)},
         "total_variation": lambda: {"image": x},
         "unet_size": lambda: {"output_size": 100, "depth": 3},
+        "upsample": lambda: {"x": plane, "kernel": kernel, "factor": 2},
+        "upsampling_kernel": lambda: {
+            "name": rng.choice(["nearest", "linear", "cubic", "ideal"]), "factor": 3, "length": 5,
+        },
         "wiener_filter": lambda: {"image": plane, "kernel": kernel, "noise_to_signal": 0.01},
         "zero_insert": lambda: {"input": x, "stride": 2},
         "zero_pad_spectrum": lambda: {"image": plane, "factor": 2},
@@ -145,7 +165,7 @@ def good_call(name: str, rng: random.Random) -> dict[str, Any]:
 
 
 # What holds data or records them is no operator.
-OPERATORS = sorted(set(ops.__all__) - {"Layer", "ReceptiveField"})
+OPERATORS = sorted(set(ops.__all__) - {"KernelLearningProblem", "Layer", "ReceptiveField"})
 
 
 def spoil(value: Any, rng: random.Random) -> Any:

@@ -44,6 +44,9 @@ STEP = (
 def said(code: str, **variables: str) -> list[str]:
     """The words that a fresh interpreter prints."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | variables
+    # Where the module is not installed, it is found by this path.
+    paths = [variables.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return subprocess.check_output(
         [sys.executable, "-c", f"import os, sys; {code}"], text=True, env=environment
     ).split()

@@ -255,7 +255,11 @@ PLAY = """async (names) => {
     }
     return seen;
 }"""
-NAMES = ["convolution", "fourier", "pooling", "transposed", "receptive", "shape", "latent", "style"]
+NAMES = [
+    *("convolution", "learning", "fourier", "pooling", "transposed", "upsampling"),
+    *("receptive", "shape"),
+    *("latent", "style"),
+]
 
 
 @pytest.fixture(scope="module")

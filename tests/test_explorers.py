@@ -21,9 +21,11 @@ ROOT = Path(__file__).parents[1]
 PAGE = "book/explorers.html"
 TITLES = {
     "convolution": "Convolution explorer",
+    "learning": "Kernel learning explorer",
     "fourier": "Fourier explorer",
     "pooling": "Pooling explorer",
     "transposed": "Transposed convolution explorer",
+    "upsampling": "Upsampling explorer",
     "receptive": "Receptive field explorer",
     "shape": "Shape explorer",
     "latent": "Latent explorer",
@@ -87,7 +89,7 @@ def test_every_explorer_is_there_and_has_something_to_try():
 @pytest.mark.parametrize(
     ("chapter", "names"),
     [
-        ("01_cnn_fourier", ["convolution", "fourier", "receptive"]),
+        ("01_cnn_fourier", ["convolution", "learning", "receptive"]),
         ("02_upsampling", ["pooling", "transposed", "shape"]),
         ("05_unet", ["shape"]),
         ("06_dcgan", ["latent"]),
@@ -194,11 +196,176 @@ def test_reader_finds_the_checkerboard(explorers):
         expect(box).to_contain_text("Output (1, 1) = 1·1 + 1·2 + 1·4 + 1·5 = 12")
     enter(box, "kernel K", 4)
     expect(box).to_contain_text("every pixel is a sum of 4 products")
+    expect(box).to_contain_text("sum to 4: a constant input stays constant.")
+    box.locator(".ux-kernel input").first.fill("2")  # even numbers of products, uneven sums
+    box.locator(".ux-kernel input").first.press("Enter")
+    expect(box).to_contain_text("Expect a checkerboard.")
     enter(box, "output padding A", 2)
     expect(box.get_by_role("alert")).to_contain_text("must be less than the stride 2")
     box.get_by_role("button", name="Reset").click()
     expect(box.get_by_role("alert")).to_have_text("")
     expect(box).to_contain_text("output, 7 × 7")
+
+
+def spread(canvas) -> float:
+    """Standard deviation of the gray values inside; at the rim shines what is behind."""
+    return float(grey_values(canvas)[4:-4, 4:-4].std())
+
+
+def test_reader_drags_a_wave_and_its_images_move(explorers):
+    box = find(explorers, "upsampling")
+    expect(box).to_contain_text("3 cycles, passes with gain 0.98. Left of its images: 0.2 at 21;")
+    expect(box).to_contain_text("together 3.8 %")
+    slider = box.get_by_label("frequency", exact=True)
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(box).to_contain_text("Left of its images: 0.26 at 20;")
+    spectrum = box.locator(".ux-wide canvas")
+    drag(explorers, spectrum, (0.5 + 4 / 48, 0.5), (0.5 + 6 / 48, 0.5))
+    expect(box).to_contain_text("6 cycles, passes")
+    drag(explorers, spectrum, (0.5 - 19 / 48, 0.5))  # one of the images of the wave of 5
+    expect(box).to_contain_text("5 cycles, passes")
+    expect(slider).to_have_attribute("aria-valuetext", "5 of 12")
+    choose(box, "kernel", "ideal")
+    expect(box).to_contain_text("passes with gain 1. Left of its images: 0 at 19; together 0 %")
+    enter(box, "factor S", 5)
+    expect(box).to_contain_text("0 at 19, 0 at 29, 0 at 43, 0 at 53")
+    choose(box, "signal", "step")
+    expect(box).to_contain_text("The zeros repeat the spectrum 5 times.")
+    before = box.inner_text()
+    drag(explorers, spectrum, (0.5, 0.5), (0.6, 0.5))
+    assert box.inner_text() == before  # a step is not dragged
+    enter(box, "factor S", 6)
+    expect(box.get_by_role("alert")).to_contain_text("got 6, expected 2 to 5")
+    box.get_by_role("button", name="Reset").click()
+    expect(box).to_contain_text("3 cycles, passes with gain 0.98.")
+
+
+def test_reader_removes_the_checkerboard_of_a_kernel(explorers):
+    box = find(explorers, "upsampling")
+    expect(box.get_by_label("an even gray area")).to_be_visible()
+    choose(box, "kernel", "your own")
+    expect(box).to_contain_text("Residue of the kernel's gain: 0.2 at 1/2.")
+    area = box.get_by_label("a pattern that repeats every 2 pixels")
+    assert spread(area) > 10
+    weight = box.get_by_label("weight 1", exact=True)
+    weight.fill("0,9")
+    weight.press("Enter")
+    expect(box.get_by_role("alert")).to_contain_text("Weight: got “0,9”, expected a number.")
+    weight.fill("0.9")
+    weight.press("Enter")
+    expect(box).to_contain_text("0.33 at 1/2")  # sums 1.6 and 0.8
+    box.get_by_role("button", name="Make sums equal").click()
+    expect(box).to_contain_text("Residue of the kernel's gain: 0 at 1/2. The sums are equal")
+    assert spread(box.get_by_label("an even gray area")) < 1
+    enter(box, "factor S", 4)
+    box.get_by_role("button", name="Make sums equal").click()
+    expect(box.get_by_role("alert")).to_contain_text("a factor of 4 needs at least 4")
+    enter(box, "size K", 1)
+    weight.fill("0")
+    weight.press("Enter")
+    expect(box.get_by_role("alert")).to_contain_text("The weights sum to 0")
+    enter(box, "size K", 8)
+    seen = set()
+    for _ in range(3):
+        box.get_by_role("button", name="Random").click()
+        seen.add(tuple(field.input_value() for field in box.locator(".ux-kernel input").all()))
+    assert len(seen) == 3 and {len(weights) for weights in seen} == {8}
+
+
+def test_reader_upsamples_a_picture(explorers):
+    box = find(explorers, "upsampling")
+    box.get_by_role("tab", name="Picture").click()
+    expect(box).to_contain_text("= output, 96 × 96")
+    expect(box).to_contain_text("The zeros repeat the spectrum 4 times.")
+    result, left = (box.locator(".ux-replicas canvas:visible").nth(i) for i in (4, 5))
+    shares, edges = {}, {}
+    for kernel in ("nearest", "linear", "ideal", "own"):
+        choose(box, "kernel", kernel)
+        shares[kernel] = float(re.search(r"Left of the replicas: ([\d.]+) %", box.inner_text())[1])
+        edges[kernel] = np.abs(np.diff(grey_values(left), axis=1)).mean()
+    assert shares["ideal"] == 0 < shares["linear"] < shares["nearest"] < shares["own"]
+    assert edges["ideal"] < edges["nearest"]  # the replicas are black
+    choose(box, "picture", "gray")
+    assert spread(result) > 10
+    choose(box, "kernel", "nearest")
+    assert spread(result) < 2
+
+
+def test_reader_lets_the_page_learn_a_kernel(explorers):
+    box = find(explorers, "learning")
+    expect(box).to_contain_text("after 40 steps. The worst weight is off by")
+    expect(box).to_contain_text("The rate must be below 2 / 5.82 = 0.344; it is 0.25.")
+    choose(box, "input", "noise")
+    expect(box).to_contain_text("Found: every weight is within 0.001")
+    learned = box.get_by_label(re.compile("^learned kernel: "))
+    hidden = box.get_by_label(re.compile("^hidden kernel: "))
+
+    def weights(canvas):
+        return canvas.get_attribute("aria-label").split(": ")[1]
+
+    assert weights(learned) == weights(hidden) == "−1 −1 −1; −1 8 −1; −1 −1 −1"
+    box.get_by_role("button", name="Start over").click()
+    expect(box).to_contain_text("after 0 steps")
+    assert weights(learned) != weights(hidden)
+    box.get_by_role("button", name="Step", exact=True).click()
+    expect(box).to_contain_text("after 1 step.")
+    box.get_by_role("button", name="Run").click()
+    expect(box).to_contain_text("Found:")
+    expect(box.get_by_role("button", name="Run")).to_be_visible()  # it stops by itself
+    assert weights(learned) == weights(hidden)
+    choose(box, "hidden kernel", "Sobel, left to right")
+    assert weights(hidden) == "−1 0 1; −2 0 2; −1 0 1"
+    assert weights(learned) == weights(hidden)
+    for picture in box.locator("canvas").all():  # light and dark places: something is drawn
+        assert grey_values(picture).std() > 5
+
+
+def test_too_large_a_rate_diverges_and_the_page_says_so(explorers):
+    box = find(explorers, "learning")
+    box.get_by_label("learning rate", exact=True).fill("34")
+    expect(box).to_contain_text("The worst weight is off by")
+    expect(box).not_to_contain_text("diverges:")
+    box.get_by_label("learning rate", exact=True).fill("35")
+    expect(box).to_contain_text("It diverges: along the steepest direction")
+    box.get_by_label("learning rate", exact=True).fill("100")
+    expect(box).to_contain_text("Stopped at loss ")
+    stopped = re.search(r"after (\d+) steps", box.inner_text())[1]
+    assert int(stopped) < 40
+    box.get_by_label("steps", exact=True).fill("500")
+    expect(box).to_contain_text(f"after {stopped} steps")
+    text = box.inner_text()
+    assert "NaN" not in text and "Infinity" not in text and "undefined" not in text
+    expect(
+        box.get_by_label(re.compile("^contours of the loss: ellipses 106 times"))
+    ).to_be_visible()
+    choose(box, "momentum", "yes")
+    expect(box).to_contain_text("below 2 · 1.9 / 5.82 = 0.653; it is 1.00.")
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_run_is_at_once_for_who_wants_no_motion(chromium, served, motion):
+    context = chromium.new_context(reduced_motion=motion)
+    page = context.new_page()
+    page.goto(f"{served}{PAGE}#learning-1:input=noise&steps=0")
+    box = find(page, "learning")
+    seen = box.evaluate(
+        """async (box) => {
+            const button = [...box.querySelectorAll("button")].find((b) => b.textContent === "Run");
+            const slider = box.querySelector("input[aria-label=steps]");
+            const seen = [slider.value];
+            button.click();
+            do {
+                if (seen.at(-1) !== slider.value) seen.push(slider.value);
+                await new Promise(requestAnimationFrame);
+            } while (button.textContent !== "Run");
+            return [...new Set([...seen, slider.value])];
+        }"""
+    )
+    page.wait_for_url("**steps=13**")
+    context.close()
+    expected = ["0", "13"] if motion == "reduce" else [str(step) for step in range(14)]
+    assert seen == expected
 
 
 def kept(box) -> float:
@@ -430,6 +597,9 @@ def test_settings_are_in_the_address(at):
     "fragment",
     [
         "convolution-1:stride=0&padding=x&picture=dog&kernel=1,2;3&flip=maybe&drawing=7",
+        "upsampling-1:factor=1&frequency=13&kernel=sinc&weights=1,x&signal=__proto__&picture=dog",
+        "upsampling-1:weights=&view=movie",
+        "learning-1:input=cat&kernel=1,2;3&rate=0&steps=1e9&momentum=1&start=__proto__",
         "fourier-1:radius=1e9&strokes=1,2&picture=__proto__&nonsense=3",
         "receptive-1:layers=&layer=-1&size=%E0%A4%A",
         "shape-1:network=constructor&size=1.5",
@@ -465,6 +635,8 @@ def test_nothing_moves_while_a_reader_plays(visit, served, width):
     for name, sliders in {
         "convolution": ["position of the window"],
         "transposed": ["output pixel"],
+        "upsampling": ["frequency"],
+        "learning": ["learning rate", "steps"],
         "fourier": ["radius"],
         "pooling": ["pooled value"],
         "receptive": ["layer"],

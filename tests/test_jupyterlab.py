@@ -24,6 +24,18 @@ CASES = {
         "(3, (9, 9))",
     ),
     "FourierExplorer": (None, None, "explorer.view, explorer.output.shape", "('signal', (1, 128))"),
+    "UpsamplingExplorer": (
+        "factor S",
+        3,
+        "explorer.factor, explorer.output.shape",
+        "(3, (72,))",
+    ),
+    "KernelLearningExplorer": (
+        "steps",
+        2,
+        "explorer.steps, explorer.learned.shape, len(explorer.path)",
+        "(2, (3, 3), 3)",
+    ),
     "PoolingExplorer": ("window K", 3, "explorer.stride, explorer.pooled.shape", "(3, (2, 2))"),
     "ReceptiveFieldExplorer": ("input size", 100, "explorer.map_sizes[-1]", "3"),
     "ShapeExplorer": ("input size", 540, "explorer.size, explorer.fitting_size", "(540, 544)"),

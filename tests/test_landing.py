@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 from test_site import CHAPTERS, DESKTOP, PAGES, PHONE, soup
 
+from upconv.widgets import EXPLORERS
+
 # Once nothing moves any more: position and height of the page are the same for 20 frames.
 RESTS = """() => new Promise((resolve) => {
     let [before, calm] = ["", 0];
@@ -132,7 +134,7 @@ def test_an_explorer_has_its_height_before_it_is_drawn(chromium, served, viewpor
     page.wait_for_function("() => 'laidOut' in document.documentElement.dataset")
     before = page.evaluate(HEIGHTS)
     busy = page.locator("[data-explorer] [aria-busy]")
-    assert busy.count() == len(before) == 8
+    assert busy.count() == len(before) == len(EXPLORERS)
     page.evaluate("() => release()")
     for box in page.locator("[data-explorer]").all():
         box.scroll_into_view_if_needed()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +36,14 @@ def test_log_spectrum_is_centred(size, seed):
     wave = np.cos(2 * np.pi * np.arange(16) * 3 / 16)
     plane = ops.log_spectrum(np.tile(wave, (16, 1)))
     assert {tuple(at) for at in np.argwhere(plane > plane.max() - 1)} == {(8, 5), (8, 11)}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 15, 512])
+def test_dft_matrix_is_scipys_and_transforms(size):
+    # SciPy multiplies up the angles, which costs it digits at large sizes.
+    np.testing.assert_allclose(ops.dft_matrix(size), scipy.linalg.dft(size), atol=1e-15 * size**2)
+    x = np.random.default_rng(size).normal(size=size)
+    np.testing.assert_allclose(ops.dft_matrix(size) @ x, np.fft.fft(x), atol=1e-12)
 
 
 @given(sizes)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import tensorflow as tf
 import torch
 import torch.nn.functional as F
@@ -109,3 +110,27 @@ def test_dtype_is_kept(dtype):
     for result in (values, ops.avg_pool2d(x, 2), ops.avg_unpool2d(x, 2)):
         assert result.dtype == dtype
     assert ops.max_unpool2d(values, switches, 2).dtype == dtype
+
+
+@given(st.integers(1, 5), st.integers(1, 3), pairs(3, 9), st.integers(0, 2**32 - 1))
+def test_blur_pool2d_is_a_blur_and_a_stride(taps, stride, size, seed):
+    x = np.random.default_rng(seed).normal(size=(2, 3, *size))
+    row = np.array([1.0])
+    for _ in range(taps - 1):
+        row = np.convolve(row, [0.5, 0.5])
+    kernel = torch.from_numpy(np.outer(row, row))[None, None].expand(3, 1, -1, -1)
+    rim = (taps // 2, (taps - 1) // 2) * 2
+    padded = F.pad(torch.from_numpy(x), rim, mode="reflect")
+    theirs = F.conv2d(padded, kernel, stride=stride, groups=3)
+    ours = ops.blur_pool2d(x, taps, stride)
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-12)
+    assert ours.shape[2:] == tuple(-(-n // stride) for n in size)
+
+
+def test_blur_pool2d_takes_a_pair_and_keeps_the_dtype():
+    x = np.random.default_rng(0).normal(size=(1, 2, 6, 7))
+    # SciPy calls this reflection "mirror".
+    rows = scipy.ndimage.convolve1d(x, [0.25, 0.5, 0.25], axis=2, mode="mirror")
+    np.testing.assert_allclose(ops.blur_pool2d(x, (3, 1), (2, 3)), rows[:, :, ::2, ::3], atol=1e-12)
+    for dtype in (np.float16, np.float32, np.float64):
+        assert ops.blur_pool2d(x.astype(dtype)).dtype == dtype

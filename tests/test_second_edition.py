@@ -20,8 +20,6 @@ from upconv.quiz import quiz
 
 # Pages still in the first edition's form, and why.
 EXCEPTIONS = {
-    "01_cnn_fourier": "is being rewritten",
-    "02_upsampling": "is being rewritten",
     "03_fcn": "has its turn with the segmentation chapters",
     "04_skip_ablation": "has its turn with the segmentation chapters",
     "05_unet": "has its turn with the segmentation chapters",

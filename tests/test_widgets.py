@@ -15,12 +15,14 @@ from upconv.widgets import (
     MIME_TYPE,
     ConvolutionExplorer,
     FourierExplorer,
+    KernelLearningExplorer,
     LatentExplorer,
     PoolingExplorer,
     ReceptiveFieldExplorer,
     ShapeExplorer,
     StyleExplorer,
     TransposedConvolutionExplorer,
+    UpsamplingExplorer,
     source,
 )
 from upconv.widgets._explorer import encode_photo, from_url
@@ -249,6 +251,104 @@ def test_fourier_of_the_page_is_that_of_the_module(page):
     assert {explorer.kind for explorer in explorers} == {"low", "high", "band", "painted"}
 
 
+def learning_settings(count: int):
+    """Kernels, starts and rates around the largest: half of the searches diverge."""
+    rng = np.random.default_rng(5)
+    for _ in range(count):
+        k = int(rng.integers(2, 6))
+        explorer = KernelLearningExplorer(
+            input=str(rng.choice(["photograph", "centered", "noisy", "noise"])),
+            kernel=rng.normal(size=(k, k)).round(2).tolist(),
+            start=str(rng.choice(["random", "zeros"])),
+            momentum=bool(rng.integers(2)),
+            steps=int(rng.integers(0, 60)),
+        )
+        explorer.rate = float(np.clip(explorer.largest_rate * rng.uniform(0.1, 2), 0.01, 2))
+        yield explorer
+
+
+def test_learning_of_the_page_is_that_of_the_module(page):
+    explorers = list(learning_settings(120))
+    names = ("input", "kernel", "start", "rate", "momentum", "steps")
+    settings = [{name: getattr(explorer, name) for name in names} for explorer in explorers]
+    results = module(page, "learning").evaluate(
+        """(m, [pictures, all]) => {
+            const images = m.inputs(pictures);
+            return all.map(({ input, kernel, start, ...settings }) => {
+                const k = kernel.length;
+                const bowl = m.problem(m.hessian(images[input], k), kernel.flat());
+                const { values, vectors } = m.eigen(bowl.hessian);
+                return {
+                    image: [...images[input]],
+                    hessian: bowl.hessian.map((row) => [...row]),
+                    linear: bowl.linear, constant: bowl.constant,
+                    ...m.descend(bowl, m.beginning(start, images.noise, k), settings),
+                    values, vectors,
+                    target: [...m.response(images[input], kernel.flat(), k)],
+                    factors: values.map((one) => m.factor(one, settings.rate, settings.momentum)),
+                };
+            });
+        }""",
+        [explorers[0].pictures, settings],
+    )
+    seen = {"found": 0, "stopped": 0}
+    for explorer, result in zip(explorers, results, strict=True):
+        problem, path, losses = explorer.problem, explorer.path, explorer.losses
+        np.testing.assert_allclose(
+            np.reshape(result["image"], (64, 64)), explorer.image, atol=1e-12
+        )
+        np.testing.assert_allclose(result["hessian"], problem.hessian, atol=1e-10)
+        np.testing.assert_allclose(result["linear"], problem.linear, atol=1e-9)
+        assert result["constant"] == pytest.approx(problem.constant)
+        np.testing.assert_allclose(result["target"], explorer.target.ravel(), atol=1e-10)
+        # What grows makes the differences of rounding grow as well.
+        np.testing.assert_allclose(
+            np.reshape(result["path"], path.shape), path, rtol=1e-6, atol=1e-6
+        )
+        np.testing.assert_allclose(result["losses"], losses, rtol=1e-6, atol=1e-9)
+        assert result["stopped"] == (losses[-1] > 1e6 * losses[0])
+        np.testing.assert_allclose(result["values"], explorer.curvatures, atol=1e-10)
+        vectors = np.array(result["vectors"])
+        np.testing.assert_allclose(vectors @ vectors.T, np.eye(len(vectors)), atol=1e-10)
+        np.testing.assert_allclose(
+            vectors @ problem.hessian, vectors * explorer.curvatures[:, None], atol=1e-9
+        )
+        # A step of descent with momentum, as a matrix: its largest eigenvalue.
+        beta = 0.9 * explorer.momentum
+        for value, found in zip(explorer.curvatures, result["factors"], strict=True):
+            step = [[1 + beta - explorer.rate * value, -beta], [1, 0]]
+            expected = np.abs(np.linalg.eigvals(step)).max()
+            assert found == pytest.approx(expected, rel=1e-6)
+        assert (max(result["factors"]) > 1) == (explorer.rate > explorer.largest_rate)
+        seen["found"] += explorer.found
+        seen["stopped"] += result["stopped"]
+    assert min(seen.values()) > 5, seen
+
+
+def test_learning_explorer_in_python():
+    explorer = KernelLearningExplorer(steps=500)
+    assert not explorer.found  # along the valley of a photograph, steps crawl
+    condition = explorer.curvatures[-1] / explorer.curvatures[0]
+    assert condition > 1000 and explorer.losses[-1] < 0.05 * explorer.losses[0]
+    explorer.input, explorer.steps = "noise", 20
+    assert explorer.found and explorer.curvatures[-1] / explorer.curvatures[0] < 1.5
+    explorer.rate = 1.1 * explorer.largest_rate
+    assert len(explorer.path) < 500 or explorer.losses[-1] > explorer.losses[0]
+    error = ops.conv2d(explorer.image[None, None], explorer.learned[None, None]) - explorer.target
+    assert explorer.losses[-1] == pytest.approx((error**2).mean())
+
+
+def test_kernels_to_learn_are_what_they_are_called(page):
+    kernels = module(page, "learning").evaluate("m => m.KERNELS")
+    kernels = {name: np.array(kernel) for name, kernel in kernels.items()}
+    for name in ("blur", "blur, 5 × 5", "sharpen", "emboss", "shift"):
+        assert kernels[name].sum() == pytest.approx(1), name
+    for name in ("edges", "Sobel, left to right"):
+        assert kernels[name].sum() == 0
+    assert kernels["blur"].min() > 0 and kernels["blur, 5 × 5"].shape == (5, 5)
+    assert KernelLearningExplorer().kernel == kernels["edges"].tolist()
+
+
 def test_pooling_of_the_page_is_that_of_the_module(page):
     rng = np.random.default_rng(3)
     settings = [
@@ -292,6 +392,94 @@ def test_pooling_of_the_page_is_that_of_the_module(page):
         name = {"copy": "copied", "switches": "replaced"}[explorer.unpooling]
         np.testing.assert_allclose(result[name], restored, atol=1e-12)
     assert min(checked.values()) > 20
+
+
+def test_upsampling_of_the_page_is_that_of_the_module(page):
+    rng = np.random.default_rng(5)
+    settings, explorers = [], []
+    for i in range(200):
+        n, flat = int(rng.integers(2, 14)), i % 3 > 0
+        explorer = UpsamplingExplorer(
+            pictures={"noise": encode_photo(rng.random((n, n)))},
+            picture="noise",
+            signals={"noise": rng.normal(size=n).tolist()},
+            signal=str(rng.choice(["noise", "wave"])),
+            view="signal" if flat else "picture",
+            frequency=int(rng.integers(13)),
+            factor=int(rng.integers(2, 6)),
+            kernel=str(rng.choice(["nearest", "linear", "cubic", "ideal", "own"])),
+            weights=rng.normal(size=rng.integers(1, 9)).tolist(),
+        )
+        explorers.append(explorer)
+        names = ("view", "signal", "frequency", "factor", "kernel", "weights")
+        values = {"values": explorer.input.ravel().tolist(), "n": len(explorer.input)}
+        settings.append(values | {name: getattr(explorer, name) for name in names})
+    results = module(page, "upsampling").evaluate(
+        """(m, all) => all.map(({ values, n, view, ...s }) => {
+            const [flat, size] = [view === "signal", n * s.factor];
+            const x = flat && s.signal === "wave"
+                ? m.wave(s.frequency, 24) : Float64Array.from(values);
+            const kernel = m.kernelOf(s, n);
+            const output = flat
+                ? m.upsampled(x, kernel, s.factor) : m.upsampled2(x, n, kernel, s.factor);
+            const magnitudes = flat ? m.response(output, size) : m.magnitudes2(output, size);
+            return {
+                kernel: [...kernel], output: [...output], magnitudes: [...magnitudes],
+                stretched: flat && [...m.stretched(x, s.factor)],
+                response: [...m.response(kernel, size)],
+                one: m.gain(kernel, 0.123),
+                sums: m.phaseSums(kernel, s.factor), residue: m.residue(kernel, s.factor),
+                share: m.share(magnitudes, size, s.factor),
+                evened: m.evened(s.weights, s.factor),
+            };
+        })""",
+        settings,
+    )
+    even = 0
+    for explorer, result in zip(explorers, results, strict=True):
+        shape, factor = explorer.output.shape, explorer.factor
+        close = {"atol": 1e-10}
+        np.testing.assert_allclose(result["kernel"], explorer.taps, **close)
+        np.testing.assert_allclose(np.reshape(result["output"], shape), explorer.output, **close)
+        if explorer.view == "signal":
+            np.testing.assert_array_equal(result["stretched"], explorer.stretched)
+        spectrum = abs(np.fft.fftn(explorer.output))
+        np.testing.assert_allclose(np.reshape(result["magnitudes"], shape), spectrum, atol=1e-9)
+        response = abs(ops.frequency_response(explorer.taps, shape[0]))
+        np.testing.assert_allclose(result["response"], response, **close)
+        turns = np.exp(-2j * np.pi * 0.123 * np.arange(len(explorer.taps)))
+        assert result["one"] == pytest.approx(abs(turns @ explorer.taps), abs=1e-10)
+        np.testing.assert_allclose(result["sums"], explorer.sums, **close)
+        np.testing.assert_allclose(result["residue"], explorer.residue, rtol=1e-9, atol=1e-10)
+        assert result["share"] == pytest.approx(explorer.share, abs=1e-9)
+        if len(explorer.weights) < factor:
+            assert result["evened"] is None
+            continue
+        sums = ops.phase_sums(np.array(result["evened"], dtype=float), factor)
+        np.testing.assert_allclose(sums, 1, **close)
+        even += 1
+    assert even > 50
+    assert {(e.view, e.kernel) for e in explorers} >= {
+        (view, kernel) for view in ("signal", "picture") for kernel in ("nearest", "ideal", "own")
+    }
+
+
+def test_what_the_kernels_leave_of_a_wave():
+    """The ideal one leaves nothing, and copying more than the tent."""
+    shares = {}
+    for kernel in ("nearest", "linear", "cubic", "ideal"):
+        shares[kernel] = UpsamplingExplorer(kernel=kernel, frequency=5, factor=3).share
+    assert shares["nearest"] > 3 * shares["linear"] > 3 * shares["cubic"] > shares["ideal"]
+    assert shares["ideal"] < 1e-20
+    explorer = UpsamplingExplorer(kernel="own", weights=[1, 1, 1], frequency=0)
+    assert explorer.share == 1  # a checkerboard is all that a constant leaves beside its mean
+    np.testing.assert_allclose(explorer.residue, [1, 1 / 3])
+    explorer.weights = [1, 2, 1]
+    assert explorer.share == 0
+    assert explorer.sums.tolist() == [2, 2]
+    explorer.weights = [1, -1]
+    with pytest.raises(ValueError, match="kernel: got weights that sum to 0"):
+        _ = explorer.residue
 
 
 def random_stacks(count: int):
@@ -461,6 +649,11 @@ def test_mending_pads_to_the_next_size_that_fits():
         (FourierExplorer, "strokes", [[0, 0, 5, 2]]),
         (FourierExplorer, "strokes", [[0.5, 0, 5, 1]]),
         (FourierExplorer, "strokes", [[0, 0, 5, 1]] * 401),
+        (KernelLearningExplorer, "input", "a dog"),
+        (KernelLearningExplorer, "kernel", [[1]]),
+        (KernelLearningExplorer, "kernel", np.zeros((6, 6))),
+        (KernelLearningExplorer, "rate", 0),
+        (KernelLearningExplorer, "steps", 501),
         (PoolingExplorer, "input", [[1, 2], [3]]),
         (PoolingExplorer, "pooling", "median"),
         (ReceptiveFieldExplorer, "layers", []),
@@ -470,6 +663,15 @@ def test_mending_pads_to_the_next_size_that_fits():
         (ShapeExplorer, "network", "ResNet"),
         (ShapeExplorer, "size", 0),
         (ConvolutionExplorer, "drawing", np.zeros((8, 8))),
+        (UpsamplingExplorer, "weights", []),
+        (UpsamplingExplorer, "weights", np.ones((2, 2))),
+        (UpsamplingExplorer, "weights", [1, np.inf]),
+        (UpsamplingExplorer, "weights", "nearest"),
+        (UpsamplingExplorer, "factor", 1),
+        (UpsamplingExplorer, "frequency", 13),
+        (UpsamplingExplorer, "kernel", "lanczos"),
+        (UpsamplingExplorer, "signal", "a song"),
+        (UpsamplingExplorer, "picture", "wave"),
     ],
 )
 def test_each_explorer_refuses_what_cannot_be(explorer, name, value):

@@ -67,7 +67,6 @@ def in_short(row: Row) -> str:
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "minutes": options.minutes,
         "smallest": options.smallest,
         "unet": UNET | UNET_SETTINGS,
         "dcgan": {"base_channels": DCGAN_WIDTH} | DCGAN_SETTINGS,
@@ -121,12 +120,14 @@ def measure(options: argparse.Namespace) -> int:
 
     for name in options.only or PARTS:
         old = [row for row in rows if row["part"] == name]
-        whole = all(row["commit"] == made["commit"] for row in old) and not failed(old)
+        about = {"commit": made["commit"], "minutes": options.minutes}
+        same = all(row[key] == value for row in old for key, value in about.items())
+        whole = same and not failed(old)
         if old and whole and made["commit"] != "unknown" and "with changes" not in made["commit"]:
             print(f"{name}: already stored")
             continue
         seconds = 60 * options.minutes * PARTS[name][1]
-        new = [row | {"commit": made["commit"]} for row in run_part(name, seconds, options)]
+        new = [row | about for row in run_part(name, seconds, options)]
         rows = [row for row in rows if row["part"] != name] + new
         keep()
         for row in new:

@@ -46,7 +46,7 @@ def _report(found: dict[str, Any]) -> str:
         lines += ["|---|---|--:|--:|--:|--:|"]
     for row in tables:
         for kind, each in row["table"].items():
-            values = " | ".join(f"{each[key]:.1f}" for key in ("recipe", "ours", "times faster"))
+            values = f"{each['recipe']:.1f} | {each['ours']:.1f} | {each['times faster']:.2f}"
             lines += [f"| {row['name']} | {kind} | {row['batch']} | {values} |"]
     lines += [""] if tables else []
     for row in rows:

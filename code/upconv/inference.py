@@ -181,13 +181,13 @@ def _labels(logits: torch.Tensor) -> np.ndarray:
 
 
 def _logits(network: nn.Module, images: np.ndarray, where: torch.device) -> Tensor:
-    logits: Tensor = network(_pixels(network, images).to(where))
+    logits: Tensor = network(_pixels(network, images, where))
     return logits
 
 
-def _pixels(network: nn.Module, images: np.ndarray) -> Tensor:
+def _pixels(network: nn.Module, images: np.ndarray, where: torch.device) -> Tensor:
     channels, scale = getattr(network, "in_channels", 3), getattr(network, "value_range", BYTE)
-    return to_pixels(np.array(images), channels, scale)
+    return to_pixels(np.array(images), channels, scale, where)
 
 
 def _by_windows(
@@ -215,7 +215,7 @@ def _by_windows(
     with bar:
         for row in rows:
             for column in columns:
-                pixels = _pixels(network, image[None, row.seen, column.seen]).to(where)
+                pixels = _pixels(network, image[None, row.seen, column.seen], where)
                 if padded:
                     pixels = pad_with_mean(pixels, (*column.missing, *row.missing))
                 logits = network(pixels)[..., row.kept, column.kept]

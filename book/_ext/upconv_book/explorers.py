@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 NOSCRIPT = "Here is something to play with. It needs JavaScript, which this browser does not run."
 _PICTURE = "data:image/jpeg;base64,"
 _SCRIPT = "_static/explorers.js"
+_COMPUTING = ("fourier", "upsampling")  # with the pixels of their pictures
 
 
 class explorer(nodes.General, nodes.Element):
@@ -107,7 +108,7 @@ class ExplorersStart(SphinxPostTransform):
             elif type(node) is explorer:
                 if count.total() == 1:
                     node["script"] = address(builder, page, _SCRIPT)
-                node["state"] = with_files(builder, page, node["state"], name == "fourier")
+                node["state"] = with_files(builder, page, node["state"], name in _COMPUTING)
 
     def way_to(self, node: explorer) -> nodes.paragraph:
         """For paper and e-readers: a link to the page on the website."""

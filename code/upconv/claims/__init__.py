@@ -37,8 +37,6 @@ CITED = "not for a cell"
 VERDICTS = ("holds", "holds, corrected", "fails", CITED)
 # Pages whose claims are still checked in ``with`` blocks, without wrong candidates.
 WITHOUT_CONTROLS = (
-    "01_cnn_fourier",
-    "02_upsampling",
     "03_fcn",
     "04_skip_ablation",
     "05_unet",

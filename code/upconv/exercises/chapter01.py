@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 import scipy.signal
 
 from upconv.exercises import Exercise
@@ -36,18 +35,77 @@ def _image_and_kernel(seed: int, largest: int) -> Iterator[dict[str, Any]]:
         yield {"image": image, "kernel": rng.normal(size=rng.integers(1, largest, size=2))}
 
 
-def _sharpened_impulse(size: int, amount: float) -> np.ndarray:
-    # What the wished-for operation does to a single bright pixel is its kernel.
-    impulse = np.zeros((size, size))
-    impulse[size // 2, size // 2] = 1.0
-    mean = scipy.ndimage.uniform_filter(impulse, size, mode="constant")
-    return (1 + amount) * impulse - amount * mean
+def _layer(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, *geometry: int) -> np.ndarray:
+    # Channel by channel with SciPy: the dilated kernel at every place, then every S-th of them.
+    stride, padding, dilation, groups = geometry
+    size = dilation * (weight.shape[2] - 1) + 1
+    kernels = np.zeros((*weight.shape[:2], size, size))
+    kernels[:, :, ::dilation, ::dilation] = weight
+    ins, outs = weight.shape[1], len(weight) // groups
+    images = [
+        [
+            bias[out] + sum(
+                scipy.signal.correlate2d(
+                    np.pad(image[out // outs * ins + at], padding), kernels[out, at], mode="valid"
+                )[::stride, ::stride]
+                for at in range(ins)
+            )
+            for out in range(len(weight))
+        ]
+        for image in x
+    ]  # fmt: skip
+    return np.array(images)
 
 
-def _sharpening_cases() -> Iterator[dict[str, Any]]:
-    for size in (3, 5, 7, 9):
-        for amount in (0.5, 1.0, 2.5):
-            yield {"size": size, "amount": amount}
+def _layer_gradients(
+    g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, *geometry: int
+) -> tuple[np.ndarray, ...]:
+    # The layer is linear in each of the three: what a one in a single place adds to the loss.
+    rest = _layer(x, weight, bias, *geometry)
+    gradients = []
+    for which, values in enumerate((x, weight, bias)):
+        gradient = np.empty(values.shape)
+        for place in np.ndindex(values.shape):
+            moved = [x, weight, bias]
+            moved[which] = values.copy()
+            moved[which][place] += 1
+            output = _layer(moved[0], moved[1], moved[2], *geometry)
+            gradient[place] = (g * (output - rest)).sum()
+        gradients.append(gradient)
+    return tuple(gradients)
+
+
+# channels in and out, kernel, stride, padding, dilation, groups, height, width
+_LAYERS = [
+    (1, 1, 3, 1, 0, 1, 1, 5, 6),
+    (3, 2, 3, 1, 1, 1, 1, 4, 5),
+    (2, 4, 2, 2, 0, 1, 1, 5, 4),  # the last row is seen by no window
+    (2, 3, 1, 1, 0, 1, 1, 3, 4),
+    (1, 2, 3, 2, 2, 2, 1, 6, 7),
+    (4, 2, 3, 1, 1, 1, 2, 4, 4),
+    (3, 3, 2, 3, 1, 1, 3, 6, 5),
+    (4, 6, 3, 2, 2, 2, 2, 5, 6),
+]
+
+
+def _layer_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(103)
+    for ins, outs, size, stride, padding, dilation, groups, height, width in _LAYERS:
+        yield {
+            "x": rng.normal(size=(2, ins, height, width)),
+            "weight": rng.normal(size=(outs, ins // groups, size, size)),
+            "bias": rng.normal(size=outs),
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+        }
+
+
+def _gradient_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(104)
+    for case in _layer_cases():
+        yield {"g": rng.normal(size=_layer(*case.values()).shape)} | case
 
 
 def _field(layers: list[tuple[int, int, int]]) -> int:
@@ -73,20 +131,6 @@ def _field_cases() -> Iterator[dict[str, Any]]:
         }
 
 
-def _alias(frequency: float, stride: int) -> float:
-    # The kept samples agree with the slowest wave through them: look where its DFT peaks.
-    count = 1000
-    samples = np.cos(2 * np.pi * frequency * stride * np.arange(count))
-    return float(np.argmax(np.abs(np.fft.rfft(samples))) / count)
-
-
-def _alias_cases() -> Iterator[dict[str, Any]]:
-    # Thousandths, so that every wave fits into the reference's samples exactly.
-    for thousandths in (0, 50, 125, 200, 249, 260, 333, 400, 499):
-        for stride in (1, 2, 3, 4):
-            yield {"frequency": thousandths / 1000, "stride": stride}
-
-
 EXERCISES = {
     "1.1": Exercise("How large is the output?", _output_size, _output_size_cases),
     "1.2": Exercise(
@@ -95,11 +139,14 @@ EXERCISES = {
         lambda: _image_and_kernel(102, 5),
     ),
     "1.3": Exercise(
-        "Convolution by FFT, without the wrap",
-        lambda image, kernel: scipy.signal.convolve2d(image, kernel),
-        lambda: _image_and_kernel(103, 12),
+        "A layer with groups and dilation",
+        lambda **case: _layer(*case.values()),
+        _layer_cases,
     ),
-    "1.4": Exercise("Sharpen", _sharpened_impulse, _sharpening_cases),
+    "1.4": Exercise(
+        "The way back",
+        lambda **case: _layer_gradients(*case.values()),
+        _gradient_cases,
+    ),
     "1.5": Exercise("How far does it see?", _field, _field_cases),
-    "1.6": Exercise("Where does the wave go?", _alias, _alias_cases),
 }

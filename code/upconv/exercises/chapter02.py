@@ -25,17 +25,17 @@ def _transposed_1d_cases() -> Iterator[dict[str, Any]]:
         yield {"x": rng.normal(size=length), "w": rng.normal(size=taps), "stride": stride}
 
 
-def _right_output_padding(n: int, k: int, s: int, p: int) -> int:
+def _right_output_padding(size: int, kernel: int, stride: int, padding: int) -> int:
     # By counting how many positions of the window fit, and where the way back ends without it.
-    positions = len(range(0, n + 2 * p - k + 1, s))
-    return n - ((positions - 1) * s + k - 2 * p)
+    positions = len(range(0, size + 2 * padding - kernel + 1, stride))
+    return size - ((positions - 1) * stride + kernel - 2 * padding)
 
 
 def _right_output_padding_cases() -> Iterator[dict[str, Any]]:
-    yield {"n": 17, "k": 5, "s": 3, "p": 2}
-    for n in (8, 9, 10, 31, 32):
+    yield {"size": 17, "kernel": 5, "stride": 3, "padding": 2}
+    for size in (8, 9, 10, 31, 32):
         for k, s, p in ((2, 2, 0), (3, 2, 1), (4, 2, 1), (5, 3, 2), (3, 4, 0), (7, 5, 3)):
-            yield {"n": n, "k": k, "s": s, "p": p}
+            yield {"size": size, "kernel": k, "stride": s, "padding": p}
 
 
 def _correlation_matrix(w: np.ndarray, n: int, stride: int) -> np.ndarray:
@@ -64,28 +64,14 @@ def _bilinear_at_cases() -> Iterator[dict[str, Any]]:
         yield {"image": image, "row": float(row), "column": float(column)}
 
 
-def _is_even(kernel_size: int, stride: int) -> bool:
-    counts = np.zeros(40 * stride + kernel_size, dtype=int)
-    for start in range(0, 40 * stride, stride):
-        counts[start : start + kernel_size] += 1
-    middle = counts[15 * stride + kernel_size : 25 * stride]
-    return bool(len(set(middle.tolist())) == 1)
-
-
-def _is_even_cases() -> Iterator[dict[str, Any]]:
-    for kernel_size in range(1, 9):
-        for stride in range(1, 6):
-            yield {"kernel_size": kernel_size, "stride": stride}
-
-
-def _padding_for(n: int, poolings: int) -> tuple[int, int]:
+def _padding_for(size: int, poolings: int) -> tuple[int, int]:
     # Add one row at a time, at the bottom first, until pooling loses nothing.
     top = bottom = 0
     while True:
-        size, whole = n + top + bottom, True
+        rest, whole = size + top + bottom, True
         for _ in range(poolings):
-            whole = whole and size % 2 == 0
-            size //= 2
+            whole = whole and rest % 2 == 0
+            rest //= 2
         if whole:
             return top, bottom
         if bottom > top:
@@ -95,9 +81,39 @@ def _padding_for(n: int, poolings: int) -> tuple[int, int]:
 
 
 def _padding_for_cases() -> Iterator[dict[str, Any]]:
-    for n in (1, 32, 33, 45, 100, 224, 227, 321):
+    for size in (1, 32, 33, 45, 100, 224, 227, 321):
         for poolings in (1, 2, 3, 5):
-            yield {"n": n, "poolings": poolings}
+            yield {"size": size, "poolings": poolings}
+
+
+def _layer(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, g: np.ndarray, stride: int, padding: int,
+    dilation: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    # Product by product: one input pixel, one weight, one output pixel.
+    y, grad_x, grad_w = np.zeros_like(g), np.zeros_like(x), np.zeros_like(w)
+    for p, q in np.ndindex(x.shape[2:]):
+        for i, j in np.ndindex(w.shape[2:]):
+            row, column = stride * p + dilation * i - padding, stride * q + dilation * j - padding
+            if not (0 <= row < g.shape[2] and 0 <= column < g.shape[3]):
+                continue
+            y[:, :, row, column] += x[:, :, p, q] @ w[:, :, i, j]
+            grad_x[:, :, p, q] += g[:, :, row, column] @ w[:, :, i, j].T
+            grad_w[:, :, i, j] += x[:, :, p, q].T @ g[:, :, row, column]
+    return y + b.reshape(1, -1, 1, 1), grad_x, grad_w, g.sum(axis=3).sum(axis=2).sum(axis=0)
+
+
+def _layer_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(206)
+    settings = (1, 0, 1), (2, 0, 1), (2, 1, 1), (1, 1, 2), (2, 1, 2), (3, 0, 2), (3, 2, 3)
+    for stride, padding, dilation in settings:
+        for size in (2, 3):
+            x = rng.normal(size=(2, 3, 4, 3))
+            w, b = rng.normal(size=(3, 2, size, size)), rng.normal(size=2)
+            reach = dilation * (size - 1) + 1 - 2 * padding
+            g = rng.normal(size=(2, 2, 3 * stride + reach, 2 * stride + reach))
+            geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+            yield {"x": x, "w": w, "b": b, "g": g, **geometry}
 
 
 EXERCISES = {
@@ -107,6 +123,6 @@ EXERCISES = {
     "2.2": Exercise("The right output padding", _right_output_padding, _right_output_padding_cases),
     "2.3": Exercise("The matrix of a convolution", _correlation_matrix, _correlation_matrix_cases),
     "2.4": Exercise("Bilinear, by hand", _bilinear_at, _bilinear_at_cases),
-    "2.5": Exercise("Is it even?", _is_even, _is_even_cases),
-    "2.6": Exercise("How much to pad", _padding_for, _padding_for_cases),
+    "2.5": Exercise("How much to pad", _padding_for, _padding_for_cases),
+    "2.6": Exercise("The layer, forward and backward", _layer, _layer_cases),
 }

@@ -136,14 +136,14 @@ def two_operators(
     full, fractional
         Matrices of shape (25, 9), entries numbered by weight (0: no weight).
     """
-    figure, axes = plt.subplots(
-        2, 2, figsize=(7.6, 8.3), height_ratios=[1, 1.9], gridspec_kw={"hspace": 0.06}
-    )
+    figure = plt.figure(figsize=(7.6, 6.6))
+    grid = figure.add_gridspec(3, 2, height_ratios=[1.6, 1, 1])
+    axes = [figure.add_subplot(grid[0, j]) for j in (0, 1)]
     names = (
         "full convolution\nstride 1, two rings of zeros",
         "fractional stride ½\nzeros between, one ring",
     )
-    for ax, gap, ring, name in zip(axes[0], (1, 2), (2, 1), names, strict=True):
+    for ax, gap, ring, name in zip(axes, (1, 2), (2, 1), names, strict=True):
         size = gap * (input_side - 1) + 1 + 2 * ring
         for row in range(size):
             for column in range(size):
@@ -169,17 +169,34 @@ def two_operators(
         ax.set_aspect("equal")
         ax.axis("off")
         ax.set_title(name, fontsize=11)
-    for ax, matrix in zip(axes[1], (full, fractional), strict=True):
-        _cells(ax, matrix, 0, 0, kernel_size**2, fontsize=7.5)
-        ax.set_xlim(-2.6, matrix.shape[1] - 0.3)
-        ax.set_ylim(matrix.shape[0] - 0.3, -1.4)
-        for c in range(matrix.shape[1]):
-            ax.text(c, -0.7, f"$x_{{{c // 3}{c % 3}}}$", ha="center", va="bottom", fontsize=8)
-        for r in range(matrix.shape[0]):
-            if r % 5 == 0:
-                ax.text(-0.8, r + 2, f"row {r // 5}", ha="right", va="center", fontsize=8.5)
-                if r:
-                    ax.axhline(r - 0.5, color=COLORS.gray, lw=0.8, xmin=0.2)
-        ax.set_aspect("auto")
-        ax.axis("off")
+    for row, (matrix, name) in enumerate(zip((full, fractional), names, strict=True), start=1):
+        ax = figure.add_subplot(grid[row, :])
+        _stamp_rows(ax, matrix, input_side, kernel_size, name.partition("\n")[0])
     return figure
+
+
+def _stamp_rows(ax: Axes, matrix: np.ndarray, side: int, kernel_size: int, name: str) -> None:
+    """Draw a stamp per row, its output's rows one after another, and the kernel's colors."""
+    outputs, inputs = matrix.shape
+    row = round(outputs**0.5)
+    weights = kernel_size**2
+    for (output, number), value in np.ndenumerate(matrix):
+        face = EMPTY if value == 0 else _WEIGHTS(0.06 + 0.9 * (value - 1) / (weights - 1))
+        left = output + 0.7 * (output // row)  # a gap after each row of outputs
+        ax.add_patch(Rectangle((left - 0.5, number - 0.5), 1, 1, fc=face, ec="white", lw=0.8))
+    for number in range(inputs):
+        ax.text(-0.9, number, f"$x_{{{number // side}{number % side}}}$", ha="right", va="center",
+                fontsize=9)  # fmt: skip
+    for r in range(row):
+        ax.text(r * (row + 0.7) + (row - 1) / 2, -0.8, f"row {r}", ha="center", va="bottom",
+                fontsize=9)  # fmt: skip
+    ax.set_title(
+        f"{name}: the stamp of each input on the 5 rows of the output", fontsize=10.5, pad=14
+    )
+    _cells(ax, np.arange(1.0, weights + 1).reshape(kernel_size, -1), outputs + 6.2, 2.4, weights,
+           1.7, fontsize=9.5)  # fmt: skip
+    ax.text(outputs + 7.9, 0.3, "kernel", ha="center", fontsize=9.5)
+    ax.set_xlim(-2.6, outputs + 11)
+    ax.set_ylim(inputs - 0.3, -1.4)
+    ax.set_aspect("equal")
+    ax.axis("off")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from upconv.figures.theme import COLORS, EMPTY, INK
+from upconv.figures.theme import COLORS, EMPTY
 
 
 def size_staircase(
@@ -76,21 +74,5 @@ def surviving_sizes(survives: np.ndarray) -> Figure:
     ax.set_yticks(range(levels), names)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("input size (coloured: the size comes back)")
-    return figure
-
-
-def size_cures(
-    position: np.ndarray, curves: Sequence[tuple[str, np.ndarray]], ylabel: str
-) -> Figure:
-    """Plot the misplacement of pixels, one curve per way of restoring an odd size."""
-    figure, ax = plt.subplots(figsize=(7.6, 2.9))
-    styles = [(COLORS.blue, "-"), (COLORS.green, "-"), (COLORS.orange, "-"), (COLORS.red, "-")]
-    for (name, values), (color, dash) in zip(curves, styles, strict=False):
-        ax.plot(position, values, color=color, ls=dash, label=name, lw=2)
-    ax.axhline(0, color=INK, lw=0.8)
-    ax.set_xlabel("true position (pixel)")
-    ax.set_ylabel(ylabel)
-    ax.legend(fontsize=9.5)
-    ax.set_xlim(position.min(), position.max())
+    ax.set_xlabel("input size (colored: the size comes back)")
     return figure

@@ -1,4 +1,4 @@
-"""Figures of filtering in space: worked sums, learned kernels, pooling, aliasing."""
+"""Figures of filtering in space: pooling, aliasing, receptive fields, costs."""
 
 from __future__ import annotations
 
@@ -10,33 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from upconv.figures.theme import COLORS, INK, number_grid, show_image
-
-
-def worked_sum(patch: np.ndarray, kernel: np.ndarray, output: np.ndarray) -> Figure:
-    """Write out one position of a sliding window: patch, kernel, products, output.
-
-    Parameters
-    ----------
-    patch : (5, 5)
-        The window is its center.
-    kernel : (3, 3)
-    output : (3, 3)
-        All positions of the window.
-    """
-    figure, axes = plt.subplots(1, 4, figsize=(7.6, 2.55), width_ratios=[5, 3.2, 3.2, 3.2])
-    window = [(row, column) for row in range(1, 4) for column in range(1, 4)]
-    number_grid(axes[0], patch, "input", highlight=[], cmap="Blues")
-    axes[0].add_patch(Rectangle((0.5, 0.5), 3, 3, fill=False, edgecolor=COLORS.red, lw=3, zorder=3))
-    number_grid(axes[1], kernel, "kernel", cmap="Purples", fmt="{:+g}")
-    products = patch[1:4, 1:4] * kernel
-    number_grid(axes[2], products, "products", cmap="Oranges", fmt="{:+g}")
-    number_grid(axes[3], output, "output", cmap="Greens", highlight=[(1, 1)])
-    axes[2].set_xlabel(f"sum = {products.sum():g}", color=COLORS.red, fontweight="bold")
-    axes[3].set_xlabel("the sum goes here", color=COLORS.red)
-    axes[0].set_xlabel(f"window of {len(window)} numbers", color=COLORS.red)
-    for ax, sign in zip(axes[1:], ("×", "=", "→"), strict=True):
-        ax.text(-0.14, 0.5, sign, transform=ax.transAxes, ha="center", va="center", fontsize=17)
-    return figure
 
 
 def signed_row(
@@ -55,33 +28,6 @@ def signed_row(
             show_image(ax, image, title, cmap="RdBu", vmin=-limit, vmax=limit)
         else:
             show_image(ax, image, title)
-    return figure
-
-
-def learned_kernel(snapshots: Mapping[int, np.ndarray], losses: Sequence[float]) -> Figure:
-    """Show a kernel at several training steps, and the loss curve.
-
-    Parameters
-    ----------
-    snapshots
-        Step → kernel, shape (3, 3).
-    losses
-        One value per step.
-    """
-    figure = plt.figure(figsize=(7.6, 3.9))
-    rows = figure.add_gridspec(2, len(snapshots), height_ratios=[1.05, 1])
-    for column, (step, kernel) in enumerate(snapshots.items()):
-        ax = figure.add_subplot(rows[0, column])
-        number_grid(
-            ax, kernel, f"step {step}", cmap="RdBu", fmt="{:.2f}", vmin=-9, vmax=9, fontsize=9
-        )
-    ax = figure.add_subplot(rows[1, :])
-    ax.semilogy(losses, color=COLORS.blue)
-    for step in snapshots:
-        ax.plot(step, losses[min(step, len(losses) - 1)], "o", color=COLORS.red, ms=7)
-    ax.set_xlabel("step of gradient descent")
-    ax.set_ylabel("mean squared error")
-    ax.grid(axis="y")
     return figure
 
 
@@ -132,7 +78,7 @@ def shift_curves(curves: Mapping[str, np.ndarray], period: int) -> Figure:
     ax.set_ylabel("relative change\nof the output")
     ax.set_ylim(bottom=-0.02)
     ax.grid(axis="y")
-    ax.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    ax.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.2), fontsize=9)
     return figure
 
 

@@ -87,23 +87,19 @@ def _pixel(
 def forward_against_inverse(
     forward: Sequence[np.ndarray], inverse: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Show pushed pixels with holes (NaN) above pulled pixels.
+    """Show pushed pixels with holes (NaN) beside pulled pixels, in one row.
 
     Parameters
     ----------
     forward, inverse
         RGB images, (H, W, 3); NaN in ``forward`` marks pixels that were never written.
     titles
-        One per column.
+        One per image, first those of ``forward``.
     """
-    figure, axes = plt.subplots(2, len(titles), figsize=(7.6, 7.6 / len(titles) * 2 + 0.45))
-    hole = np.array([0.0, 0.0, 0.0])
-    for ax, image, title in zip(axes[0], forward, titles, strict=True):
-        show_image(ax, np.where(np.isnan(image), hole, image), title)
-    for ax, image in zip(axes[1], inverse, strict=True):
-        show_image(ax, image)
-    for ax, name in zip(axes[:, 0], ("forward: push", "inverse: pull"), strict=True):
-        ax.set_ylabel(name, fontsize=11, fontweight="bold")
+    whole = [np.where(np.isnan(image), 0.0, image) for image in (*forward, *inverse)]
+    figure, axes = plt.subplots(1, len(whole), figsize=(7.6, 7.6 / len(whole) + 0.35))
+    for ax, image, title in zip(axes, whole, titles, strict=True):
+        show_image(ax, image, title)
     return figure
 
 
@@ -183,12 +179,12 @@ def tent_kernel_and_rim(
     )
     side = 26
     show_image(
-        figure.add_subplot(grid[0, 1]), upsampled[:side, :side], "top-left corner:\ndarkened rim"
+        figure.add_subplot(grid[0, 1]), upsampled[:side, :side], "top-left corner:\ndarkened border"
     )
     ax = figure.add_subplot(grid[0, 2])
     limit = np.abs(difference).max()
     image = ax.imshow(difference[:side, :side], cmap="PuOr", vmin=-limit, vmax=limit)
-    ax.set_title("minus interpolation:\nonly the rim differs")
+    ax.set_title("minus interpolation:\nonly the border differs")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)

@@ -2,8 +2,8 @@
 
 from upconv.figures._matrices import convolution_as_matrix, pad_and_convolve, two_operators
 from upconv.figures._overlaps import checkerboard_spectra, overlap_bars, overlap_maps, phases
-from upconv.figures._sizes import size_cures, size_staircase, surviving_sizes
-from upconv.figures._stamps import stamps, stretch_input_or_kernel
+from upconv.figures._sizes import size_staircase, surviving_sizes
+from upconv.figures._stamps import stamps
 
 __all__ = [
     "checkerboard_spectra",
@@ -12,10 +12,8 @@ __all__ = [
     "overlap_maps",
     "pad_and_convolve",
     "phases",
-    "size_cures",
     "size_staircase",
     "stamps",
-    "stretch_input_or_kernel",
     "surviving_sizes",
     "two_operators",
 ]

@@ -25,9 +25,9 @@ def compared(original: np.ndarray, results: Mapping[str, np.ndarray], zoom: slic
     """
     columns = {"photograph": original, **results}
     count = len(columns)
-    figure, axes = plt.subplots(2, count, figsize=(7.6, 7.6 / count * 2 + 0.4))
+    figure, axes = plt.subplots(2, count, figsize=(7.6, 7.6 / count * 2 + 0.55))
     for (name, image), (top, bottom) in zip(columns.items(), axes.T, strict=True):
-        show_image(top, image, name)
+        show_image(top, image, name.replace(", ", ",\n"))
         side = zoom.stop - zoom.start
         top.add_patch(
             Rectangle((zoom.start, zoom.start), side, side, fill=False, ec=COLORS.orange, lw=2)

@@ -17,6 +17,7 @@ from upconv.ops.convolution import (
 from upconv.ops.derivatives import heat_solution, spectral_derivative
 from upconv.ops.fourier import (
     apply_transfer,
+    dft_matrix,
     frequency_radius,
     gaussian_lowpass,
     gaussian_transfer,
@@ -31,8 +32,10 @@ from upconv.ops.fourier_convolution import (
     inverse_filter,
     wiener_filter,
 )
-from upconv.ops.pooling import avg_pool2d, avg_unpool2d, max_pool2d, max_unpool2d
+from upconv.ops.learning import KernelLearningProblem, kernel_learning_problem
+from upconv.ops.pooling import avg_pool2d, avg_unpool2d, blur_pool2d, max_pool2d, max_unpool2d
 from upconv.ops.resample import bilinear_kernel, interpolate, overlap_count, zero_insert
+from upconv.ops.resize import resize_matrix
 from upconv.ops.shapes import (
     Layer,
     ReceptiveField,
@@ -51,14 +54,27 @@ from upconv.ops.style import (
     style_loss,
     total_variation,
 )
+from upconv.ops.subpixel import icnr, pixel_shuffle, pixel_unshuffle
+from upconv.ops.upsampling import (
+    checkerboard_residue,
+    frequency_response,
+    insert_zeros,
+    phase_sums,
+    replica_share,
+    upsample,
+    upsampling_kernel,
+)
 
 __all__ = [
+    "KernelLearningProblem",
     "Layer",
     "ReceptiveField",
     "apply_transfer",
     "avg_pool2d",
     "avg_unpool2d",
     "bilinear_kernel",
+    "blur_pool2d",
+    "checkerboard_residue",
     "circular_convolve2d",
     "content_loss",
     "conv2d",
@@ -69,28 +85,40 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose2d_output_size",
     "convolution_matrix",
+    "dft_matrix",
     "fft_conv2d",
     "frequency_radius",
+    "frequency_response",
     "gaussian_lowpass",
     "gaussian_transfer",
     "gram",
     "heat_solution",
+    "icnr",
     "ideal_lowpass",
     "input_interval",
+    "insert_zeros",
     "interpolate",
     "inverse_filter",
+    "kernel_learning_problem",
     "log_spectrum",
     "max_pool2d",
     "max_unpool2d",
     "network_shapes",
     "overlap_count",
+    "phase_sums",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "receptive_field",
+    "replica_share",
+    "resize_matrix",
     "spectral_derivative",
     "style_gradient",
     "style_loss",
     "swap_phase",
     "total_variation",
     "unet_size",
+    "upsample",
+    "upsampling_kernel",
     "wiener_filter",
     "zero_insert",
     "zero_pad_spectrum",

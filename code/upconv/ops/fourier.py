@@ -55,6 +55,41 @@ def log_spectrum(image: np.ndarray) -> np.ndarray:
     return scipy.fft.fftshift(np.log1p(magnitude), axes=(-2, -1)).astype(image.dtype, copy=False)
 
 
+def dft_matrix(size: int) -> np.ndarray:
+    """The discrete Fourier transform as a matrix: row k is the conjugate of wave k.
+
+    ``dft_matrix(N) @ x`` equals ``numpy.fft.fft(x)``, and the rows are orthogonal:
+    ``dft_matrix(N) @ dft_matrix(N).conj().T`` is N times the identity.
+
+    Parameters
+    ----------
+    size : int
+        N, at least 1.
+
+    Returns
+    -------
+    (N, N), complex128
+        Entry [k, n] is exp(−2πi kn/N): k counts cycles per N samples, n is the place.
+
+    Raises
+    ------
+    ValueError
+        If the size is not a positive integer.
+
+    Examples
+    --------
+    >>> dft_matrix(4).imag.round().astype(int).tolist()  # minus the sines of 0, 1, 2 and 3 cycles
+    [[0, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 0], [0, 1, 0, -1]]
+    >>> np.abs(dft_matrix(4) @ [1, 0, -1, 0]).round().astype(int).tolist()  # a cosine of one cycle
+    [0, 2, 0, 2]
+    """
+    size = check_integer("size", size, 1)
+    check_volume("size", size, (size, size), 16)
+    # kn is reduced modulo N first: large angles would cost digits.
+    turns = np.outer(np.arange(size), np.arange(size)) % size
+    return np.exp(-2j * math.pi * turns / size)
+
+
 def frequency_radius(shape: Sequence[int]) -> np.ndarray:
     """Distance of every DFT coefficient from frequency zero, in cycles per pixel.
 

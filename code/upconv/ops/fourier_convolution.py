@@ -148,7 +148,12 @@ def inverse_filter(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 def wiener_filter(
     image: np.ndarray, kernel: np.ndarray, noise_to_signal: float | np.ndarray
 ) -> np.ndarray:
-    """Deblur optimally in the least-squares sense: ``conj K / (|K|² + noise_to_signal)``.
+    """Deblur with ``conj K / (|K|² + noise_to_signal)``.
+
+    With the true ratio *of each frequency* this is Wiener's filter, which has the least expected
+    squared error of all linear filters. With one number for all frequencies it is a regularized
+    inverse (Tikhonov): images have far more power at low frequencies than at high ones, so no
+    single ratio is right, and the ratio of the total powers lets too much noise through.
 
     Parameters
     ----------
@@ -158,8 +163,8 @@ def wiener_filter(
     kernel : (K_h, K_w)
         Same dtype, not larger than the image, origin at [0, 0].
     noise_to_signal : float or (H, W)
-        Ratio of noise power to image power, above 0: one number, or one per frequency in the
-        layout of ``numpy.fft.fft2``.
+        Ratio of noise power to image power, above 0: one per frequency, in the layout of
+        ``numpy.fft.fft2``, for Wiener's filter, or one number for a regularized inverse.
 
     Returns
     -------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from upconv.checks import (
     as_array,
@@ -130,6 +132,62 @@ def avg_pool2d(
         ones = _pad(np.ones((1, 1, *input.shape[2:]), input.dtype), padding, 0)
         count = _sum_of_windows(ones, kernel_size, stride, size)
     return (total / count).astype(input.dtype, copy=False)
+
+
+def blur_pool2d(input: np.ndarray, kernel_size: Size = 3, stride: Size = 2) -> np.ndarray:
+    """Blur each channel with a binomial kernel, then keep every ``stride``-th pixel.
+
+    The low-pass in front of the stride suppresses what would alias. After ``max_pool2d`` with
+    stride 1 it makes max pooling nearly shift-equivariant: "max, blur, skip".
+
+    Parameters
+    ----------
+    input : (N, C, H, W)
+        Any real floating dtype; the result keeps it. At its borders it is reflected, without
+        repeating the outermost pixel.
+    kernel_size : int or pair
+        Taps along each axis, at least 1: 2 gives [1, 1] / 2, 3 gives [1, 2, 1] / 4,
+        5 gives [1, 4, 6, 4, 1] / 16.
+    stride : int or pair
+        In pixels, at least 1.
+
+    Returns
+    -------
+    (N, C, ⌈H / stride⌉, ⌈W / stride⌉)
+        Output p is centered at pixel p · stride, half a pixel before it if the kernel is even.
+
+    Raises
+    ------
+    ValueError
+        If the input is empty or has the wrong rank or dtype, a size is not a positive integer, or
+        an axis is too short to be reflected: it needs more than kernel_size // 2 pixels.
+
+    References
+    ----------
+    Zhang, "Making convolutional networks shift-invariant again" (2019).
+
+    Examples
+    --------
+    >>> stripes = np.array([[[[0.0, 4.0, 0.0, 4.0, 0.0, 4.0]] * 2]])
+    >>> blur_pool2d(stripes, 3)[0, 0].tolist()  # gray, where every second pixel would be black
+    [[2.0, 2.0, 2.0]]
+    """
+    input = check_array("input", input, "N, C, H, W")
+    kernel_size = check_pair("kernel_size", kernel_size, 1)
+    stride = check_pair("stride", stride, 1)
+    output = widen(input)
+    for axis, (taps, step) in enumerate(zip(kernel_size, stride, strict=True), start=2):
+        before, after = taps // 2, (taps - 1) // 2
+        if input.shape[axis] <= before:
+            refuse(
+                "kernel_size", taps, f"less than twice the {input.shape[axis]} pixels of an axis"
+            )
+        reflected = np.moveaxis(output, axis, -1)
+        pad = [(0, 0)] * 3 + [(before, after)]
+        windows = sliding_window_view(np.pad(reflected, pad, mode="reflect"), taps, axis=-1)
+        binomial = np.array([math.comb(taps - 1, tap) / 2.0 ** (taps - 1) for tap in range(taps)])
+        output = np.moveaxis(windows[..., ::step, :] @ binomial.astype(output.dtype), -1, axis)
+    return np.ascontiguousarray(output).astype(input.dtype, copy=False)
 
 
 def max_unpool2d(

@@ -182,8 +182,10 @@ def overlap_count(
 ) -> np.ndarray:
     """Count the products that a transposed convolution sums into each output position.
 
-    If the stride divides the kernel size, the count is constant except at the border;
-    otherwise it has a pattern of period S: the checkerboard.
+    If the stride divides the kernel size, the count is constant except at the border; otherwise
+    it has a pattern of period S. The count is the response to a constant if all weights are equal.
+    Other weights make a checkerboard if, and only if, their sums over the phases i mod S differ,
+    whatever the count: a tent of 5 taps and stride 3 makes none, a random kernel of 4 and 2 does.
 
     Parameters
     ----------
@@ -202,7 +204,9 @@ def overlap_count(
 
     References
     ----------
-    Odena, Dumoulin & Olah, "Deconvolution and checkerboard artifacts" (Distill, 2016).
+    Odena, Dumoulin & Olah, "Deconvolution and checkerboard artifacts" (Distill, 2016). Sugawara,
+    Shiota & Kiya, "Checkerboard artifacts free convolutional neural networks" (2019), for the
+    condition.
 
     Examples
     --------

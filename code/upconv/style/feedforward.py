@@ -293,7 +293,7 @@ def apply_transform_net(
     check_real("noise", noise)
     check_seed("seed", seed)
     with inferring(network, device, precision) as where:
-        pixels = to_pixels(np.array(image[None])).to(where)
+        pixels = to_pixels(np.array(image[None]), device=where)
         painted = network(grainy(pixels, noise, seed))[0].float().clamp(0, 1)
         found: np.ndarray = (painted * 255).round().byte().permute(1, 2, 0).cpu().numpy()
         return found

@@ -71,7 +71,7 @@ def train_classifier(
     with torch.inference_mode():
         right = 0
         for start in range(known, len(data), 500):
-            pixels = to_pixels(data.images[start : start + 500], channels).to(where)
+            pixels = to_pixels(data.images[start : start + 500], channels, device=where)
             said = network(pixels).argmax(1).cpu().numpy()
             right += (said == data.labels[start : start + 500]).sum()
     return float(right / held_out)

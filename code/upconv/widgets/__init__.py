@@ -9,17 +9,21 @@ from upconv.widgets._explorer import MIME_TYPE, Explorer, source
 from upconv.widgets.convolution import ConvolutionExplorer
 from upconv.widgets.fourier import FourierExplorer
 from upconv.widgets.latent import LatentExplorer
+from upconv.widgets.learning import KernelLearningExplorer
 from upconv.widgets.pooling import PoolingExplorer
 from upconv.widgets.receptive import ReceptiveFieldExplorer
 from upconv.widgets.shape import ShapeExplorer
 from upconv.widgets.style import StyleExplorer
 from upconv.widgets.transposed import TransposedConvolutionExplorer
+from upconv.widgets.upsampling import UpsamplingExplorer
 
 EXPLORERS = {
     explorer.name: explorer
     for explorer in (
         ConvolutionExplorer,
+        KernelLearningExplorer,
         TransposedConvolutionExplorer,
+        UpsamplingExplorer,
         FourierExplorer,
         PoolingExplorer,
         ReceptiveFieldExplorer,
@@ -35,11 +39,13 @@ __all__ = [
     "ConvolutionExplorer",
     "Explorer",
     "FourierExplorer",
+    "KernelLearningExplorer",
     "LatentExplorer",
     "PoolingExplorer",
     "ReceptiveFieldExplorer",
     "ShapeExplorer",
     "StyleExplorer",
     "TransposedConvolutionExplorer",
+    "UpsamplingExplorer",
     "source",
 ]

@@ -2,10 +2,12 @@
 
 const STYLE = `
 .ux { --ux-ink: #1f2a3a; --ux-soft: #5a6472; --ux-card: #f5f7fa; --ux-line: #c4ccd8; --ux-hot: #b34700; --ux-go: #00639b;
+  --ux-floor: 105, 170, 214; --ux-wall: 231, 238, 246; --ux-contour: rgba(20, 60, 95, 0.35);
   color: var(--ux-ink); background: var(--ux-card); border: 1px solid var(--ux-line); border-radius: 8px;
   padding: 0.8rem 1rem; margin: 1rem 0; font: 14px/1.45 system-ui, sans-serif; }
 html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="dark"] .ux {
-  --ux-ink: #e8ecf2; --ux-soft: #b4bdca; --ux-card: #1f252e; --ux-line: #47525f; --ux-hot: #f28e52; --ux-go: #6cc1f0; }
+  --ux-ink: #e8ecf2; --ux-soft: #b4bdca; --ux-card: #1f252e; --ux-line: #47525f; --ux-hot: #f28e52; --ux-go: #6cc1f0;
+  --ux-floor: 38, 128, 182; --ux-wall: 41, 50, 62; --ux-contour: rgba(190, 220, 245, 0.32); }
 .ux-row { display: flex; flex-wrap: wrap; gap: 0.5rem 1.1rem; align-items: end; }
 .ux label { display: grid; gap: 0.15rem; font-size: 12px; color: var(--ux-soft); }
 .ux select, .ux input, .ux button { font: inherit; color: var(--ux-ink); background: transparent;
@@ -65,19 +67,44 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-style .ux-weights canvas { aspect-ratio: 10.5; cursor: pointer; }
 .ux-style .ux-layers canvas { aspect-ratio: 7.5; cursor: pointer; }
 .ux-style figcaption { min-height: 1.4em; }
+.ux-stage.ux-frequency { grid-template-columns: repeat(4, minmax(0, 1fr)); }
+.ux-frequency .ux-plot canvas { aspect-ratio: 3 / 2; cursor: default; }
+.ux-frequency .ux-wide { grid-column: 1 / -1; }
+.ux-frequency .ux-wide canvas { aspect-ratio: 3; }
+.ux-frequency .ux-wide canvas.ux-drag { cursor: ew-resize; touch-action: pan-y; }
+.ux-frequency figcaption { min-height: 1.4em; }
+.ux-stage.ux-replicas { grid-template: auto auto / repeat(3, minmax(0, 1fr)); grid-auto-flow: column; }
+.ux-replicas canvas { cursor: default; }
+.ux-replicas figcaption { min-height: 1.4em; }
+.ux-left { min-height: 2.9em; }
+.ux-sums { min-height: 1.5em; margin-top: 0.35rem; font-variant-numeric: tabular-nums; }
+.ux-stage.ux-five { grid-template-columns: repeat(5, minmax(0, 1fr)); margin-top: 0; }
+.ux-five canvas { image-rendering: pixelated; cursor: default; }
+.ux-bowl canvas { cursor: default; }
+.ux-bowl .ux-plot canvas { aspect-ratio: 2; }
+.ux-bowl .ux-low canvas { aspect-ratio: 2.8; }
+:is(.ux-five, .ux-bowl) figcaption { min-height: 1.4em; }
+.ux-bowl .ux-legend { margin: 0.3rem 0 0.6rem; }
 .ux [hidden] { display: none !important; }
 @media (max-width: 620px) {
   .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .ux-stage .ux-middle { grid-column: 1 / -1; grid-row: 1; justify-self: center; }
   .ux-stage.ux-three:has(.ux-plot:not([hidden])) { grid-template-columns: 1fr; }
+  .ux-stage.ux-five { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 0.5rem; }
+  .ux-five > figure { grid-column: span 2; }
+  .ux-five > figure:nth-child(n + 4) { grid-column: span 3; }
   .ux-stage.ux-pair, .ux-stage.ux-latent, .ux-stage.ux-style { grid-template-columns: 1fr; }
+  .ux-stage.ux-frequency { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .ux-frequency .ux-wide canvas { aspect-ratio: 4 / 3; }
+  .ux-stage.ux-replicas { grid-template: none / repeat(2, minmax(0, 1fr)); grid-auto-flow: row; }
   .ux-tall { min-height: 7.2rem; }
   .ux-stage .ux-middle figcaption { min-height: 1.4em; }
   .ux-long { min-height: 4.35em; }
+  .ux-left { min-height: 5.8em; }
   .ux-mid { min-height: 2.9em; }
 }
-@media (max-width: 400px) { .ux-longer { min-height: 5.8em; } }
-@media (max-width: 340px) { .ux-longer { min-height: 7.25em; } }
+@media (max-width: 400px) { .ux-longer { min-height: 5.8em; } .ux-left { min-height: 7.25em; } }
+@media (max-width: 340px) { .ux-longer { min-height: 7.25em; } .ux-left { min-height: 8.7em; } }
 /* Where the reader has chosen the colors, a legend keeps its own, and only the open tab its line. */
 @media (forced-colors: active) {
   .ux-legend span::before { forced-color-adjust: none; }
@@ -545,6 +572,21 @@ function dataOf(address) {
     const script = element("script", { src: address, onload: () => resolve(script.picture), onerror: reject });
     document.head.append(script);
   }).finally(() => document.head.querySelector(`script[src="${address}"]`).remove());
+}
+
+/** The luminance of a square picture, from 0 to 1: {values, n}, row after row. */
+async function valuesOf(address) {
+  const image = new Image();
+  image.src = await dataOf(address);
+  await image.decode();
+  const n = image.width;
+  const canvas = element("canvas", { width: n, height: n });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  const bytes = context.getImageData(0, 0, n, n).data;
+  const values = Float64Array.from({ length: n * n }, (_, i) =>
+    (0.2125 * bytes[4 * i] + 0.7154 * bytes[4 * i + 1] + 0.0721 * bytes[4 * i + 2]) / 255);
+  return { values, n };
 }
 
 /** Mark the chosen picture of a strip. */

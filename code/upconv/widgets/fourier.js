@@ -215,16 +215,7 @@ function render({ model, el }) {
   const widthField = setRow.lastChild;
 
   async function load(address) {
-    const image = new Image();
-    image.src = await dataOf(address);
-    await image.decode();
-    const n = image.width;
-    const canvas = element("canvas", { width: n, height: n });
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(image, 0, 0);
-    const bytes = context.getImageData(0, 0, n, n).data;
-    const values = Float64Array.from({ length: n * n }, (_, i) =>
-      (0.2125 * bytes[4 * i] + 0.7154 * bytes[4 * i + 1] + 0.0721 * bytes[4 * i + 2]) / 255);
+    const { values, n } = await valuesOf(address);
     return complete(values, n);
   }
 

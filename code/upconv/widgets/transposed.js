@@ -69,6 +69,15 @@ export function matrix(n, kernel, options) {
   return rows;
 }
 
+/** What a constant 1 becomes in each of the S² phases, away from the borders. */
+export function phaseSums(kernel, stride) {
+  const sums = Array(stride * stride).fill(0);
+  kernel.forEach((row, i) => row.forEach((weight, j) => {
+    sums[(i % stride) * stride + (j % stride)] += weight;
+  }));
+  return sums;
+}
+
 /** How many products each output is the sum of. */
 export function overlaps(n, k, options) {
   const { stride, padding, outputPadding } = options;
@@ -187,9 +196,14 @@ function render({ model, el }) {
     const most = Math.max(...products.flat());
     count.caption.textContent = "products per pixel";
     paint(count.canvas, size, size, (r, c) => blue(products[r][c], most + 1), [], (r, c) => String(products[r][c]));
-    lines[2].replaceChildren(k % s === 0
-      ? marked`The kernel size ${k} is a multiple of the stride ${s}: away from the borders every pixel is a sum of <b>${(k / s) ** 2}</b> products.`
-      : marked`The kernel size ${k} is not a multiple of the stride ${s}: neighboring pixels are sums of different numbers of products. <b>Expect a checkerboard.</b>`);
+    const sums = phaseSums(kernel, s);
+    const even = Math.max(...sums) - Math.min(...sums) < 1e-9;
+    const number = k % s === 0
+      ? marked`The kernel size ${k} is a multiple of the stride ${s}: away from the borders every pixel is a sum of <b>${(k / s) ** 2}</b> products`
+      : marked`The kernel size ${k} is not a multiple of the stride ${s}: neighboring pixels are sums of different numbers of products`;
+    lines[2].replaceChildren(number, even
+      ? marked`. The weights of each phase sum to <b>${format(sums[0])}</b>: a constant input stays constant.`
+      : marked`. The weights of the phases sum to different numbers: <b>Expect a checkerboard.</b>`);
     left.canvas.setAttribute("aria-label", left.caption.textContent);
     right.canvas.setAttribute("aria-label", `output; at row ${row}, column ${column} it is ${value}`);
     count.canvas.setAttribute("aria-label", `products per pixel, from ${Math.min(...products.flat())} to ${most}`);
