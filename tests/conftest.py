@@ -51,8 +51,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # These take longest, in this order. They come first: of two processes, the one that began with a
 # long file last would leave the other with nothing to do.
 LONG = [
-    "test_site", "test_extension", "test_cells", "test_scale", "test_cli", "test_engines", "test_landing",
-    "test_download",
+    "test_site", "test_extension", "test_cells", "test_scale", "test_cli", "test_engines",
+    "test_landing", "test_download",
     "04_skip_ablation", "07_style_transfer", "test_colab", "03_fcn", "test_explorers",
     "test_make_gpu", "05_unet", "test_playground", "test_device", "06_dcgan", "test_onnx",
     "test_widgets", "test_lending", "test_transform", "test_faults", "test_package",
