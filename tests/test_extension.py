@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -134,14 +135,12 @@ def notebook(chapter: str, title: str) -> nbformat.NotebookNode:
 
 def contents(chapters: list[str]) -> str:
     """Lines of _toc.yml: the first page of a chapter, and its others below it."""
-    lines, number = [], ""
-    for chapter in chapters:
-        if chapter[:2] != number:
-            lines += [f"      - file: chapters/{chapter}\n"]
-        else:
-            lines += ["        sections:\n"] * ("sections" not in "".join(lines[-2:]))
-            lines += [f"          - file: chapters/{chapter}\n"]
-        number = chapter[:2]
+    lines = []
+    for _, pages in groupby(chapters, key=lambda name: name[:2]):
+        first, *others = pages
+        lines += [f"      - file: chapters/{first}\n"]
+        lines += ["        sections:\n"] * bool(others)
+        lines += [f"          - file: chapters/{other}\n" for other in others]
     return "".join(lines)
 
 

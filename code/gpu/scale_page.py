@@ -42,7 +42,7 @@ def _report(found: dict[str, Any]) -> str:
             lines += [f"| {row['name']} | {row['data']} | {steps} | {rate} | {taken} | {score} |"]
     tables = [row for row in rows if "table" in row]
     if tables:
-        lines += ["", "| work | | batch | recipe | ours | times faster |"]
+        lines += ["", "| work | phase | batch | recipe | ours | times faster |"]
         lines += ["|---|---|--:|--:|--:|--:|"]
     for row in tables:
         for kind, each in row["table"].items():

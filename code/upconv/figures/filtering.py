@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from upconv.figures.theme import COLORS, INK, number_grid, show_image
+from upconv.figures.theme import COLORS, number_grid, show_image
 
 
 def signed_row(
@@ -104,23 +104,4 @@ def receptive_fields(
         ax.imshow(heat, cmap="inferno", alpha=np.clip(heat * 1.6, 0, 0.95), vmin=0, vmax=1)
     for ax in axes:
         ax.add_patch(Rectangle(corner, square, square, fill=False, edgecolor=COLORS.orange, lw=2))
-    return figure
-
-
-def operation_counts(
-    kernel_sizes: np.ndarray, direct: np.ndarray, fourier: np.ndarray, size: int
-) -> Figure:
-    """Plot operations per image against kernel size, with the crossover marked."""
-    figure, ax = plt.subplots(figsize=(7.6, 3.2))
-    ax.loglog(kernel_sizes, direct, label=r"direct: $N^2K^2$ products", color=COLORS.red)
-    ax.loglog(
-        kernel_sizes, fourier, label=r"Fourier: three FFTs and one product", color=COLORS.blue
-    )
-    cross = kernel_sizes[np.argmax(direct > fourier)]
-    ax.axvline(cross, color=COLORS.gray, ls=":")
-    ax.text(cross * 1.05, direct.min() * 1.4, f"crossover at K = {cross}", color=INK)
-    ax.set_xlabel(f"kernel size K (image {size} × {size})")
-    ax.set_ylabel("multiplications")
-    ax.grid(which="major")
-    ax.legend()
     return figure
