@@ -35,7 +35,6 @@ def test_of_float16_only_the_result_is_rounded(name, factor):
         exact = called(name, as_dtype(arguments, np.float64, factor))
         found = called(name, as_dtype(arguments, np.float16, factor))
         if found is not None and found.dtype.kind == "c":  # there is no complex32
-            assert found.dtype == np.complex64
             assert np.abs(found - exact).max() <= 1e-5 * np.abs(exact).max()
             continue
         if found is None or found.dtype.kind != "f":
