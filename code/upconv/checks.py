@@ -29,7 +29,7 @@ def refuse(name: str, got: object, expected: object) -> NoReturn:
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Check that a value is one of the known ones."""
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         refuse(name, repr(value), f"one of {', '.join(known)}")
 
 
@@ -96,6 +96,13 @@ def check_shape(name: str, value: Any, axes: str) -> tuple[int, ...]:
     ):
         refuse(name, repr(value), f"{count} positive integers ({axes})")
     return tuple(int(v) for v in value)
+
+
+def check_number(name: str, value: Any) -> float:
+    """Check a finite real number of either sign."""
+    if _is_flag(value) or not isinstance(value, Real) or not math.isfinite(value):
+        refuse(name, repr(value), "a finite number")
+    return float(value)
 
 
 def check_real(name: str, value: Any, *, positive: bool = False, most: float = math.inf) -> float:

@@ -162,3 +162,11 @@ def _check_bias(bias: np.ndarray | None, input: np.ndarray, channels: int) -> np
 def every(step: int, start: int, count: int) -> slice:
     """Slice of ``count`` positions: start, start + step, start + 2 step, …"""
     return slice(start, start + step * (count - 1) + 1, step)
+
+
+def keys_cubic(distance: np.ndarray, a: float) -> np.ndarray:
+    """Keys's kernel with slope ``a`` at 1: 1 at 0, 0 at the other whole numbers and from 2 on."""
+    t = np.abs(distance)
+    near = ((a + 2) * t - (a + 3)) * t**2 + 1
+    far = a * (((t - 5) * t + 8) * t - 4)
+    return np.where(t <= 1, near, np.where(t < 2, far, 0.0))

@@ -19,6 +19,7 @@ from upconv.checks import (
 )
 from upconv.ops._geometry import every
 from upconv.ops.shapes import Size, conv_transpose2d_output_size
+from upconv.ops.upsampling import upsampling_kernel
 
 MODES = ("nearest", "nearest-exact", "bilinear")
 
@@ -167,9 +168,8 @@ def bilinear_kernel(factor: int) -> np.ndarray:
     [[1, 3, 3, 1], [3, 9, 9, 3], [3, 9, 9, 3], [1, 3, 3, 1]]
     """
     factor = check_integer("factor", factor, 1)
-    size = 2 * factor - factor % 2
-    check_volume("factor", factor, (size, size))
-    tent = 1 - abs(np.arange(size) - (size - 1) / 2) / factor
+    check_volume("factor", factor, (2 * factor, 2 * factor))
+    tent = upsampling_kernel("linear", factor)
     return np.outer(tent, tent)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from numbers import Real
-
 import numpy as np
 
-from upconv.checks import check_choice, check_flag, check_integer, check_volume, refuse
+from upconv.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_volume,
+    refuse,
+)
+from upconv.ops._geometry import keys_cubic
 
 COORDINATES = ("half-pixel", "align-corners", "asymmetric")
 METHODS = ("nearest", "linear", "cubic")
@@ -90,8 +95,7 @@ def resize_matrix(
     check_choice("rounding", rounding, ROUNDINGS)
     if check_flag("antialias", antialias) and method == "nearest":
         refuse("antialias", "True", "False with method 'nearest'")
-    if isinstance(a, bool) or not isinstance(a, Real) or not math.isfinite(a):
-        refuse("a", repr(a), "a finite number")
+    a = check_number("a", a)
     source = _sources(n_in, n_out, coordinates)
     matrix = np.zeros((n_out, n_in))
     if method == "nearest":
@@ -106,7 +110,7 @@ def resize_matrix(
     taps = np.arange(-reach, n_in + reach)  # with the pixels beyond the border
     distance = (source[:, None] - taps) / width
     tent = np.maximum(1 - abs(distance), 0)
-    weights = tent if method == "linear" else _cubic(distance, a)
+    weights = tent if method == "linear" else keys_cubic(distance, a)
     if border == "renormalize":
         weights[:, (taps < 0) | (taps >= n_in)] = 0
     np.add.at(matrix.T, np.clip(taps, 0, n_in - 1), weights.T)
@@ -119,11 +123,3 @@ def _sources(n_in: int, n_out: int, coordinates: str) -> np.ndarray:
     if coordinates == "align-corners":
         return u * ((n_in - 1) / (n_out - 1) if n_out > 1 else 0.0)
     return u * n_in / n_out if coordinates == "asymmetric" else (u + 0.5) * n_in / n_out - 0.5
-
-
-def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
-    """Keys's kernel: 1 at 0, 0 at the other whole numbers and from 2 on."""
-    t = np.abs(distance)
-    near = ((a + 2) * t - (a + 3)) * t**2 + 1
-    far = a * (((t - 5) * t + 8) * t - 4)
-    return np.where(t <= 1, near, np.where(t < 2, far, 0.0))

@@ -13,14 +13,21 @@ Oppenheim & Schafer, "Discrete-time signal processing" (2010), section 4.6; Vaid
 
 from __future__ import annotations
 
-import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import scipy.fft
 
-from upconv.checks import check_array, check_choice, check_integer, check_volume, refuse, widen
+from upconv.checks import (
+    check_array,
+    check_choice,
+    check_integer,
+    check_number,
+    check_volume,
+    refuse,
+    widen,
+)
+from upconv.ops._geometry import keys_cubic
 
 KERNELS = ("nearest", "linear", "cubic", "ideal")
 
@@ -124,12 +131,10 @@ def upsampling_kernel(name: str, factor: int, a: float = -0.5, length: int = 16)
     >>> (128 * upsampling_kernel("cubic", 2)).tolist()
     [-3.0, -9.0, 29.0, 111.0, 111.0, 29.0, -9.0, -3.0]
     """
-    if not isinstance(name, str):
-        refuse("name", repr(name), f"one of {', '.join(KERNELS)}")
     check_choice("name", name, KERNELS)
     factor = check_integer("factor", factor, 1)
     length = check_integer("length", length, 1)
-    a = _check_finite("a", a)
+    a = check_number("a", a)
     odd = factor % 2
     size = {
         "nearest": factor,
@@ -144,9 +149,7 @@ def upsampling_kernel(name: str, factor: int, a: float = -0.5, length: int = 16)
     if name == "linear":
         return 1 - t
     if name == "cubic":
-        near = ((a + 2) * t - (a + 3)) * t**2 + 1
-        far = a * (((t - 5) * t + 8) * t - 4)
-        return np.where(t <= 1, near, far)
+        return keys_cubic(t, a)
     # Frequencies −N/2 to N/2; that at both ends, for even N, is shared between the two.
     k = np.arange(1, (length + 1) // 2)
     waves = 1 + 2 * np.cos(2 * np.pi * np.outer(t, k) / length).sum(axis=1)
@@ -188,13 +191,9 @@ def phase_sums(kernel: np.ndarray, factor: int) -> np.ndarray:
     """
     kernel = _check_kernel(kernel)
     factor = check_integer("factor", factor, 1)
-    counts = [-(-n // factor) for n in kernel.shape]
-    check_volume("factor", factor, [n * factor for n in counts])
-    padded = np.pad(
-        widen(kernel), [(0, n * factor - k) for n, k in zip(counts, kernel.shape, strict=True)]
-    )
-    split = padded.reshape([side for n in counts for side in (n, factor)])
-    return split.sum(axis=tuple(range(0, split.ndim, 2))).astype(kernel.dtype, copy=False)
+    periods = (factor,) * kernel.ndim
+    check_volume("factor", factor, periods)
+    return _wrapped(widen(kernel), periods).astype(kernel.dtype, copy=False)
 
 
 def frequency_response(kernel: np.ndarray, length: int) -> np.ndarray:
@@ -229,8 +228,9 @@ def frequency_response(kernel: np.ndarray, length: int) -> np.ndarray:
     """
     kernel = check_array("kernel", kernel, "K")
     length = check_integer("length", length, 1)
+    check_volume("length", length, (length,))
     # Samples of the response are the DFT of the kernel wrapped into one period.
-    return scipy.fft.fft(phase_sums(widen(kernel), length))
+    return scipy.fft.fft(_wrapped(widen(kernel), (length,)))
 
 
 def upsample(x: np.ndarray, kernel: np.ndarray, factor: int) -> np.ndarray:
@@ -393,11 +393,3 @@ def _check_kernel(kernel: np.ndarray) -> np.ndarray:
 def _check_axes(x: np.ndarray, count: int) -> None:
     if x.ndim < count:
         refuse("x", f"{x.ndim} axes, shape {x.shape}", f"at least {count}")
-
-
-def _check_finite(name: str, value: Any) -> float:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        refuse(name, repr(value), "a finite number")
-    if not math.isfinite(value):
-        refuse(name, repr(value), "a finite number")
-    return float(value)

@@ -40,23 +40,34 @@ class Quiz:
 
     def _repr_html_(self) -> str:
         return "".join(
-            f'<div class="upconv-quiz" role="group" aria-label="Question {number}">'
-            f"<p><strong>{number}.</strong> {html.escape(question.ask)}</p>"
-            + "".join(_fold(option) for option in question.options)
-            + "</div>"
+            _box(question, f"Question {number}", f"{number}.")
             for number, question in enumerate(self.questions, 1)
         )
 
     def __repr__(self) -> str:
         lines = []
         for number, question in enumerate(self.questions, 1):
-            lines += [f"{number}. {question.ask}"]
-            for letter, option in zip("abcd", question.options, strict=False):
-                lines += [f"   {letter}) {option.text}"]
-                if option.right:
-                    answer = f"   Right: {letter}. {option.why}"
-            lines += [answer]
+            lines += _lines(question, f"{number}.")
+            lines += [
+                f"   Right: {letter}. {option.why}"
+                for letter, option in zip("abcd", question.options, strict=False)
+                if option.right
+            ]
         return "\n".join(lines)
+
+
+def _lines(question: Question, begin: str) -> list[str]:
+    options = zip("abcd", question.options, strict=False)
+    return [f"{begin} {question.ask}", *(f"   {letter}) {one.text}" for letter, one in options)]
+
+
+def _box(question: Question, label: str, begin: str, more: str = "") -> str:
+    return (
+        f'<div class="upconv-quiz{more}" role="group" aria-label="{label}">'
+        f"<p><strong>{begin}</strong> {html.escape(question.ask)}</p>"
+        + "".join(map(_fold, question.options))
+        + "</div>"
+    )
 
 
 def _fold(option: Option) -> str:
@@ -110,18 +121,10 @@ class Guess:
     question: Question
 
     def _repr_html_(self) -> str:
-        return (
-            f'<div class="upconv-quiz upconv-guess" role="group" aria-label="Guess {self.id}">'
-            f"<p><strong>Guess first.</strong> {html.escape(self.question.ask)}</p>"
-            + "".join(map(_fold, self.question.options))
-            + "</div>"
-        )
+        return _box(self.question, f"Guess {self.id}", "Guess first.", " upconv-guess")
 
     def __repr__(self) -> str:
-        options = zip("abcd", self.question.options, strict=False)
-        return "\n".join(
-            [f"Guess first. {self.question.ask}"] + [f"   {at}) {one.text}" for at, one in options]
-        )
+        return "\n".join(_lines(self.question, "Guess first."))
 
 
 def guess(guess_id: str) -> Guess:

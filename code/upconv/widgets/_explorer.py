@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -105,6 +105,26 @@ _shown: dict[str, int] = {}
 def _next_id(name: str) -> str:
     _shown[name] = _shown.get(name, 0) + 1
     return f"upconv-{name}-{_shown[name]:03d}"
+
+
+def one_of(known: Iterable[str], name: str, value: Any) -> str:
+    """A name that is known.
+
+    Raises
+    ------
+    traitlets.TraitError
+        Naming the trait, what came and what was expected.
+    """
+    names = [*known]
+    if value not in names:
+        expected = ", ".join(names)
+        raise traitlets.TraitError(f"{name}: got {value!r}, expected one of {expected}")
+    return cast(str, value)
+
+
+def edge_kernel() -> list[list[float]]:
+    """The kernel that explorers begin with: 8 in the center and −1 around it."""
+    return [[-1.0, -1.0, -1.0], [-1.0, 8.0, -1.0], [-1.0, -1.0, -1.0]]
 
 
 def matrix(value: Any, name: str, smallest: int, largest: int) -> list[list[float]]:

@@ -10,7 +10,7 @@ import traitlets
 
 from upconv.data import photo
 from upconv.ops import conv2d
-from upconv.widgets._explorer import Explorer, matrix
+from upconv.widgets._explorer import Explorer, edge_kernel, matrix, one_of
 
 SIDE = 16
 DRAWING = "your drawing"
@@ -100,7 +100,7 @@ class ConvolutionExplorer(Explorer):
 
     @traitlets.default("kernel")
     def _edge_kernel(self) -> list[list[float]]:
-        return [[-1.0, -1.0, -1.0], [-1.0, 8.0, -1.0], [-1.0, -1.0, -1.0]]
+        return edge_kernel()
 
     @traitlets.validate("kernel")
     def _check_kernel(self, proposal: dict[str, Any]) -> list[list[float]]:
@@ -108,11 +108,7 @@ class ConvolutionExplorer(Explorer):
 
     @traitlets.validate("picture")
     def _check_picture(self, proposal: dict[str, Any]) -> str:
-        names = ", ".join([*self.pictures, DRAWING])
-        if proposal["value"] not in (*self.pictures, DRAWING):
-            got = f"got {proposal['value']!r}, expected one of {names}"
-            raise traitlets.TraitError(f"picture: {got}")
-        return proposal["value"]
+        return one_of([*self.pictures, DRAWING], "picture", proposal["value"])
 
     @property
     def image(self) -> np.ndarray:

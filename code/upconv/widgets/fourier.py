@@ -9,7 +9,7 @@ import traitlets
 
 from upconv.data import photo
 from upconv.ops import apply_transfer, frequency_radius, gaussian_lowpass, ideal_lowpass
-from upconv.widgets._explorer import Explorer, encode_photo, from_url, table
+from upconv.widgets._explorer import Explorer, encode_photo, from_url, one_of, table
 
 SIDE = 256
 LENGTH = 128
@@ -89,12 +89,8 @@ class FourierExplorer(Explorer):
 
     @traitlets.validate("picture", "signal")
     def _check_name(self, proposal: dict[str, Any]) -> str:
-        trait, value = proposal["trait"].name, proposal["value"]
-        known = getattr(self, f"{trait}s")
-        if value not in known:
-            expected = ", ".join(known)
-            raise traitlets.TraitError(f"{trait}: got {value!r}, expected one of {expected}")
-        return value
+        trait = proposal["trait"].name
+        return one_of(getattr(self, f"{trait}s"), trait, proposal["value"])
 
     @traitlets.validate("strokes")
     def _check_strokes(self, proposal: dict[str, Any]) -> list[list[int]]:

@@ -10,7 +10,7 @@ import traitlets
 
 from upconv.data import photo
 from upconv.ops import KernelLearningProblem, conv2d, kernel_learning_problem
-from upconv.widgets._explorer import Explorer, matrix
+from upconv.widgets._explorer import Explorer, edge_kernel, matrix
 
 SIDE = 64
 INPUTS = ("photograph", "centered", "noisy", "noise")
@@ -75,7 +75,7 @@ class KernelLearningExplorer(Explorer):
 
     @traitlets.default("kernel")
     def _edge_kernel(self) -> list[list[float]]:
-        return [[-1.0, -1.0, -1.0], [-1.0, 8.0, -1.0], [-1.0, -1.0, -1.0]]
+        return edge_kernel()
 
     @traitlets.validate("kernel")
     def _check_kernel(self, proposal: dict[str, Any]) -> list[list[float]]:

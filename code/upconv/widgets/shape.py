@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import traitlets
 
 from upconv.ops import conv2d_output_size, conv_transpose2d_output_size
-from upconv.widgets._explorer import Explorer
+from upconv.widgets._explorer import Explorer, one_of
 
 LARGEST = 600
 
@@ -154,11 +154,7 @@ class ShapeExplorer(Explorer):
 
     @traitlets.validate("network")
     def _check_network(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] not in self.networks:
-            expected = ", ".join(self.networks)
-            got = f"got {proposal['value']!r}, expected one of {expected}"
-            raise traitlets.TraitError(f"network: {got}")
-        return proposal["value"]
+        return one_of(self.networks, "network", proposal["value"])
 
     @property
     def fitting_size(self) -> int | None:

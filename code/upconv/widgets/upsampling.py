@@ -18,7 +18,7 @@ from upconv.ops import (
     upsample,
     upsampling_kernel,
 )
-from upconv.widgets._explorer import Explorer, encode_photo, from_url
+from upconv.widgets._explorer import Explorer, encode_photo, from_url, one_of
 
 LENGTH = 24
 SIDE = 48
@@ -108,12 +108,9 @@ class UpsamplingExplorer(Explorer):
 
     @traitlets.validate("signal", "picture")
     def _check_name(self, proposal: dict[str, Any]) -> str:
-        trait, value = proposal["trait"].name, proposal["value"]
+        trait = proposal["trait"].name
         known = [*[WAVE] * (trait == "signal"), *getattr(self, f"{trait}s")]
-        if value not in known:
-            expected = ", ".join(known)
-            raise traitlets.TraitError(f"{trait}: got {value!r}, expected one of {expected}")
-        return value
+        return one_of(known, trait, proposal["value"])
 
     @traitlets.validate("weights")
     def _check_weights(self, proposal: dict[str, Any]) -> list[float]:
