@@ -96,6 +96,7 @@ def mask_of(found: dict) -> np.ndarray:
 def refused(page, path: Path | dict) -> str:
     """What the part complains of when something is opened as a network."""
     part = page.locator("#yours")
+    part.get_by_role("alert").evaluate("alert => alert.replaceChildren()")  # of the file before
     part.locator("input[accept='.onnx']").set_input_files(path)
     expect(part.get_by_role("alert")).not_to_be_empty()
     return part.get_by_role("alert").inner_text()

@@ -99,9 +99,11 @@
     for (const result of document.querySelectorAll(".upconv-reveal")) result.open = true;
   });
   addEventListener("load", () => idle(next));
-  addEventListener("resize", () => idle(() => makeScrollable(document)));
-  // What is wide turns out late: when fonts have come, and when a folded part is opened.
-  document.fonts.ready.then(() => idle(() => makeScrollable(document)));
+  // What is wide turns out late: when fonts have come, and when a folded part is opened. Before all
+  // is laid out, asking would lay out all at once; `next` asks when it has come to the end.
+  const again = () => idle(() => waiting.length || makeScrollable(document));
+  addEventListener("resize", again);
+  document.fonts.ready.then(again);
   document.addEventListener("toggle", ({ target }) => {
     makeScrollable(target);
     // Any answer to a guess unfolds the result, in the cell after it.
