@@ -249,8 +249,85 @@ class SqueezeNet(Encoder):
         self.channels = {2: c[64], 4: 2 * c[64], 8: 2 * c[128], 16: 2 * c[256], 32: 2 * c[256]}
 
 
+class MBConv(nn.Module):
+    """Inverted residual of Sandler et al. (2018): expand by 1 × 1, filter each channel, project.
+
+    (N, before, H, W) → (N, after, H / stride, W / stride), for H and W that the stride divides.
+    """
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int, expand: int) -> None:
+        super().__init__()
+        wide = before * expand
+        self.expand = normed(before, wide, 1) if expand != 1 else nn.Identity()
+        self.filter = normed(wide, wide, kernel, stride, groups=wide)
+        self.project = normed(wide, after, 1)[:-1]  # without an activation
+        self.adds = stride == 1 and before == after
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.project(self.filter(self.expand(x)))
+        return x + found if self.adds else found
+
+
+def normed(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    """Convolution, batch norm and ReLU6, as in EfficientNet-Lite.
+
+    With stride 2, the odd one of the zeros around comes below and on the right: TensorFlow's
+    "same", with which the published weights were trained.
+    """
+    zeros, odd = divmod(kernel - stride, 2)
+    return nn.Sequential(
+        nn.ZeroPad2d((zeros, zeros + odd, zeros, zeros + odd)),
+        nn.Conv2d(before, after, kernel, stride, groups=groups, bias=False),
+        nn.BatchNorm2d(after, eps=1e-3, momentum=0.01),
+        nn.ReLU6(inplace=True),
+    )
+
+
+class EfficientNetLite0(Encoder):
+    """EfficientNet-Lite0: Tan & Le (2019), in its form for phones; 3.0 million parameters.
+
+    Without squeeze-and-excitation, and with ReLU6 instead of swish. Inputs are normalized as those
+    that it was trained on, to about -1 to 1. The 1 × 1 convolution before the classifier is left
+    out; maps at strides 2 to 32 have 16, 24, 40, 112 and 320 channels.
+
+    Examples
+    --------
+    >>> maps = EfficientNetLite0(width_mult=1 / 4)(torch.rand(1, 3, 64, 64))
+    >>> {stride: tuple(found.shape[1:]) for stride, found in maps.items()}
+    {2: (4, 32, 32), 4: (6, 16, 16), 8: (10, 8, 8), 16: (28, 4, 4), 32: (80, 2, 2)}
+    """
+
+    # Repetitions, kernel, stride, expansion, channels.
+    blocks = (
+        (1, 3, 1, 1, 16),
+        (2, 3, 2, 6, 24),
+        (2, 5, 2, 6, 40),
+        (3, 3, 2, 6, 80),
+        (3, 5, 1, 6, 112),
+        (4, 5, 2, 6, 192),
+        (1, 3, 1, 6, 320),
+    )
+
+    def __init__(self, width_mult: float = 1.0) -> None:
+        super().__init__()
+        self.mean.fill_(127 / 255)
+        self.std.fill_(128 / 255)
+        before, depth = scaled(32, width_mult), 2
+        layers: list[nn.Module] = [normed(3, before, 3, 2)]
+        self.channels, self.ends, self.tags = {}, {}, {}
+        for stage, (count, kernel, stride, expand, channels) in enumerate(self.blocks, 1):
+            depth *= stride
+            for number in range(1, count + 1):
+                after = scaled(channels, width_mult)
+                layers.append(MBConv(before, after, kernel, stride, expand))
+                self.tags[f"block{stage}_{number}"] = len(layers) - 1
+                before, stride = after, 1
+            self.channels[depth], self.ends[depth] = before, len(layers) - 1
+        self.features = nn.Sequential(*layers)
+
+
 # What segments: VGG-19 is for style alone.
-ENCODERS = {"vgg16": VGG16, "squeezenet": SqueezeNet}
+ENCODERS = {"vgg16": VGG16, "squeezenet": SqueezeNet, "efficientnet_lite0": EfficientNetLite0}
 
 
 @renamed(**ARGUMENTS["VGG16Classifier"])
