@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 import numpy as np
 import pytest
@@ -19,17 +19,21 @@ UNET = {"base_channels": 6, "depth": 3, "classes": 4}
 PADDED = UNET | {"in_channels": 3, "padded": True}
 WITH_RELU = {"classes": 3, "steps": "three with ReLU", "width_mult": 0.05}
 LIGHT = {"encoder": "squeezenet", "width_mult": 0.25, "head": 32, "head_kernel": 3}
+LITE = {"encoder": "efficientnet_lite0", "width_mult": 0.2, "head": 32, "head_kernel": 3}
 NETWORKS = [
     ("FCN", {"classes": 5, "stride": 32} | SMALL, (45, 70)),
     ("FCN", {"classes": 5, "stride": 16} | SMALL, (64, 33)),
     ("FCN", {"classes": 5, "stride": 8} | SMALL, (45, 70)),
     ("FCN", {"classes": 3, "stride": 8} | LIGHT, (50, 97)),
     ("FCN", {"classes": 3, "stride": 2} | LIGHT, (64, 64)),
+    *(("FCN", {"classes": 3, "stride": stride} | LITE, (50, 97)) for stride in (32, 16, 8, 4, 2)),
     ("variants.FCN", {"classes": 5, "score_relu": True} | SMALL, (45, 70)),
     ("variants.FeatureSumFCN", {"classes": 2, "skips": True} | SMALL, (45, 70)),
     ("variants.FeatureSumFCN", {"classes": 2, "skips": False} | LIGHT, (45, 70)),
     ("variants.ConcatFCN", {"classes": 4} | SMALL, (45, 70)),
     ("variants.ConcatFCN", {"classes": 4, "stride": 4} | LIGHT, (31, 64)),
+    ("variants.FeatureSumFCN", {"classes": 2, "skips": True} | LITE, (45, 70)),
+    ("variants.ConcatFCN", {"classes": 4, "stride": 4} | LITE, (31, 64)),
     ("variants.EightfoldFCN", {"classes": 3, "width_mult": 0.05}, (45, 70)),
     ("variants.EightfoldFCN", {"classes": 3, "steps": "three", "width_mult": 0.05}, (45, 70)),
     (
@@ -40,6 +44,7 @@ NETWORKS = [
     ("ConvAutoencoder", {"hidden": 6, "latent": 3}, (48, 64)),
     ("WindowClassifier", {"classes": 4, "hidden": 5}, (40, 37)),
     ("VGG16Classifier", {"classes": 7, "width_mult": 0.02}, (224, 224)),
+    ("EfficientNetLite0Classifier", {"classes": 7, "width_mult": 0.2}, (64, 96)),
     ("UNet", {"in_channels": 3, "base_channels": 4}, (188, 204)),
     ("UNet", {"in_channels": 3, "base_channels": 4, "depth": 2, "classes": 3}, (44, 60)),
     ("UNet", PADDED, (37, 50)),
@@ -124,6 +129,7 @@ def test_logits_have_the_size_of_the_image(name, options, size):
         "TransformNet": (1, 3, *size),
         "WindowClassifier": (1, 4, size[0] - 28, size[1] - 28),
         "VGG16Classifier": (1, 7),
+        "EfficientNetLite0Classifier": (1, 7),
         "UNet": (1, options.get("classes", 2), *unet_output(options, size)),
     }.get(name.removeprefix("variants."), (1, options.get("classes"), *size))
     assert out.shape == expected
@@ -137,7 +143,7 @@ def unet_output(options: dict, size: tuple[int, int]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("name", ["FCN", "variants.FeatureSumFCN", "variants.ConcatFCN"])
-@pytest.mark.parametrize("encoder", [SMALL, LIGHT], ids=["vgg16", "squeezenet"])
+@pytest.mark.parametrize("encoder", [SMALL, LIGHT, LITE], ids=itemgetter("encoder"))
 def test_a_step_of_training_lowers_the_loss(name, encoder):
     torch.manual_seed(0)
     network = room(in_torch, name)(classes=2, **encoder)
@@ -193,7 +199,7 @@ def test_upsampling_begins_as_bilinear_interpolation():
     np.testing.assert_allclose(ours[inside], expected[inside], atol=1e-6)
 
 
-@pytest.mark.parametrize("encoder", ["vgg16", "squeezenet"])
+@pytest.mark.parametrize("encoder", ["vgg16", "squeezenet", "efficientnet_lite0"])
 def test_maps_have_the_strides_they_are_called_by(encoder):
     network = in_torch.ENCODERS[encoder](width_mult=0.1)
     maps = network(torch.rand(1, 3, 96, 64))

@@ -26,6 +26,19 @@ COUNTS = {
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+# The same of EfficientNet-Lite's published weights: (pixel - 127) / 128. Its blocks: repetitions,
+# kernel, stride, expansion, channels.
+LITE_MEAN, LITE_STD = (127 / 255,) * 3, (128 / 255,) * 3
+LITE0_BLOCKS = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
 # Of the 1000 classes of Russakovsky et al. (2015), by number, those that the photographs of this
 # course are taken for; of several names the first.
 IMAGENET_NAMES = {

@@ -44,7 +44,7 @@ def weights(model: Any) -> Weights:
     found = {}
     for layer in model.layers:
         for part, value in zip(_parts(layer), layer.get_weights(), strict=True):
-            found[f"{layer.name}.{part}"] = _to_torch(value)
+            found[f"{layer.name}.{part}"] = _to_torch(layer, value)
     return found
 
 
@@ -87,7 +87,7 @@ def load_weights(model: Any, given: Weights) -> Any:
         parts = _parts(layer)
         if parts:
             values = [given[f"{layer.name}.{part}"] for part in parts]
-            layer.set_weights([_to_keras(value) for value in values])
+            layer.set_weights([_to_keras(layer, value) for value in values])
     return model
 
 
@@ -188,14 +188,24 @@ def _parts(layer: Any) -> tuple[str, ...]:
     return ("weight", "bias")[:count]
 
 
-# Keras: (height, width, in, out), transposed (height, width, out, in), dense (in, out).
-# PyTorch: (out, in, height, width), transposed (in, out, height, width), dense (out, in).
-# So one permutation does both kinds of convolution; biases and norms have one axis.
+# Keras: (height, width, in, out), transposed (height, width, out, in), dense (in, out), and, of
+# channels filtered alone, (height, width, channels, 1).
+# PyTorch: (out, in, height, width), transposed (in, out, height, width), dense (out, in), and
+# (channels, 1, height, width). So one permutation does both kinds of convolution, and one, which is
+# its own inverse, does the last; biases and norms have one axis.
 
 
-def _to_torch(value: np.ndarray) -> np.ndarray:
-    return value.transpose(3, 2, 0, 1) if value.ndim == 4 else value.T
+def _to_torch(layer: Any, value: np.ndarray) -> np.ndarray:
+    if value.ndim != 4:
+        return value.T
+    return value.transpose((2, 3, 0, 1) if _filters_alone(layer) else (3, 2, 0, 1))
 
 
-def _to_keras(value: np.ndarray) -> np.ndarray:
-    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T
+def _to_keras(layer: Any, value: np.ndarray) -> np.ndarray:
+    if value.ndim != 4:
+        return value.T
+    return value.transpose((2, 3, 0, 1) if _filters_alone(layer) else (2, 3, 1, 0))
+
+
+def _filters_alone(layer: Any) -> bool:
+    return type(layer).__name__ == "DepthwiseConv2D"

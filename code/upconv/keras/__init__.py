@@ -17,7 +17,15 @@ with needed("upconv.keras"):
 from upconv.keras import first_edition, variants  # noqa: F401 - registers old names
 from upconv.keras.autoencoder import ConvAutoencoder, WindowClassifier
 from upconv.keras.dcgan import Discriminator, Generator
-from upconv.keras.encoders import ENCODERS, VGG19, VGG16Classifier, squeezenet, vgg16
+from upconv.keras.encoders import (
+    ENCODERS,
+    VGG19,
+    EfficientNetLite0Classifier,
+    VGG16Classifier,
+    efficientnet_lite0,
+    squeezenet,
+    vgg16,
+)
 from upconv.keras.fcn import FCN
 from upconv.keras.layers import CropLike, Normalize, PadToMultiple, ReflectionPad
 from upconv.keras.transform import TransformNet
@@ -31,6 +39,7 @@ __all__ = [
     "ConvAutoencoder",
     "CropLike",
     "Discriminator",
+    "EfficientNetLite0Classifier",
     "Generator",
     "Normalize",
     "PadToMultiple",
@@ -39,6 +48,7 @@ __all__ = [
     "UNet",
     "VGG16Classifier",
     "WindowClassifier",
+    "efficientnet_lite0",
     "load_imagenet",
     "squeezenet",
     "variants",

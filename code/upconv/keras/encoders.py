@@ -10,7 +10,7 @@ from keras import layers
 from upconv.checks import check_choice
 from upconv.deprecated import ARGUMENTS, renamed
 from upconv.keras.layers import Normalize, ReflectionPad, conv
-from upconv.options import scaled
+from upconv.options import LITE0_BLOCKS, LITE_MEAN, LITE_STD, scaled
 
 _VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
@@ -127,7 +127,69 @@ def squeezenet(image, width_mult: float = 1.0, prefix: str = "encoder.") -> dict
     return maps
 
 
-ENCODERS = {"vgg16": vgg16, "squeezenet": squeezenet}
+def efficientnet_lite0(
+    image, width_mult: float = 1.0, prefix: str = "encoder."
+) -> dict[int, object]:
+    """Maps of EfficientNet-Lite0, {stride: map}: Tan & Le (2019), in its form for phones.
+
+    Normalized as its published weights expect: see :class:`upconv.torch.EfficientNetLite0`.
+
+    Examples
+    --------
+    >>> image = keras.Input((64, 64, 3))
+    >>> maps = efficientnet_lite0(image)
+    >>> {stride: found.shape[1:] for stride, found in maps.items()}
+    {2: (32, 32, 16), 4: (16, 16, 24), 8: (8, 8, 40), 16: (4, 4, 112), 32: (2, 2, 320)}
+    >>> sum(weight.numpy().size for weight in keras.Model(image, maps[32]).trainable_weights)
+    2958848
+    """
+    x = Normalize(LITE_MEAN, LITE_STD, name=f"{prefix}normalize")(image)
+    x = conv_norm_relu6(x, scaled(32, width_mult), 3, f"{prefix}features.0", stride=2)
+    maps, depth, index = {}, 2, 0
+    for count, kernel, stride, expand, channels in LITE0_BLOCKS:
+        depth *= stride
+        for _ in range(count):
+            index += 1
+            name = f"{prefix}features.{index}"
+            x = _mbconv(x, scaled(channels, width_mult), kernel, stride, expand, name)
+            stride = 1
+        maps[depth] = x
+    return maps
+
+
+def conv_norm_relu6(x, filters: int | None, kernel: int, name: str, stride: int = 1, relu=True):
+    """Convolution, batch norm and ReLU6, unless ``relu`` is false.
+
+    With ``filters`` None each channel is filtered alone. Names are as in PyTorch, where a layer
+    that pads comes first.
+    """
+    options = {"strides": stride, "padding": "same", "use_bias": False, "name": f"{name}.1"}
+    if filters is None:
+        start = keras.initializers.RandomNormal(stddev=2**0.5 / kernel)  # He's
+        x = layers.DepthwiseConv2D(kernel, depthwise_initializer=start, **options)(x)
+    else:
+        x = layers.Conv2D(filters, kernel, kernel_initializer="he_normal", **options)(x)
+    x = layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=f"{name}.2")(x)
+    return layers.ReLU(max_value=6, name=f"{name}.3")(x) if relu else x
+
+
+def _mbconv(x, after: int, kernel: int, stride: int, expand: int, name: str):
+    """Inverted residual: expand by 1 × 1, filter each channel, project, add where shapes agree."""
+    before, found = x.shape[-1], x
+    if expand != 1:
+        found = conv_norm_relu6(found, before * expand, 1, f"{name}.expand")
+    found = conv_norm_relu6(found, None, kernel, f"{name}.filter", stride)
+    found = conv_norm_relu6(found, after, 1, f"{name}.project", relu=False)
+    if stride == 1 and before == after:
+        found = layers.Add(name=f"{name}.add")([x, found])
+    return found
+
+
+ENCODERS = {
+    "vgg16": vgg16,
+    "squeezenet": squeezenet,
+    "efficientnet_lite0": efficientnet_lite0,
+}
 
 
 @renamed(**ARGUMENTS["VGG16Classifier"])
@@ -152,3 +214,23 @@ def VGG16Classifier(classes: int = 1000, width_mult: float = 1.0) -> keras.Model
     x = layers.Dense(hidden, "relu", name="classifier.3")(x)
     x = layers.Dropout(0.5)(x)
     return keras.Model(image, layers.Dense(classes, name="classifier.6")(x), name="vgg16")
+
+
+def EfficientNetLite0Classifier(classes: int = 1000, width_mult: float = 1.0) -> keras.Model:
+    """All of EfficientNet-Lite0: (N, H, W, 3) in [0, 1] → (N, classes) logits.
+
+    H and W are multiples of 32. Logits are the means of the map of the layer "score".
+
+    Examples
+    --------
+    >>> network = EfficientNetLite0Classifier(classes=10, width_mult=1 / 16)
+    >>> image = keras.random.uniform((1, 64, 96, 3))
+    >>> heat_map = keras.Model(network.input, network.get_layer("score").output)
+    >>> tuple(network(image).shape), tuple(heat_map(image).shape)
+    ((1, 10), (1, 2, 3, 10))
+    """
+    image = keras.Input((None, None, 3), name="image")
+    x = efficientnet_lite0(image, width_mult)[32]
+    x = conv_norm_relu6(x, scaled(1280, width_mult), 1, "head")
+    x = conv(layers.SpatialDropout2D(0.2)(x), classes, 1, "score")
+    return keras.Model(image, layers.GlobalAveragePooling2D()(x), name="efficientnet_lite0")

@@ -14,7 +14,7 @@ from upconv.options import IMAGENET_MEAN, IMAGENET_STD
 
 @keras.saving.register_keras_serializable("upconv")
 class Normalize(layers.Layer):
-    """(image − mean) / deviation of ImageNet, for images in [0, 1].
+    """(image − mean) / std, for images in [0, 1]; of ImageNet, unless others are given.
 
     Examples
     --------
@@ -22,8 +22,15 @@ class Normalize(layers.Layer):
     [[[[0.0, 0.0, 0.0]]]]
     """
 
+    def __init__(self, mean=IMAGENET_MEAN, std=IMAGENET_STD, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.mean, self.std = tuple(mean), tuple(std)
+
     def call(self, image):
-        return (image - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_STD)
+        return (image - tf.constant(self.mean)) / tf.constant(self.std)
+
+    def get_config(self):
+        return super().get_config() | {"mean": self.mean, "std": self.std}
 
 
 @keras.saving.register_keras_serializable("upconv")

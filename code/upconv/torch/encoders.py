@@ -2,20 +2,27 @@
 
 Each takes images in [0, 1], (N, 3, H, W) with H and W multiples of its deepest stride, and
 returns its maps as ``{stride: map}``. The names of the parameters are torchvision's, so that its
-checkpoints load as they are.
+checkpoints load as they are; EfficientNet-Lite0, which torchvision does not have, has its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from upconv.checks import check_choice
 from upconv.deprecated import ARGUMENTS, renamed
-from upconv.options import IMAGENET_MEAN, IMAGENET_STD, scaled
+from upconv.options import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    LITE0_BLOCKS,
+    LITE_MEAN,
+    LITE_STD,
+    scaled,
+)
 
 
 def he_initialize(network: nn.Module) -> None:
@@ -48,6 +55,11 @@ def he_initialize(network: nn.Module) -> None:
 class Encoder(nn.Module):
     """Base: normalization, and the walk along ``features`` that collects the maps.
 
+    Parameters
+    ----------
+    mean, std
+        Of red, green and blue, which an image is normalized by.
+
     Examples
     --------
     >>> class Pyramid(Encoder):
@@ -64,10 +76,12 @@ class Encoder(nn.Module):
     ends: dict[int, int]  # stride → index in ``features`` after which the map is taken
     tags: dict[str, int]  # the papers' name of a layer → index in ``features``
 
-    def __init__(self) -> None:
+    def __init__(
+        self, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
+    ) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> dict[int, Tensor]:
         x = (image - self.mean) / self.std
@@ -257,13 +271,6 @@ def conv_norm_relu6(
     For H and W that the stride divides. With stride 2 the image is padded by one zero more below
     and on the right than above and on the left: TensorFlow's "same", by which the published
     weights were trained.
-
-    Examples
-    --------
-    >>> conv_norm_relu6(1, 1, 3, 2)[0].padding  # left, right, top, bottom
-    (0, 1, 0, 1)
-    >>> tuple(conv_norm_relu6(3, 8, 5, 2)(torch.rand(1, 3, 32, 64)).shape)
-    (1, 8, 16, 32)
     """
     zeros, odd = divmod(kernel - stride, 2)
     return nn.Sequential(
@@ -279,12 +286,6 @@ class MBConv(nn.Module):
 
     (N, before, H, W) → (N, after, H / stride, W / stride), for H and W that the stride divides.
     The input is added to the output where their shapes agree.
-
-    Examples
-    --------
-    >>> block = MBConv(8, 8, kernel=5, stride=1, expand=6)
-    >>> [tuple(part[1].weight.shape) for part in (block.expand, block.filter, block.project)]
-    [(48, 8, 1, 1), (48, 1, 5, 5), (8, 48, 1, 1)]
     """
 
     def __init__(self, before: int, after: int, kernel: int, stride: int, expand: int) -> None:
@@ -319,25 +320,12 @@ class EfficientNetLite0(Encoder):
     {2: (4, 32, 32), 4: (6, 16, 16), 8: (10, 8, 8), 16: (28, 4, 4), 32: (80, 2, 2)}
     """
 
-    # Repetitions, kernel, stride, expansion, channels.
-    blocks = (
-        (1, 3, 1, 1, 16),
-        (2, 3, 2, 6, 24),
-        (2, 5, 2, 6, 40),
-        (3, 3, 2, 6, 80),
-        (3, 5, 1, 6, 112),
-        (4, 5, 2, 6, 192),
-        (1, 3, 1, 6, 320),
-    )
-
     def __init__(self, width_mult: float = 1.0) -> None:
-        super().__init__()
-        self.mean.fill_(127 / 255)
-        self.std.fill_(128 / 255)
+        super().__init__(LITE_MEAN, LITE_STD)
         before, depth = scaled(32, width_mult), 2
         layers: list[nn.Module] = [conv_norm_relu6(3, before, 3, 2)]
         self.channels, self.ends, self.tags = {}, {}, {}
-        for stage, (count, kernel, stride, expand, channels) in enumerate(self.blocks, 1):
+        for stage, (count, kernel, stride, expand, channels) in enumerate(LITE0_BLOCKS, 1):
             depth *= stride
             for number in range(1, count + 1):
                 after = scaled(channels, width_mult)

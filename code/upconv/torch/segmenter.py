@@ -80,7 +80,14 @@ class Segmenter(nn.Module):
 
 def seen_by(layer: nn.Module, block: tuple[int, int]) -> tuple[int, int]:
     """First and last place of a layer's input that its outputs from first to last depend on."""
-    layer = getattr(layer, "expand3x3", layer)  # of a Fire: beside it, nothing sees farther
+    # Of a Fire, and of an MBConv: what is beside it sees no farther.
+    layer = getattr(layer, "expand3x3", getattr(layer, "filter", layer))
+    if isinstance(layer, nn.Sequential):
+        for part in reversed(layer):
+            block = seen_by(part, block)
+        return block
+    if isinstance(layer, nn.ZeroPad2d):
+        return block[0] - layer.padding[0], block[1] - layer.padding[0]
     if not hasattr(layer, "kernel_size"):
         return block
     kernel, stride, pad = (
