@@ -321,7 +321,10 @@ def test_the_command_line_starts_from_the_published_weights(folders, capsys):
     expected = in_torch.load_imagenet(in_torch.EfficientNetLite0(), LITE)
     for name, weight in expected.named_parameters():
         assert torch.equal(network.encoder.get_parameter(name), weight)
-    for how in ("--weights run/weights.safetensors --out more", "--resume --steps 2 --out run"):
+    for how in (
+        "--weights run/weights.safetensors --out more",
+        "--resume --steps 2 --learning-rate 0 --out run",
+    ):
         assert train(*how.split()) == 0
     assert main(["predict", "--weights", "run/weights.safetensors", "--out", "seen", "images"]) == 0
     assert main(["export", "fcn8s", "--weights", "run/weights.safetensors", "--out", "o.onnx"]) == 0

@@ -116,7 +116,7 @@ class EfficientNetLite0Classifier(nn.Module):
 
     (N, 3, H, W) in [0, 1], H and W multiples of 32 → (N, classes) logits. A mean over places and a
     linear layer may change places, so the logits of an image are the means of its ``heat_map``.
-    ``IMAGENET_NAMES`` in :mod:`upconv.options` has the names of some of ImageNet's classes.
+    ``upconv.options.IMAGENET_NAMES`` has the names of some of ImageNet's classes.
 
     Raises
     ------
