@@ -1,4 +1,4 @@
-"""What networks of both frameworks share: which arguments they take, and ImageNet's colors."""
+"""What networks of both frameworks share: their arguments, and ImageNet's colors and names."""
 
 from __future__ import annotations
 
@@ -25,6 +25,31 @@ COUNTS = {
 # Of images in [0, 1], red, green and blue.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# Of the 1000 classes of Russakovsky et al. (2015), by number, those that the photographs of this
+# course are taken for; of several names the first.
+IMAGENET_NAMES = {
+    281: "tabby",
+    282: "tiger cat",
+    285: "Egyptian cat",
+    287: "lynx",
+    309: "bee",
+    442: "bell cote",
+    450: "bobsled",
+    504: "coffee mug",
+    540: "drilling platform",
+    560: "football helmet",
+    657: "missile",
+    663: "monastery",
+    698: "palace",
+    744: "projectile",
+    812: "space shuttle",
+    872: "tripod",
+    947: "mushroom",
+    967: "espresso",
+    968: "cup",
+    985: "daisy",
+}
 
 
 def scaled(channels: int, width_mult: float) -> int:

@@ -11,15 +11,20 @@ with needed("upconv.torch"):
 
 from upconv.torch import variants
 from upconv.torch.autoencoder import ConvAutoencoder, WindowClassifier
-from upconv.torch.classifier import SmallClassifier, extract_features
+from upconv.torch.classifier import (
+    EfficientNetLite0Classifier,
+    SmallClassifier,
+    VGG16Classifier,
+    extract_features,
+)
 from upconv.torch.dcgan import Discriminator, Generator
 from upconv.torch.encoders import (
     ENCODERS,
     VGG16,
     VGG19,
+    EfficientNetLite0,
     Encoder,
     SqueezeNet,
-    VGG16Classifier,
     he_initialize,
 )
 from upconv.torch.fcn import FCN, upsampling
@@ -36,6 +41,8 @@ __all__ = [
     "VGG19",
     "ConvAutoencoder",
     "Discriminator",
+    "EfficientNetLite0",
+    "EfficientNetLite0Classifier",
     "Encoder",
     "Generator",
     "Segmenter",

