@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from upconv.checks import check_choice
 from upconv.deprecated import ARGUMENTS, renamed
 from upconv.options import IMAGENET_MEAN, IMAGENET_STD, scaled
+from upconv.torch.depthwise import DepthwiseConv2d
 
 
 def he_initialize(network: nn.Module) -> None:
@@ -266,9 +267,14 @@ def conv_norm_relu6(
     (1, 8, 16, 32)
     """
     zeros, odd = divmod(kernel - stride, 2)
+    conv: nn.Module
+    if groups == 1:
+        conv = nn.Conv2d(before, after, kernel, stride, bias=False)
+    else:
+        conv = DepthwiseConv2d(after, kernel, stride)
     return nn.Sequential(
-        nn.ZeroPad2d((zeros, zeros + odd, zeros, zeros + odd)),
-        nn.Conv2d(before, after, kernel, stride, groups=groups, bias=False),
+        nn.ZeroPad2d((zeros, zeros + odd, zeros, zeros + odd)) if kernel > 1 else nn.Identity(),
+        conv,
         nn.BatchNorm2d(after, eps=1e-3, momentum=0.01),
         nn.ReLU6(inplace=True),
     )
