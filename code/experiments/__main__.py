@@ -33,7 +33,7 @@ from upconv import results
 def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Experiment]:
     """Return all experiments, ordered so that each reads only what earlier ones have written."""
     return [
-        *camvid_fcn.EXPERIMENTS,
+        camvid_fcn.EXPERIMENT,
         skip_ablation.EXPERIMENT,
         skip_ablation.SCENES_EXPERIMENT,
         *unet_ablation.EXPERIMENTS,
