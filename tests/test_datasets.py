@@ -6,11 +6,13 @@ import functools
 import gzip
 import hashlib
 import http.server
+import os
 import subprocess
 import sys
 import threading
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,12 +26,15 @@ from upconv.data import _isbi2012 as isbi_module
 from upconv.data import _mnist as mnist_module
 from upconv.data.download import cache_folder, download
 
+MIRROR = os.environ.get("UPCONV_DATA")
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("UPCONV_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("UPCONV_DATA", raising=False)
     camvid_module._arrays.cache_clear()
+    camvid_module._full.cache_clear()
 
 
 # ---- digit scenes --------------------------------------------------------------------------
@@ -197,11 +202,15 @@ def write_camvid(folder, counts) -> dict[str, np.ndarray]:
             name = f"frame_{number:03d}.png"
             for array, kind in ((blocks, split), (labels, f"{split}annot")):
                 # Blocks of 2 × 2 equal pixels: their mean and their nearest are known.
-                Image.fromarray(array.repeat(2, 0).repeat(2, 1)).save(folder / kind / name)
+                Image.fromarray(enlarged(array[None])[0]).save(folder / kind / name)
             images.append(blocks)
             masks.append(labels)
         expected |= {f"{split}_x": np.stack(images), f"{split}_y": np.stack(masks)}
     return expected
+
+
+def enlarged(images: np.ndarray) -> np.ndarray:
+    return images.repeat(2, 1).repeat(2, 2)
 
 
 def sums(arrays) -> dict[str, str]:
@@ -230,6 +239,46 @@ def test_camvid_is_fetched_resized_checked_and_kept(small_archive, server):
     server.shutdown()  # from now on from the cache
     camvid_module._arrays.cache_clear()
     assert len(data.camvid("test")) == 2
+
+
+def test_camvid_at_its_own_size_is_fetched_checked_and_kept(small_archive, server, monkeypatch):
+    large = {name: enlarged(array) for name, array in small_archive.items()}
+    hashes = {split: sums(large)[f"{split}_y"] for split in ("train", "val", "test")}
+    monkeypatch.setattr(camvid_module, "_FULL_SHA256", hashes | {"val": "0" * 64})
+    with pytest.raises(data.DataUnavailable, match="val has SHA-256"):
+        data.camvid("train", 480)
+    monkeypatch.setattr(camvid_module, "_FULL_SHA256", hashes)
+    train = data.camvid("train", 480)
+    np.testing.assert_array_equal(train.images, large["train_x"])
+    labels = large["train_y"]
+    np.testing.assert_array_equal(train.masks, np.where(labels == 11, data.VOID, labels))
+    server.shutdown()  # from now on from the cache
+    camvid_module._full.cache_clear()
+    assert data.camvid("test", 480).images.shape == (2, 360, 480, 3)
+    with pytest.raises(ValueError, match="width: got 360, expected 240 or 480"):
+        data.camvid("train", 360)
+
+
+@pytest.mark.parametrize("name", ["train_x", "val_y"])
+def test_changed_frames_of_their_own_size_are_refused(small_archive, monkeypatch, name):
+    large = {name: enlarged(array) for name, array in small_archive.items()}
+    hashes = {split: sums(large)[f"{split}_y"] for split in ("train", "val", "test")}
+    monkeypatch.setattr(camvid_module, "_FULL_SHA256", hashes)
+    monkeypatch.setattr(camvid_module, "_SHA256", sums(small_archive) | {name: "0" * 64})
+    with pytest.raises(data.DataUnavailable, match=f"{name} has SHA-256"):
+        data.camvid("train", 480)
+    assert not (cache_folder() / "camvid_480x360.npz").exists()
+
+
+def test_the_mirror_has_the_same_frames_at_both_sizes(monkeypatch):
+    if MIRROR is None or not (Path(MIRROR) / "camvid_480x360.npz").exists():
+        pytest.skip("needs CamVid")
+    monkeypatch.setenv("UPCONV_DATA", MIRROR)
+    small, large = data.camvid("val"), data.camvid("val", 480)
+    np.testing.assert_array_equal(small.masks, large.masks[:, 1::2, 1::2])
+    means = large.images.reshape(-1, 180, 2, 240, 2, 3).mean((2, 4))
+    assert np.abs(means - small.images).mean() < 2  # JPEG; another frame differs by 20 and more
+    assert np.abs(means[1:] - small.images[:-1]).mean() > 10
 
 
 def test_camvid_as_road_and_rest(small_archive):

@@ -156,7 +156,7 @@ def test_batch_norm_in_training_is_the_same_in_both_frameworks():
 
 def test_channels_filtered_alone_keep_their_places():
     """A kernel for each channel that picks one pixel: exchanged axes would pick another."""
-    ours = in_torch.encoders.conv_norm_relu6(2, 2, 3, groups=2)
+    ours = in_torch.encoders.conv_norm_relu6(2, 2, 3, depthwise=True)
     kernel = torch.zeros(2, 1, 3, 3)
     kernel[0, 0, 0, 1] = kernel[1, 0, 2, 0] = 1  # from above; from below on the left
     given = {f"x.{name}": value for name, value in port.weights(ours).items()}

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,20 @@ def test_a_campaign_that_was_broken_off_goes_on_where_it_was(module):
     broken.experiment.complete()  # nothing is left to do
     assert len(broken.ran) == 6 and not broken.experiment.missing()
     assert len(broken.experiment.missing(5)) == 4
+
+
+def test_several_runs_at_a_time_store_what_one_after_the_other_does(module):
+    campaign = module("campaign")
+    # Found by name in the processes that run it: a key is its own outcome.
+    trial = Trial(campaign, run=dict, finish=None)
+    trial.experiment.complete(2, jobs=2)
+    rows = [(run["name"], run["seed"]) for run in results.load("trial")["runs"]]
+    assert sorted(rows) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert not trial.experiment.missing(2)
+    failing = Trial(campaign, run=itemgetter("what no key has"), finish=None)
+    with pytest.raises(KeyError, match="what no key has"):
+        failing.experiment.complete(3, jobs=2)
+    assert len(results.load("trial")["runs"]) == 4
 
 
 def test_what_another_process_has_stored_meanwhile_is_kept(module):

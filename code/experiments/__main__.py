@@ -56,6 +56,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--seeds", type=int, help="number of seeds [each experiment's own]")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time [1]")
     parser.add_argument(
         "--style", nargs=2, metavar=("FILE", "WHAT"), help="a painting; its title, painter, year"
     )
@@ -64,12 +65,14 @@ def main() -> None:
     style, what = arguments.style or (None, "")
     known = experiments(style and Path(style), what, arguments.pictures)
     names = {experiment.name for experiment in known}
+    if arguments.jobs < 1:
+        parser.error(f"--jobs: got {arguments.jobs}, expected 1 or more")
     for name in arguments.names:
         if name != "all" and name not in names:
             parser.error(f"NAME: got {name!r}, expected all, {', '.join(sorted(names))}")
     for experiment in known:
         if {"all", experiment.name} & set(arguments.names):
-            experiment.complete(arguments.seeds)
+            experiment.complete(arguments.seeds, arguments.jobs)
         elif not arguments.names:
             stored = len(results.resume(experiment.name).get(experiment.part, []))
             missing = len(experiment.missing(arguments.seeds))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,8 +63,8 @@ class Experiment:
         keys = self.keys(self.seeds if seeds is None else seeds)
         return [key for key in keys if not any(_json(key).items() <= run.items() for run in stored)]
 
-    def complete(self, seeds: int | None = None) -> None:
-        """Make the missing runs and store each immediately.
+    def complete(self, seeds: int | None = None, jobs: int = 1) -> None:
+        """Make the missing runs, ``jobs`` at a time, and store each immediately.
 
         Raises
         ------
@@ -77,11 +79,9 @@ class Experiment:
             about = _json(self.about())
             _compare(self.name, results.resume(self.name), about)
             made = results.provenance(self.data)
-        for key in missing:
-            start = time.perf_counter()
-            outcome = self.run(key)
+        for key, outcome, seconds in _made(self.run, missing, jobs):
             rows = outcome if isinstance(outcome, list) else [outcome]
-            spent = {"seconds": round(time.perf_counter() - start, 1)}
+            spent = {"seconds": round(seconds, 1)}
             result = results.resume(self.name) | made | about  # with runs of other processes
             for row in rows:
                 result = _merged(result, row.pop("shared", {}))
@@ -102,6 +102,27 @@ class Experiment:
             found.append(f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}")
         words = [self.name, *map(str, key.values()), f"{outcome['seconds']:.0f} s", *found]
         print("  ".join(words), flush=True)
+
+
+def _made(
+    run: Callable[[Key], Any], keys: list[Key], jobs: int
+) -> Iterator[tuple[Key, Any, float]]:
+    """Yield each key with the outcome of its run and its duration, as soon as it is finished."""
+    if jobs == 1:
+        for key in keys:
+            yield key, *_timed(run, key)
+        return
+    # A process of its own for each: a forked one could not use a GPU.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    with pool:
+        begun = {pool.submit(_timed, run, key): key for key in keys}
+        for future in as_completed(begun):
+            yield begun[future], *future.result()
+
+
+def _timed(run: Callable[[Key], Any], key: Key) -> tuple[Any, float]:
+    start = time.perf_counter()
+    return run(key), time.perf_counter() - start
 
 
 def of_seeds(**varied: Iterable[Any]) -> Callable[[int], list[Key]]:

@@ -166,7 +166,7 @@ def prepare(
         shutil.rmtree(unpacked, ignore_errors=True)  # left by a killed process
         try:
             arrays: dict[str, Any] = _unpack(archive, unpacked, wanted, read)
-            _check_bytes(url, arrays, sha256)
+            check_bytes(url, arrays, sha256)
         except DataUnavailable:
             archive.unlink(missing_ok=True)  # the next attempt downloads it again
             raise
@@ -202,7 +202,14 @@ def _unpack(
         ) from error
 
 
-def _check_bytes(url: str, arrays: dict[str, np.ndarray], sha256: dict[str, str]) -> None:
+def check_bytes(url: str, arrays: dict[str, np.ndarray], sha256: dict[str, str]) -> None:
+    """Check the hashes of arrays that come from ``url``.
+
+    Raises
+    ------
+    DataUnavailable
+        Naming the first array that has another.
+    """
     for key, expected in sha256.items():
         got = hashlib.sha256(np.ascontiguousarray(arrays[key]).tobytes()).hexdigest()
         if got != expected:

@@ -23,6 +23,7 @@ from upconv.options import (
     LITE_STD,
     scaled,
 )
+from upconv.torch.depthwise import DepthwiseConv2d
 
 
 def he_initialize(network: nn.Module) -> None:
@@ -264,7 +265,7 @@ class SqueezeNet(Encoder):
 
 
 def conv_norm_relu6(
-    before: int, after: int, kernel: int, stride: int = 1, groups: int = 1
+    before: int, after: int, kernel: int, stride: int = 1, depthwise: bool = False
 ) -> nn.Sequential:
     """Convolution, batch norm and ReLU6: (N, before, H, W) → (N, after, H / stride, W / stride).
 
@@ -273,9 +274,13 @@ def conv_norm_relu6(
     weights were trained.
     """
     zeros, odd = divmod(kernel - stride, 2)
+    if depthwise:  # each channel filtered alone
+        conv: nn.Module = DepthwiseConv2d(after, kernel, stride)
+    else:
+        conv = nn.Conv2d(before, after, kernel, stride, bias=False)
     return nn.Sequential(
-        nn.ZeroPad2d((zeros, zeros + odd, zeros, zeros + odd)),
-        nn.Conv2d(before, after, kernel, stride, groups=groups, bias=False),
+        nn.ZeroPad2d((zeros, zeros + odd, zeros, zeros + odd)) if kernel > 1 else nn.Identity(),
+        conv,
         nn.BatchNorm2d(after, eps=1e-3, momentum=0.01),
         nn.ReLU6(inplace=True),
     )
@@ -292,7 +297,7 @@ class MBConv(nn.Module):
         super().__init__()
         wide = before * expand
         self.expand = conv_norm_relu6(before, wide, 1) if expand != 1 else nn.Identity()
-        self.filter = conv_norm_relu6(wide, wide, kernel, stride, groups=wide)
+        self.filter = conv_norm_relu6(wide, wide, kernel, stride, depthwise=True)
         self.project = conv_norm_relu6(wide, after, 1)[:-1]  # linear
         self.adds = stride == 1 and before == after
 
