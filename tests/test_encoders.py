@@ -348,3 +348,12 @@ def test_a_run_does_not_resume_with_another_encoder(folders, capsys):
     again = [*TRAIN.split(), "--encoder", "squeezenet", "--width-mult", "0.1", "--out", "run"]
     assert main([*again, "--resume", "--steps", "2"]) == 2
     assert "weights of another network" in capsys.readouterr().err
+
+
+def test_a_file_of_keras_keeps_the_colors(tmp_path):
+    network = in_keras.EfficientNetLite0Classifier(3, width_mult=0.1)
+    image = keras.random.uniform((1, 32, 64, 3))
+    network.save(tmp_path / "network.keras")
+    again = keras.models.load_model(tmp_path / "network.keras")
+    np.testing.assert_allclose(again(image), network(image), atol=1e-6)
+    assert again.get_layer("encoder.normalize").mean[0] == pytest.approx(127 / 255)
