@@ -174,6 +174,21 @@ def test_an_encoder_can_be_kept_fixed(scenes):
     assert not torch.equal(before.fc6.weight, after.fc6.weight)
 
 
+def test_a_frozen_encoders_batch_norms_do_not_move(scenes):
+    torch.manual_seed(0)
+    net = FCN(11, 8, "efficientnet_lite0", width_mult=0.1, head=8, head_kernel=3)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    train(net, scenes, replace(SETTINGS, encoder_factor=0.0, steps=3), progress=False)
+    same = {name for name, value in net.state_dict().items() if torch.equal(value, before[name])}
+    encoder = {name for name in before if name.startswith("encoder.")}
+    assert encoder and encoder <= same and "score_skip.8.weight" not in same
+    train(net.requires_grad_(), scenes, replace(SETTINGS, steps=3), progress=False)
+    moved = net.encoder.state_dict()
+    assert not torch.equal(
+        moved["features.0.2.running_mean"], before["encoder.features.0.2.running_mean"]
+    )
+
+
 def test_half_precision_learns_as_well(scenes):
     settings = replace(SETTINGS, steps=60, batch=8, log_every=1)
     ends = {}

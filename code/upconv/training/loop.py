@@ -164,6 +164,10 @@ class _Segmenting:
             network.encoder.requires_grad_(False)
         self.trained, self.call = distributed.wrap(network, self.precision)
         self.trained.train()
+        if settings.encoder_factor == 0:
+            for name, module in self.trained.named_modules():
+                if name.rpartition(".")[2] == "encoder":
+                    module.eval()  # nor do its batch norms' means move
         self.optimizer = _optimizer(self.trained, settings, distributed.sharded)
         self.scaler = loss_scaler(self.precision, distributed.device)
         self.class_weights = None
