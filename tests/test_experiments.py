@@ -3,7 +3,9 @@
 import importlib.util
 import json
 import sys
+import time
 from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -102,6 +104,24 @@ def test_several_runs_at_a_time_store_what_one_after_the_other_does(module):
     with pytest.raises(KeyError, match="what no key has"):
         failing.experiment.complete(3, jobs=2)
     assert len(results.load("trial")["runs"]) == 4
+
+
+def fails_at_the_first(folder: Path, key: dict) -> dict:
+    """In a process of its own: leaves a file, and takes a while."""
+    (folder / f"{key['name']}{key['seed']}").touch()
+    if (key["name"], key["seed"]) == ("a", 0):
+        raise OSError("the first run failed")
+    time.sleep(0.5)
+    return {}
+
+
+def test_after_a_failure_no_further_run_begins(module, tmp_path):
+    folder = tmp_path / "begun"
+    folder.mkdir()
+    trial = Trial(module("campaign"), run=partial(fails_at_the_first, folder), finish=None)
+    with pytest.raises(OSError, match="the first run failed"):
+        trial.experiment.complete(20, jobs=2)
+    assert 1 <= len([*folder.iterdir()]) < 40
 
 
 def test_what_another_process_has_stored_meanwhile_is_kept(module):

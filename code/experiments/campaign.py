@@ -114,10 +114,12 @@ def _made(
         return
     # A process of its own for each: a forked one could not use a GPU.
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
-    with pool:
+    try:
         begun = {pool.submit(_timed, run, key): key for key in keys}
         for future in as_completed(begun):
             yield begun[future], *future.result()
+    finally:  # after a failure nothing more begins: what it finds would be lost
+        pool.shutdown(cancel_futures=True)
 
 
 def _timed(run: Callable[[Key], Any], key: Key) -> tuple[Any, float]:

