@@ -21,6 +21,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
     Examples
     --------
+    >>> from upconv.torch.depthwise import DepthwiseConv2d
     >>> layer = DepthwiseConv2d(8, kernel_size=5, stride=2)
     >>> tuple(layer(torch.rand(1, 8, 19, 35)).shape), tuple(layer.weight.shape)
     ((1, 8, 8, 16), (8, 1, 5, 5))
