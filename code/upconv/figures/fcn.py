@@ -87,8 +87,16 @@ def fields(
     return figure
 
 
-def three_networks(size: int = 224) -> Figure:
-    """Draw FCN-32s, 16s and 8s: which maps are scored, enlarged and added; a cell is a place."""
+def three_networks(photo: np.ndarray, size: int = 224) -> Figure:
+    """Draw FCN-32s, 16s and 8s: which maps are scored, enlarged and added; a cell is a place.
+
+    Parameters
+    ----------
+    photo : (H, H, 3), in [0, 1]
+        What stands for the input.
+    size
+        Of the input, in pixels: a multiple of 32.
+    """
     figure, ax = plt.subplots(figsize=(7.6, 5.6))
     side = 1.0
     columns = {"image": 0.0, "pool3": 1.75, "pool4": 3.5, "pool5": 5.25, "fc7": 7.0}
@@ -103,6 +111,7 @@ def three_networks(size: int = 224) -> Figure:
             x + 0.5, top - 0.08, f"{channels} × {places} × {places}", ha="center", va="top",
             fontsize=8,
         )  # fmt: skip
+    ax.imshow(photo, extent=(0, side, top, top + side), zorder=2)
     for before, after in pairwise(columns.values()):
         _arrow(ax, (before + side, top + 0.5), (after, top + 0.5))
     for row, finest in enumerate((32, 16, 8)):
@@ -133,6 +142,7 @@ def _decoder(ax: Axes, finest: int, floor: float, columns: Mapping[str, float], 
     _grid(ax, end + 0.04, floor, side, 0, COLORS.purple)
     _arrow(ax, (x, floor + 0.46), (end + 0.98, floor + 0.46), COLORS.green)
     ax.text((x + end + 1) / 2, floor + 0.53, f"× {finest}", ha="center", fontsize=8.5, color=INK)
+    ax.text(end + 0.5, floor + 0.46, "classes\n× H × W", ha="center", va="center", fontsize=8)
     ax.text(
         end - 0.06, floor + 0.46, f"FCN-\n{finest}s", ha="right", va="center", fontweight="bold",
         fontsize=10,
@@ -234,10 +244,44 @@ def memorized(
     curve.grid(axis="y")
     key = figure.add_subplot(grid[-1, count - 2 :])
     key.set_axis_off()
-    tones = [np.array(color) / 255 for color in colors[1:]]
-    patches = [Rectangle((0, 0), 1, 1, color=tone) for tone in tones]
-    key.legend(patches, range(len(patches)), ncols=2, title="digit", loc="center", fontsize=8.5)
+    _key(key, colors, ncols=2, loc="center")
     return figure
+
+
+def scenes(
+    images: np.ndarray, masks: np.ndarray, colors: Sequence[tuple[int, int, int]]
+) -> Figure:
+    """Show digit scenes, their masks below, and the color of each digit.
+
+    Parameters
+    ----------
+    images : (N, H, W, 3), uint8
+    masks : (N, H, W)
+        Of 11 classes, background and ten digits.
+    colors
+        Of each class.
+    """
+    figure = plt.figure(figsize=(7.6, 15.2 / len(images) + 0.5))
+    grid = figure.add_gridspec(3, len(images), height_ratios=[1, 1, 0.35])
+    rows = (images, [colorize(mask, colors) for mask in masks])
+    for line, (name, pictures) in enumerate(zip(("image", "mask"), rows, strict=True)):
+        for column, picture in enumerate(pictures):
+            ax = show_image(figure.add_subplot(grid[line, column]), picture)
+            if column == 0:
+                ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    key = figure.add_subplot(grid[2, :])
+    key.set_axis_off()
+    _key(key, colors, ncols=10, loc="upper center")
+    return figure
+
+
+def _key(ax: Axes, colors: Sequence[tuple[int, int, int]], ncols: int, loc: str) -> None:
+    tones = [np.array(color) / 255 for color in colors[1:]]
+    patches = [Rectangle((0, 0), 1, 1, fc=tone, ec=COLORS.gray, lw=0.6) for tone in tones]
+    ax.legend(
+        patches, range(len(patches)), ncols=ncols, title="digit", loc=loc, fontsize=8.5,
+        columnspacing=1.0, handlelength=1.4,
+    )  # fmt: skip
 
 
 def _starts(groups: Mapping[str, int]) -> dict[int, str]:
@@ -246,3 +290,27 @@ def _starts(groups: Mapping[str, int]) -> dict[int, str]:
         found[start] = name
         start += count
     return found
+
+
+def shift_curve(offsets: Sequence[int], differences: Sequence[float], stride: int) -> Figure:
+    """Plot how far an output is from the shifted output, for each shift of the image.
+
+    Parameters
+    ----------
+    offsets
+        Of the image, in pixels.
+    differences
+        Relative to the output's variation.
+    stride
+        Of the network: its multiples are marked.
+    """
+    figure, ax = plt.subplots(figsize=(7.6, 2.6))
+    for place in range(0, max(offsets) + 1, stride):
+        ax.axvline(place, color=COLORS.green, lw=6, alpha=0.2)
+    ax.plot(offsets, differences, "o-", ms=3.5)
+    ax.set_xlabel("shift of the image, pixels")
+    ax.set_ylabel("difference, relative")
+    ax.set_xticks(range(0, max(offsets) + 1, 8))
+    ax.set_ylim(bottom=-0.01)
+    ax.grid(axis="y")
+    return figure
