@@ -33,18 +33,16 @@ def heat_maps(
     """
     ratios = [photo.shape[1] / photo.shape[0] for photo in photos]
     height = 7.0 / sum(ratios)
-    figure, axes = plt.subplots(2, len(photos), figsize=(7.6, 2 * height + 0.7), width_ratios=ratios)
+    figure, axes = plt.subplots(2, len(photos), figsize=(7.6, 2 * height + 0.8), width_ratios=ratios)
     for column, photo, found, name in zip(axes.T, photos, maps, names, strict=True):
         places = f"{found.shape[0]} × {found.shape[1]}"
         show_image(column[0], photo, f"{photo.shape[0]} × {photo.shape[1]} pixels")
         extent = (0, photo.shape[1], photo.shape[0], 0)
-        show_image(column[1], photo.mean(-1) * 0.6 + 0.4, f"{name}: {places} answers")
-        drawn = column[1].imshow(
-            found, cmap="inferno", vmin=0, vmax=1, alpha=0.25 + 0.6 * found, extent=extent
-        )
+        show_image(column[1], photo.mean(-1) * 0.6 + 0.4, f"{name}\n{places} answers")
+        alpha = 0.2 + 0.65 * found
+        column[1].imshow(found, cmap="inferno", vmin=0, vmax=1, alpha=alpha, extent=extent)
         for ax in column:
             ax.title.set_fontsize(9)
-    drawn.set_alpha(0.25 + 0.6 * maps[-1])
     scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), "inferno")
     bar = figure.colorbar(scale, ax=axes, shrink=0.5, pad=0.01, ticks=[0, 0.5, 1])
     bar.set_label("probability", fontsize=8)
@@ -67,19 +65,19 @@ def fields(
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), width_ratios=(1, 1.45))
     show_image(left, photo)
     middle = np.array(photo.shape[:2]) / 2
-    tones = (COLORS.blue, COLORS.red, COLORS.green)
+    tones = (COLORS.blue, COLORS.red)
     for color, side in zip(tones, squares.values(), strict=False):
         corner = middle[::-1] - side / 2
         for tone, width in (("white", 4.5), (color, 2.2)):
             left.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=tone, lw=width))
         left.text(
-            *(corner + (5, 4)), f"{side}", color=color, fontsize=10, fontweight="bold", va="top",
+            *(corner - (3, 6)), f"{side}", color=color, fontsize=10, fontweight="bold", va="bottom",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
         )  # fmt: skip
     left.set_title(f"{photo.shape[0]} × {photo.shape[1]} pixels", fontsize=9)
-    for (name, values), style in zip(curves.items(), ("o-", "s-", "x--"), strict=False):
-        color = tones[(0, 1, 2)[list(curves).index(name)]]
+    for (name, values), style, color in zip(curves.items(), ("o-", "s-"), tones, strict=False):
         right.plot(range(1, 1 + len(values)), values, style, color=color, ms=4.5, label=name)
+    right.set_xticks(range(1, 1 + max(map(len, curves.values())), 2))
     right.set_xlabel("layer (convolutions and poolings)")
     right.set_ylabel("receptive field, pixels")
     right.grid(axis="y")
