@@ -77,7 +77,8 @@ def _waste_cases() -> Iterator[dict[str, Any]]:
 def _same(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     # One image, one output and one input channel at a time.
     planes = [
-        sum(scipy.signal.correlate2d(plane, k, "same") for plane, k in zip(x[0], w, strict=True)) + b
+        sum(scipy.signal.correlate2d(plane, k, "same") for plane, k in zip(x[0], w, strict=True))
+        + b
         for w, b in zip(weight, bias, strict=True)
     ]
     return np.stack(planes)[None]
@@ -128,7 +129,12 @@ def _skip(
 
 def _skip_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(306)
-    for classes, channels, height, width in ((1, 1, 1, 1), (2, 3, 2, 3), (5, 4, 7, 7), (3, 8, 4, 1)):
+    for classes, channels, height, width in (
+        (1, 1, 1, 1),
+        (2, 3, 2, 3),
+        (5, 4, 7, 7),
+        (3, 8, 4, 1),
+    ):
         yield {
             "coarse": rng.normal(size=(1, classes, height, width)),
             "pool4": rng.normal(size=(1, channels, 2 * height, 2 * width)),

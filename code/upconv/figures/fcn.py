@@ -8,6 +8,8 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
@@ -33,7 +35,9 @@ def heat_maps(
     """
     ratios = [photo.shape[1] / photo.shape[0] for photo in photos]
     height = 7.0 / sum(ratios)
-    figure, axes = plt.subplots(2, len(photos), figsize=(7.6, 2 * height + 0.8), width_ratios=ratios)
+    figure, axes = plt.subplots(
+        2, len(photos), figsize=(7.6, 2 * height + 0.8), width_ratios=ratios
+    )
     for column, photo, found, name in zip(axes.T, photos, maps, names, strict=True):
         places = f"{found.shape[0]} × {found.shape[1]}"
         show_image(column[0], photo, f"{photo.shape[0]} × {photo.shape[1]} pixels")
@@ -43,7 +47,7 @@ def heat_maps(
         column[1].imshow(found, cmap="inferno", vmin=0, vmax=1, alpha=alpha, extent=extent)
         for ax in column:
             ax.title.set_fontsize(9)
-    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), "inferno")
+    scale = ScalarMappable(Normalize(0, 1), "inferno")
     bar = figure.colorbar(scale, ax=axes, shrink=0.5, pad=0.01, ticks=[0, 0.5, 1])
     bar.set_label("probability", fontsize=8)
     return figure
@@ -64,15 +68,15 @@ def fields(
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.6, 3.1), width_ratios=(1, 1.45))
     show_image(left, photo)
-    middle = np.array(photo.shape[:2]) / 2
+    height, width = photo.shape[:2]
     tones = (COLORS.blue, COLORS.red)
     for color, side in zip(tones, squares.values(), strict=False):
-        corner = middle[::-1] - side / 2
-        for tone, width in (("white", 4.5), (color, 2.2)):
-            left.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=tone, lw=width))
+        corner = (width - side) / 2, (height - side) / 2
+        for tone, line in (("white", 4.5), (color, 2.2)):
+            left.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=tone, lw=line))
         left.text(
-            *(corner - (3, 6)), f"{side}", color=color, fontsize=10, fontweight="bold", va="bottom",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
+            corner[0] - 3, corner[1] - 6, f"{side}", color=color, fontsize=10, fontweight="bold",
+            va="bottom", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
         )  # fmt: skip
     left.set_title(f"{photo.shape[0]} × {photo.shape[1]} pixels", fontsize=9)
     for (name, values), style, color in zip(curves.items(), ("o-", "s-"), tones, strict=False):
@@ -167,7 +171,12 @@ def _arrow(
     )  # fmt: skip
 
 
-def layer_maps(image: np.ndarray, layers: Mapping[str, np.ndarray], count: int = 8) -> Figure:
+def layer_maps(
+    image: np.ndarray,
+    masks: Mapping[str, np.ndarray],
+    layers: Mapping[str, np.ndarray],
+    count: int = 8,
+) -> Figure:
     """Show the input, and one row per layer: its most varied maps, all of a row on one scale.
 
     Beside each row stand the shape of the layer, channels × height × width, and how many of its
@@ -176,6 +185,8 @@ def layer_maps(image: np.ndarray, layers: Mapping[str, np.ndarray], count: int =
     Parameters
     ----------
     image : (H, W, 3), in [0, 1]
+    masks
+        Name → (H, W), drawn beside the input.
     layers
         Name → (C, h, w).
     """
@@ -185,6 +196,10 @@ def layer_maps(image: np.ndarray, layers: Mapping[str, np.ndarray], count: int =
         ax.set_axis_off()
     axes[0, 0].imshow(image)
     _label(axes[0, 0], "input", image.transpose(2, 0, 1))
+    for place, (name, mask) in enumerate(masks.items()):
+        ax = axes[0, 2 * place + 2]
+        ax.imshow(mask, cmap="gray", vmin=0, vmax=1)
+        ax.text(-0.08, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=8)
     for line, (name, maps) in zip(axes[1:], layers.items(), strict=True):
         order = np.argsort(-np.ptp(maps, axis=(1, 2)), kind="stable")
         low, high = float(maps.min()), float(maps.max())
@@ -242,13 +257,11 @@ def memorized(
     curve.grid(axis="y")
     key = figure.add_subplot(grid[-1, count - 2 :])
     key.set_axis_off()
-    _key(key, colors, ncols=2, loc="center")
+    _key(key, colors, ncols=2)
     return figure
 
 
-def scenes(
-    images: np.ndarray, masks: np.ndarray, colors: Sequence[tuple[int, int, int]]
-) -> Figure:
+def scenes(images: np.ndarray, masks: np.ndarray, colors: Sequence[tuple[int, int, int]]) -> Figure:
     """Show digit scenes, their masks below, and the color of each digit.
 
     Parameters
@@ -261,24 +274,24 @@ def scenes(
     """
     figure = plt.figure(figsize=(7.6, 15.2 / len(images) + 0.5))
     grid = figure.add_gridspec(3, len(images), height_ratios=[1, 1, 0.35])
-    rows = (images, [colorize(mask, colors) for mask in masks])
-    for line, (name, pictures) in enumerate(zip(("image", "mask"), rows, strict=True)):
+    rows = {"image": list(images), "mask": [colorize(mask, colors) for mask in masks]}
+    for line, (name, pictures) in enumerate(rows.items()):
         for column, picture in enumerate(pictures):
             ax = show_image(figure.add_subplot(grid[line, column]), picture)
             if column == 0:
                 ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     key = figure.add_subplot(grid[2, :])
     key.set_axis_off()
-    _key(key, colors, ncols=10, loc="upper center")
+    _key(key, colors, ncols=10)
     return figure
 
 
-def _key(ax: Axes, colors: Sequence[tuple[int, int, int]], ncols: int, loc: str) -> None:
+def _key(ax: Axes, colors: Sequence[tuple[int, int, int]], ncols: int) -> None:
     tones = [np.array(color) / 255 for color in colors[1:]]
     patches = [Rectangle((0, 0), 1, 1, fc=tone, ec=COLORS.gray, lw=0.6) for tone in tones]
     ax.legend(
-        patches, range(len(patches)), ncols=ncols, title="digit", loc=loc, fontsize=8.5,
-        columnspacing=1.0, handlelength=1.4,
+        patches, [str(digit) for digit in range(10)], ncols=ncols, title="digit", loc="center",
+        fontsize=8.5, columnspacing=1.0, handlelength=1.4,
     )  # fmt: skip
 
 
