@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import scipy.signal
 
-from upconv import ops
 from upconv.exercises import Exercise
 
 
@@ -47,9 +46,14 @@ def _as_keras_kernel_cases() -> Iterator[dict[str, Any]]:
 
 
 def _dilations(kernels: list[int], strides: list[int]) -> np.ndarray:
-    # By the distance of neighboring units, which receptive fields tell.
-    steps = [(kernel, stride) for kernel, stride in zip(kernels, strides, strict=True)]
-    return np.array([1, *(field.jump for field in ops.receptive_field(steps)[:-1])])
+    # By following two neighboring units of each layer's input back to the image.
+    found = []
+    for layer in range(len(kernels)):
+        places = np.array([0, 1])
+        for stride in reversed(strides[:layer]):
+            places = places * stride
+        found.append(int(np.ptp(places)))
+    return np.array(found)
 
 
 def _dilations_cases() -> Iterator[dict[str, Any]]:

@@ -199,7 +199,10 @@ def layer_maps(
     for place, (name, mask) in enumerate(masks.items()):
         ax = axes[0, 2 * place + 2]
         ax.imshow(mask, cmap="gray", vmin=0, vmax=1)
-        ax.text(-0.08, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=8)
+        said = ax.text(
+            -0.08, 0.5, name, transform=ax.transAxes, ha="right", va="center", fontsize=8
+        )
+        said.set_in_layout(False)  # the column before it is empty
     for line, (name, maps) in zip(axes[1:], layers.items(), strict=True):
         order = np.argsort(-np.ptp(maps, axis=(1, 2)), kind="stable")
         low, high = float(maps.min()), float(maps.max())
