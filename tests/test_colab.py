@@ -19,7 +19,7 @@ import lending
 import nbformat
 import pytest
 from freeze import BEFORE, ROOT, TODAY, environment, versions
-from lending import add_kernel, like_colab
+from lending import WEIGHTS, add_kernel, like_colab
 from nbclient import NotebookClient
 from packaging.utils import canonicalize_name
 
@@ -90,7 +90,7 @@ def run_alone(cells: list, python: Path, variables: dict[str, str], folder: Path
     assert str(python.parents[1]) in where
     after = installed(python)
     assert {name: after.get(name) for name in before} == before
-    assert set(after) - set(before) <= {"upconv"} | LEFT_OUT
+    assert set(after) - set(before) <= {"upconv", WEIGHTS} | LEFT_OUT
     assert set(os.listdir(folder)) <= {".ipynb_checkpoints"}
 
 

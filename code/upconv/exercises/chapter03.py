@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy.signal
 
 from upconv.exercises import Exercise
 
@@ -44,22 +45,25 @@ def _as_keras_kernel_cases() -> Iterator[dict[str, Any]]:
         yield {"weight": weight, "height": h, "width": w, "channels": c}
 
 
-def _mean_iou(matrix: np.ndarray) -> float:
-    # From the pixels themselves: a list of (true, said) pairs.
-    pairs = [(i, j) for i, j in np.ndindex(*matrix.shape) for _ in range(int(matrix[i, j]))]
-    values = []
-    for number in range(len(matrix)):
-        true = {place for place, (t, _) in enumerate(pairs) if t == number}
-        said = {place for place, (_, s) in enumerate(pairs) if s == number}
-        values.append(len(true & said) / len(true | said))
-    return float(np.mean(values))
+def _dilations(kernels: list[int], strides: list[int]) -> np.ndarray:
+    # By following two neighboring units of each layer's input back to the image.
+    found = []
+    for layer in range(len(kernels)):
+        places = np.array([0, 1])
+        for stride in reversed(strides[:layer]):
+            places = places * stride
+        found.append(int(np.ptp(places)))
+    return np.array(found)
 
 
-def _mean_iou_cases() -> Iterator[dict[str, Any]]:
+def _dilations_cases() -> Iterator[dict[str, Any]]:
+    yield {"kernels": [3], "strides": [1]}
+    yield {"kernels": [3], "strides": [2]}
+    yield {"kernels": [3, 3, 2, 3, 3, 2, 7], "strides": [1, 1, 2, 1, 1, 2, 1]}
     rng = np.random.default_rng(303)
-    for classes in (2, 2, 3, 4, 6):
-        for _ in range(4):
-            yield {"matrix": rng.integers(0, 9, (classes, classes)) + np.eye(classes, dtype=int)}
+    for length in (2, 3, 5, 8):
+        kernels, strides = rng.integers(1, 6, length), rng.integers(1, 4, length)
+        yield {"kernels": kernels.tolist(), "strides": strides.tolist()}
 
 
 def _waste(n: int, w: int, k: int) -> float:
@@ -74,9 +78,81 @@ def _waste_cases() -> Iterator[dict[str, Any]]:
         yield {"n": n, "w": w, "k": k}
 
 
+def _same(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    # One image, one output and one input channel at a time.
+    planes = [
+        sum(scipy.signal.correlate2d(plane, k, "same") for plane, k in zip(x[0], w, strict=True))
+        + b
+        for w, b in zip(weight, bias, strict=True)
+    ]
+    return np.stack(planes)[None]
+
+
+Layer = tuple[np.ndarray, np.ndarray]
+
+
+def _fcn_head(x: np.ndarray, fc6: Layer, fc7: Layer, score: Layer) -> np.ndarray:
+    hidden = np.clip(_same(x, *fc6), 0, None)
+    return _same(np.clip(_same(hidden, *fc7), 0, None), *score)
+
+
+def _fcn_head_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(305)
+    for inputs, hidden, classes, size, height, width in (
+        (1, 1, 1, 1, 1, 1),
+        (2, 3, 2, 3, 4, 5),
+        (3, 4, 5, 7, 7, 7),
+        (4, 2, 3, 5, 2, 6),
+    ):
+        shapes = {"fc6": (hidden, inputs, size), "fc7": (hidden, hidden, 1)}
+        shapes["score"] = (classes, hidden, 1)
+        layers = {
+            name: (rng.normal(size=(after, before, k, k)), rng.normal(size=after))
+            for name, (after, before, k) in shapes.items()
+        }
+        yield {"x": rng.normal(size=(1, inputs, height, width)), **layers}
+
+
+def _skip(
+    coarse: np.ndarray, pool4: np.ndarray, weight: np.ndarray, bias: np.ndarray
+) -> np.ndarray:
+    # Bilinear: each fine pixel is 3/4 of its own coarse one and 1/4 of the nearer neighbor, zero
+    # beyond the border, along rows and then along columns.
+    for axis in (2, 3):
+        padded = np.pad(coarse, [(0, 0)] * axis + [(1, 1)] + [(0, 0)] * (3 - axis))
+        before, own, after = (
+            np.take(padded, range(start, start + coarse.shape[axis]), axis) for start in range(3)
+        )
+        pair = np.stack([0.75 * own + 0.25 * before, 0.75 * own + 0.25 * after], axis + 1)
+        shape = list(coarse.shape)
+        shape[axis] *= 2
+        coarse = pair.reshape(shape)
+    scores = np.einsum("oc,nchw->nohw", weight[..., 0, 0], pool4)
+    return np.asarray(coarse + scores + bias[:, None, None])
+
+
+def _skip_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(306)
+    for classes, channels, height, width in (
+        (1, 1, 1, 1),
+        (2, 3, 2, 3),
+        (5, 4, 7, 7),
+        (3, 8, 4, 1),
+    ):
+        yield {
+            "coarse": rng.normal(size=(1, classes, height, width)),
+            "pool4": rng.normal(size=(1, channels, 2 * height, 2 * width)),
+            "weight": rng.normal(size=(classes, channels, 1, 1)),
+            "bias": rng.normal(size=classes),
+        }
+
+
 EXERCISES = {
     "3.1": Exercise("a dense layer becomes a convolution", _as_kernel, _as_kernel_cases),
     "3.2": Exercise("and in Keras", _as_keras_kernel, _as_keras_kernel_cases),
-    "3.3": Exercise("mean IoU", _mean_iou, _mean_iou_cases),
+    "3.3": Exercise("the dilated twin", _dilations, _dilations_cases),
     "3.4": Exercise("what sliding windows waste", _waste, _waste_cases),
+    # A right answer in single precision is right.
+    "3.5": Exercise("the head of an FCN", _fcn_head, _fcn_head_cases, rtol=1e-4, atol=1e-4),
+    "3.6": Exercise("a skip", _skip, _skip_cases, rtol=1e-4, atol=1e-5),
 }
