@@ -283,7 +283,7 @@ def about() -> dict[str, Any]:
         "network": SIZES | {"weights": "ImageNet"},
         "settings": asdict(SETTINGS),
         "frozen": {"encoder_factor": 0.0},
-        "scenes": {name: list(np.atleast_1d(value)) for name, value in SCENES.items()},
+        "scenes": SCENES,
         "edges": list(EDGES),
     }
 
