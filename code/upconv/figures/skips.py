@@ -21,39 +21,47 @@ def streams(
     enlarged: Mapping[str, np.ndarray],
     labels: Mapping[str, np.ndarray],
     colors: Sequence[tuple[int, int, int]],
-    titles: Sequence[str],
+    scene: tuple[np.ndarray, np.ndarray],
 ) -> Figure:
-    """Show streams as rows: scores of one class, their enlargement, and the class map they draw.
+    """Show an addition of streams: their scores of one class, these enlarged, and the class maps.
 
-    All enlargements share one scale, symmetric around 0.
+    All scores share one scale, symmetric around 0, and so do all enlargements.
 
     Parameters
     ----------
     scores
-        Stream → (h, w), one class. A row without scores leaves its first cell empty.
+        Stream → (h, w), one class.
     enlarged
-        Stream → (H, W), one class.
+        Stream → (H, W), one class; the last one is the sum.
     labels
-        Stream → (H, W), class numbers.
-    titles
-        Above the three columns.
+        Stream → (H, W), class numbers; the last one is the sum's.
+    scene
+        The image and its mask, shown on the right.
     """
-    limit = max(float(np.abs(values).max()) for values in enlarged.values())
-    scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-    figure, axes = plt.subplots(len(enlarged), 3, figsize=(6.4, 2.0 * len(enlarged)))
-    for line, (name, values) in zip(axes, enlarged.items(), strict=True):
-        if name in scores:
-            show_image(line[0], scores[name], **scale)
-        else:
-            line[0].set_axis_off()
-        show_image(line[1], values, **scale)
-        show_image(line[2], colorize(labels[name], colors))
-        where = line[0] if name in scores else line[1]
-        where.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
-    for ax, title in zip(axes[0], titles, strict=True):
+    figure, axes = plt.subplots(3, 5, figsize=(7.6, 5.0))
+    rows = (scores, enlarged)
+    for line, maps in zip(axes, rows, strict=False):
+        limit = max(float(np.abs(values).max()) for values in maps.values())
+        scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        for ax, values in zip(line, maps.values(), strict=False):
+            show_image(ax, values, **scale)
+        bar = figure.colorbar(line[0].images[0], ax=line[4], location="left", fraction=0.3)
+        bar.ax.tick_params(labelsize=8)
+    for ax, values in zip(axes[2], labels.values(), strict=False):
+        show_image(ax, colorize(values, colors))
+    show_image(axes[1][4], scene[0])
+    show_image(axes[2][4], colorize(scene[1], colors))
+    for line, name in zip(axes, ("scores of\none class", "enlarged", "class map"), strict=True):
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for ax, title in zip(axes[0], (*enlarged, ""), strict=True):
         ax.set_title(title, fontsize=10)
-    bar = figure.colorbar(axes[-1][1].images[0], ax=axes[-1][0], location="left", fraction=0.3)
-    bar.set_label("score")
+    axes[0][3].set_title("sum", fontsize=10)
+    for ax, sign in zip(axes[1], ("+", "+", "="), strict=False):
+        ax.text(1.1, 0.5, sign, transform=ax.transAxes, ha="center", va="center", fontsize=13)
+    for ax, text in ((axes[1][4], "scene"), (axes[2][4], "truth")):
+        ax.set_xlabel(text, fontsize=9)
+    for ax in (axes[0][3], axes[0][4]):
+        ax.set_axis_off()
     return figure
 
 
