@@ -38,6 +38,7 @@ def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Ex
         skip_ablation.EXPERIMENT,
         skip_ablation.SCENES_EXPERIMENT,
         why_skips.EXPERIMENT,
+        why_skips.CONTROLS_EXPERIMENT,
         *unet_ablation.EXPERIMENTS,
         unet_micrographs.EXPERIMENT,
         dcgan_guidelines.EXPERIMENT,

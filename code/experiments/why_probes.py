@@ -44,6 +44,34 @@ def probe_encoders(
     return found
 
 
+def probe_controls(encoder: Encoder, scenes: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Share of digits told from stride 16 and 32, when neither has more blocks to learn from.
+
+    Stride 32 has four times as many probes as stride 16, so each is fitted to a quarter of the
+    blocks. "as few blocks": the probes of stride 16 get a quarter of the scenes. "one probe for all
+    places": both strides have one, fitted to all blocks.
+    """
+    training = digit_scenes(FITTED + CHOOSING, seed=900 + seed, **scenes)
+    test = digit_scenes(TESTED, seed=900 + seed, split="test", **scenes)
+    targets, wanted = blocks(training), blocks(test)
+    x, y = maps(encoder, training), maps(encoder, test)
+    quarter = targets["scene"] % FITTED < np.where(targets["scene"] < FITTED, FITTED, CHOOSING) // 4
+    few = {name: part[quarter] for name, part in targets.items()}
+    found: dict[str, Any] = {"as few blocks": {}, "one probe for all places": {}}
+    for stride in (16, 32):
+        for name, some in (
+            ("as few blocks", few if stride == 16 else targets),
+            ("one probe for all places", targets),
+        ):
+            inputs, place = vectors(x[stride], stride, some)
+            inputs_test, place_test = vectors(y[stride], stride, wanted)
+            if name != "as few blocks":
+                place, place_test = place * 0, place_test * 0
+            digits, _ = answers(inputs, place, some, inputs_test, place_test)
+            found[name][str(stride)] = round(float(np.mean(digits == wanted["digit"])), 4)
+    return found
+
+
 def blocks(data: SegmentationSet) -> dict[str, np.ndarray]:
     """The blocks with some digit: their place, scene, digit and pixels."""
     masks = np.asarray(data.masks)
@@ -105,16 +133,28 @@ def scores(
     for stride in STRIDES:
         x, place = vectors(training[stride], stride, targets)
         x_test, place_test = vectors(test[stride], stride, wanted)
-        digits, pixels = np.zeros(len(x_test)), np.zeros((len(x_test), BLOCK**2))
-        for one in range(place.max() + 1):
-            mine, ask = place == one, place_test == one
-            digits[ask], pixels[ask] = probe(
-                x[mine], {name: part[mine] for name, part in targets.items()}, x_test[ask]
-            )
+        digits, pixels = answers(x, place, targets, x_test, place_test)
         what.append(float(np.mean(digits == wanted["digit"])))
         rest = ((wanted["pixels"] - pixels) ** 2).sum()
         where.append(float(1 - rest / ((wanted["pixels"] - mean) ** 2).sum()))
     return {"what": [round(v, 4) for v in what], "where": [round(v, 4) for v in where]}
+
+
+def answers(
+    x: np.ndarray,
+    place: np.ndarray,
+    targets: dict[str, np.ndarray],
+    x_test: np.ndarray,
+    place_test: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Digits and pixels of the blocks of a test set, by a probe for each place."""
+    digits, pixels = np.zeros(len(x_test)), np.zeros((len(x_test), BLOCK**2))
+    for one in range(place.max() + 1):
+        mine, ask = place == one, place_test == one
+        digits[ask], pixels[ask] = probe(
+            x[mine], {name: part[mine] for name, part in targets.items()}, x_test[ask]
+        )
+    return digits, pixels
 
 
 def probe(
@@ -128,10 +168,10 @@ def probe(
     shift, scale = x[fit].mean(0), x[fit].std(0) + 1e-6
     x, x_test = (x - shift) / scale, (x_test - shift) / scale
     one_hot = np.eye(10, dtype=np.float32)[targets["digit"]]
-    answers = np.concatenate([one_hot, targets["pixels"]], axis=1)
-    mean = answers[fit].mean(0)
+    wanted = np.concatenate([one_hot, targets["pixels"]], axis=1)
+    mean = wanted[fit].mean(0)
     values, basis = np.linalg.eigh((x[fit].T @ x[fit] / fit.sum()).astype(np.float64))
-    turned = basis.T @ (x[fit].T @ (answers[fit] - mean) / fit.sum())
+    turned = basis.T @ (x[fit].T @ (wanted[fit] - mean) / fit.sum())
     weights = [basis @ (turned / (values[:, None] + penalty)) for penalty in PENALTIES]
     rest = [mean + x[~fit] @ weight for weight in weights]
     told = [np.mean(y[:, :10].argmax(1) == targets["digit"][~fit]) for y in rest]

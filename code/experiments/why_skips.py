@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from campaign import Experiment, Key, of_seeds
 from torch import Tensor, nn
-from why_probes import probe_encoders
+from why_probes import probe_controls, probe_encoders
 
 from upconv import port, results
 from upconv.data import SegmentationSet, digit_scenes
@@ -296,4 +296,17 @@ EXPERIMENT = Experiment(
     about=about,
     seeds=3,
     show=("mean_iou",),
+)
+
+
+def run_controls(key: Key) -> dict[str, Any]:
+    return probe_controls(pretrained(), SCENES, key["seed"])
+
+
+CONTROLS_EXPERIMENT = replace(
+    EXPERIMENT,
+    keys=of_seeds(name=["ImageNet"]),
+    run=run_controls,
+    part="controls",
+    show=(),
 )

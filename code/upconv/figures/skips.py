@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from upconv.data import colorize
 from upconv.figures.theme import COLORS, INK, show_image
@@ -53,16 +55,28 @@ def streams(
     show_image(axes[2][4], colorize(scene[1], colors))
     for line, name in zip(axes, ("scores of\none class", "enlarged", "class map"), strict=True):
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    for ax, title in zip(axes[0], (*enlarged, ""), strict=True):
+    for ax, title in zip((*axes[0][:3], axes[1][3]), enlarged, strict=True):
         ax.set_title(title, fontsize=10)
-    axes[0][3].set_title("sum", fontsize=10)
     for ax, sign in zip(axes[1], ("+", "+", "="), strict=False):
         ax.text(1.1, 0.5, sign, transform=ax.transAxes, ha="center", va="center", fontsize=13)
     for ax, text in ((axes[1][4], "scene"), (axes[2][4], "truth")):
         ax.set_xlabel(text, fontsize=9)
     for ax in (axes[0][3], axes[0][4]):
         ax.set_axis_off()
+    _key(figure, [f"{digit}" for digit in range(10)], np.array(colors[1:11]) / 255)
     return figure
+
+
+def _key(figure: Figure, names: Sequence[str], colors: Sequence[Any], title: str = "") -> None:
+    patches = [
+        Patch(fc=color, ec=COLORS.gray, label=name)
+        for name, color in zip(names, colors, strict=True)
+    ]
+    figure.legend(
+        handles=patches, loc="outside lower center", ncols=len(patches), fontsize=9,
+        handlelength=0.9, handletextpad=0.4, columnspacing=1.0, title=title or None,
+        title_fontsize=9,
+    )  # fmt: skip
 
 
 def combinations(runs: Mapping[tuple[bool, ...], Sequence[float]], names: Sequence[str]) -> Figure:
@@ -133,9 +147,10 @@ def probes(
         for name, values in curves.items():
             _band(ax, range(values.shape[1]), values, name)
         ax.axhline(chance[question], color=COLORS.gray, lw=1.2, ls=(0, (4, 2)))
-        ax.text(
-            0.02, chance[question], "without looking", fontsize=8, va="bottom", color=INK,
-            transform=ax.get_yaxis_transform(),
+        ax.set_ylim(bottom=chance[question] - 0.09 * ax.get_ylim()[1])
+        ax.annotate(
+            "without looking", (0.02, chance[question]), (0, -3), ax.get_yaxis_transform(),
+            "offset points", va="top", fontsize=8, color=INK,
         )  # fmt: skip
         ax.set_xticks(range(len(ticks)), list(ticks))
         ax.set_xlabel("stride of the map")
@@ -198,16 +213,24 @@ def distances(
     mask: np.ndarray,
     distance: np.ndarray,
     wrong: np.ndarray,
-    edges: Sequence[int],
+    bands: Mapping[str, float],
 ) -> Figure:
-    """Show a scene, its bands of distances from the boundary, and the wrong pixels."""
-    figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.9))
+    """Show a scene, its bands of distances from the boundary, and the wrong pixels.
+
+    Parameters
+    ----------
+    bands
+        Name → outer edge in pixels, from the nearest band on.
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(7.6, 3.0))
     show_image(axes[0], image, "scene")
-    bands = np.searchsorted(edges, distance).astype(float)
-    show_image(axes[1], bands, "bands of distance", cmap="viridis_r", vmin=0, vmax=len(edges))
+    colors = plt.get_cmap("viridis_r")(np.linspace(0, 1, len(bands)))
+    place = np.searchsorted(list(bands.values()), distance)
+    show_image(axes[1], colors[np.minimum(place, len(bands) - 1)], "bands of distance")
     axes[1].contour(mask > 0, levels=[0.5], colors="white", linewidths=0.8)
     show_image(axes[2], np.where(wrong, 0.0, 0.92), "wrong pixels")
     axes[2].contour(mask > 0, levels=[0.5], colors=COLORS.red, linewidths=0.8)
+    _key(figure, list(bands), list(colors), "pixels from the nearest boundary")
     return figure
 
 
@@ -220,6 +243,7 @@ def two_errors(
         x, y = np.array(found).T
         (dots,) = ax.plot(x, y, "o", ms=6, mfc="white", mew=1.6, label=name)
         ax.plot(x.mean(), y.mean(), "P", ms=11, color=dots.get_color())
+    ax.set_ylim(0.7, 1.0)
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
     ax.grid()
@@ -235,24 +259,26 @@ def gradients(
     Parameters
     ----------
     panels
-        Title → path → (seeds, stages); stages that a path does not reach are 0.
+        Title → network or path → (seeds, stages); stages that a path does not reach are 0. Bars
+        reach from the smallest to the largest seed.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(7.6, 3.3), sharey=True)
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.6, 3.7), sharey=True)
     for ax, (title, paths) in zip(np.ravel(axes), panels.items(), strict=True):
         for path, values in paths.items():
-            mean = values.mean(0)
-            shown = mean > 0
+            shown = values.mean(0) > 0
             places = np.flatnonzero(shown)
-            color = STREAM_COLORS.get(path, INK)
-            ax.plot(places, mean[shown], "o-", ms=4, color=color, label=path, lw=2)
-            ax.vlines(
-                places, values.min(0)[shown], values.max(0)[shown], color=color, lw=5, alpha=0.25
-            )
+            color = STREAM_COLORS.get(path, COLORS.gray if path.startswith("FCN-32s") else INK)
+            style = "--" if path.startswith("FCN-32s") else "-"
+            ax.plot(places, values.mean(0)[shown], style, marker="o", ms=4, color=color, label=path)
+            ends = values.min(0)[shown], values.max(0)[shown]
+            ax.vlines(places, *ends, color=color, lw=5, alpha=0.25)
         ax.set_yscale("log")
+        ax.yaxis.set_major_formatter("{x:g}")
         ax.set_title(title, fontsize=10)
         ax.set_xticks(range(len(ticks)), list(ticks))
         ax.set_xlabel("stage of the encoder, by stride")
         ax.grid(axis="y")
-        ax.legend(fontsize=9)
     np.ravel(axes)[0].set_ylabel(label)
+    handles = np.ravel(axes)[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=5, fontsize=9, handlelength=2.6)
     return figure
