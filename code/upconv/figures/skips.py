@@ -44,7 +44,7 @@ def streams(
     rows = (scores, enlarged)
     for line, maps in zip(axes, rows, strict=False):
         limit = max(float(np.abs(values).max()) for values in maps.values())
-        scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        scale: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
         for ax, values in zip(line, maps.values(), strict=False):
             show_image(ax, values, **scale)
         bar = figure.colorbar(line[0].images[0], ax=line[4], location="left", fraction=0.3)
@@ -63,7 +63,11 @@ def streams(
         ax.set_xlabel(text, fontsize=9)
     for ax in (axes[0][3], axes[0][4]):
         ax.set_axis_off()
-    _key(figure, [f"{digit}" for digit in range(10)], np.array(colors[1:11]) / 255)
+    _key(
+        figure,
+        [f"{digit}" for digit in range(10)],
+        [tuple(np.divide(color, 255)) for color in colors[1:11]],
+    )
     return figure
 
 
@@ -186,7 +190,7 @@ def by_distance(
     axes[1].axhline(0, color=COLORS.gray, lw=1)
     axes[1].set_ylabel("gain, points")
     for place in places:
-        mean, half = interval(100 * share[:, place])
+        mean, half = interval((100 * share[:, place]).tolist())
         axes[2].bar(place, mean, width=0.62, color=COLORS.green)
         axes[2].plot([place, place], [mean - half, mean + half], color=INK, lw=1.2)
     axes[2].axhline(0, color=COLORS.gray, lw=1)
@@ -200,7 +204,7 @@ def by_distance(
 
 def _band(ax: Axes, places: Sequence[int], values: np.ndarray, name: str) -> None:
     """A curve of means over the seeds, with its 95 % interval."""
-    found = [interval(column) for column in values.T]
+    found = [interval(column.tolist()) for column in values.T]
     mean, half = (np.array([getattr(one, part) for one in found]) for part in ("mean", "half"))
     (line,) = ax.plot(list(places), mean, "o-", ms=4, label=name)
     ax.fill_between(
