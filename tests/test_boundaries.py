@@ -70,7 +70,7 @@ def test_a_band_is_scored_by_itself():
 
 def test_errors_name_what_is_wrong():
     for edges in ((), (2, 1), (0, 1), (1, 1)):
-        with pytest.raises(ValueError, match="edges: got .* expected increasing distances"):
+        with pytest.raises(ValueError, match=r"edges: got .* expected increasing distances"):
             ScoresByDistance(2, edges)
     measure = ScoresByDistance(2)
     with pytest.raises(ValueError, match="prediction: got"):
