@@ -9,18 +9,24 @@ from upconv.exercises import grade
 
 
 def by_one_positive_input(function):
-    f = lambda x: function(x) - function(np.zeros(4))
+    def f(x):
+        return function(x) - function(np.zeros(4))
+
     a, b = np.array([1.0, 2, 3, 4]), np.array([0.5, 0.1, 2, 1])
     return np.allclose(f(a + b), f(a) + f(b))
 
 
 def by_axes(function):
-    f = lambda x: function(x) - function(np.zeros(4))
+    def f(x):
+        return function(x) - function(np.zeros(4))
+
     return all(np.allclose(f(-3 * unit), -3 * f(unit)) for unit in np.eye(4))
 
 
 def by_multiples(function):
-    f = lambda x: function(x) - function(np.zeros(4))
+    def f(x):
+        return function(x) - function(np.zeros(4))
+
     return np.allclose(f(2 * np.ones(4)), 2 * f(np.ones(4)))
 
 
@@ -44,7 +50,10 @@ def in_another_order(score):
 
 def shares(score):
     names = ("p5", "p4", "p3")
-    key = lambda on: "+".join(name for name in names if name in on) or "none"
+
+    def key(on):
+        return "+".join(name for name in names if name in on) or "none"
+
     gained = dict.fromkeys(names, 0.0)
     for order in permutations(names):
         for place, name in enumerate(order):
@@ -53,7 +62,9 @@ def shares(score):
 
 
 def fitted(x, y, x_test, y_test, ones=True, mean=None, control=True):
-    wide = lambda a: np.column_stack([a, np.ones(len(a))]) if ones else a
+    def wide(a):
+        return np.column_stack([a, np.ones(len(a))]) if ones else a
+
     mean = y.mean() if mean is None else mean
 
     def explained(answers):
