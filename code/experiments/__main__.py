@@ -24,6 +24,7 @@ import style_sheet
 import style_studies
 import unet_ablation
 import unet_micrographs
+import why_skips
 import your_images
 from campaign import Experiment
 
@@ -36,6 +37,8 @@ def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Ex
         camvid_fcn.EXPERIMENT,
         skip_ablation.EXPERIMENT,
         skip_ablation.SCENES_EXPERIMENT,
+        why_skips.EXPERIMENT,
+        why_skips.CONTROLS_EXPERIMENT,
         *unet_ablation.EXPERIMENTS,
         unet_micrographs.EXPERIMENT,
         dcgan_guidelines.EXPERIMENT,

@@ -1,6 +1,7 @@
 """Metrics for segmentations, for single instances and for generated images."""
 
 from upconv.deprecated import moved
+from upconv.metrics.boundaries import ScoresByDistance, distance_to_boundary
 from upconv.metrics.generative import (
     ClassEntropy,
     DensityAndCoverage,
@@ -25,6 +26,7 @@ __all__ = [
     "DensityAndCoverage",
     "RandAndInfo",
     "Scores",
+    "ScoresByDistance",
     "SegmentationScores",
     "average_precision",
     "best_rand_and_info_scores",
@@ -32,6 +34,7 @@ __all__ = [
     "class_entropy",
     "components",
     "density_and_coverage",
+    "distance_to_boundary",
     "frechet_distance",
     "nearest",
     "rand_and_info_scores",
