@@ -132,7 +132,7 @@ def by_hand(
 def rims(
     radii: Sequence[int], whole: Sequence[float], rim: Sequence[float], example: np.ndarray
 ) -> Figure:
-    """Plot IoU and boundary IoU of discs found too large, beside one disc with its two rims.
+    """Plot IoU and boundary IoU of disks found too large, beside one disk with its two rims.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def rims(
     right.minorticks_off()
     right.set_xlim(right=radii[-1] * 2.4)
     right.set_ylim(0, 1)
-    right.set_xlabel("radius of the true disc, pixels")
+    right.set_xlabel("radius of the true disk, pixels")
     right.grid(axis="y")
     return figure
 
