@@ -202,6 +202,52 @@ def test_camvid_broken_off_after_three_runs_still_draws_its_frames(module, monke
     assert order == sorted(order)
 
 
+def test_errors_are_counted_by_distance_and_in_holes(module):
+    camvid = module("camvid_fcn")
+    mask = np.zeros((9, 80), np.uint8)
+    mask[:, 40:] = 3
+    assert camvid.distance_from_border(mask)[0].tolist() == [*range(40, 0, -1), *range(1, 41)]
+    found = mask.copy()
+    found[4, 60] = 0  # enclosed by what was rightly named, 21 pixels from the border
+    found[0, 70] = 0  # at the image's border: a notch, and not a hole
+    found[4, 40] = 0  # beside the border, and joined with what lies beyond
+    got = camvid.details(found[None], mask[None])
+    assert got["distances"] == (1, 2, 4, 8, 16, 32)
+    assert got["pixels"] == [18, 18, 36, 72, 144, 288, 144]
+    assert got["errors"] == [1, 0, 0, 0, 0, 2, 0]
+    assert got["holes"] == 1 and got["largest_holes"] == {"pixels": 1, "frame": 0}
+    mask[4, 60] = 255  # void counts nowhere
+    got = camvid.details(found[None], mask[None])
+    assert sum(got["pixels"]) == 9 * 80 - 1 and got["holes"] == 0
+
+
+def test_a_mask_that_was_rolled_is_found(module):
+    camvid = module("camvid_fcn")
+    rng = np.random.default_rng(0)
+    mask = rng.integers(0, 11, (6, 40), dtype=np.uint8)
+    found = camvid.shift_of_mask(np.stack([np.roll(mask, -7, axis=1), mask]), 0)
+    assert found["columns"] == 7 and found["agreement_rolled"] == 1 > found["agreement"]
+
+
+def test_coarse_labels_are_averages_and_fitted_ones_are_better(module):
+    ceilings = module("camvid_ceilings")
+    mask = np.zeros((64, 96), np.uint8)
+    mask[:, 48:] = 1
+    mask[0, 0] = 255
+    coarse = ceilings.averaged(mask, 2, 32)
+    assert coarse.shape == (1, 2, 2, 3)
+    assert coarse[0, 1].tolist() == [[0, 0.5, 1]] * 2
+    assert coarse[0, 0, 0, 0] == 1023 / 1024  # void is nothing
+    assert ceilings.averaged(mask[:40, :50], 2, 32).shape == (1, 2, 2, 2)  # padded as by an FCN
+    found = ceilings._labels(ceilings.averaged(mask[:40, :50], 2, 32), 32, (40, 50))
+    assert found.shape == (40, 50)
+    thin = np.zeros((64, 64), np.uint8)
+    thin[:, 20:27] = 1
+    plain = ceilings._labels(ceilings.averaged(thin, 2, 16), 16, thin.shape)
+    better = ceilings.fitted(thin, 2, 16)
+    assert (plain != thin).sum() > (better != thin).sum()
+
+
 def test_nothing_that_the_book_shows_is_missing(module, monkeypatch):
     campaign = module("campaign")
     monkeypatch.setattr(results, "FOLDER", Path(results.__file__).parent)
