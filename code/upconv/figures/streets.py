@@ -90,7 +90,12 @@ def panels(
         ax.set_title(title, fontsize=10)
     if legend:
         handles = [
-            Patch(facecolor=np.array(color) / 255, edgecolor=COLORS.gray, lw=0.6, label=name)
+            Patch(
+                facecolor="#{:02x}{:02x}{:02x}".format(*color),
+                edgecolor=COLORS.gray,
+                lw=0.6,
+                label=name,
+            )
             for name, color in legend.items()
         ]
         figure.legend(
@@ -191,7 +196,9 @@ def table(
 
 
 def ceilings(
-    averaged: Mapping[int, float], fitted: Mapping[int, float], reached: Mapping[int, Sequence]
+    averaged: Mapping[int, float],
+    fitted: Mapping[int, float],
+    reached: Mapping[int, Sequence[float]],
 ) -> Figure:
     """Plot against the stride what perfect coarse labels reach, and what networks do.
 
