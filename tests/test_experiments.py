@@ -227,6 +227,10 @@ def test_a_mask_that_was_rolled_is_found(module):
     mask = rng.integers(0, 11, (6, 40), dtype=np.uint8)
     found = camvid.shift_of_mask(np.stack([np.roll(mask, -7, axis=1), mask]), 0)
     assert found["columns"] == 7 and found["agreement_rolled"] == 1 > found["agreement"]
+    images = rng.integers(0, 256, (6, 40, 3), dtype=np.uint8)
+    images = np.stack([images, np.roll(images, -3, axis=1), images])
+    shift = module("camvid_ceilings").shift_of_photograph
+    assert [shift(images, frame) for frame in range(3)] == [-3, 3, -3]
 
 
 def test_coarse_labels_are_averages_and_fitted_ones_are_better(module):

@@ -99,16 +99,29 @@ def keys(seeds: int) -> list[Key]:
 
 
 def finish(result: dict[str, Any]) -> dict[str, Any]:
-    """List the frames whose mask fits its neighbor's much better if it is rolled sideways."""
-    masks = sets()["test"].masks[:, ::SMALLER, ::SMALLER]
-    shifts = {number: shift_of_mask(masks, number) for number in range(len(masks))}
-    return {
-        "rolled": {
-            str(number): found | {"columns": SMALLER * found["columns"]}
-            for number, found in shifts.items()
-            if found["agreement_rolled"] > found["agreement"] + 0.2
-        }
-    }
+    """List the frames whose mask fits its neighbor's much better if it is rolled sideways.
+
+    With the shift that fits their photographs: in a turn, photograph and mask move alike.
+    """
+    test = sets()["test"]
+    masks, images = (layer[:, ::SMALLER, ::SMALLER] for layer in (test.masks, test.images))
+    rolled = {}
+    for number in range(len(masks)):
+        found = shift_of_mask(masks, number)
+        if found["agreement_rolled"] > found["agreement"] + 0.2:
+            rolled[str(number)] = found | {
+                "columns": SMALLER * found["columns"],
+                "photograph_columns": SMALLER * shift_of_photograph(images, number),
+            }
+    return {"rolled": rolled}
+
+
+def shift_of_photograph(images: np.ndarray, frame: int) -> int:
+    """Find the column shift that best aligns a photograph with the next one."""
+    other = images[frame + 1 if frame + 1 < len(images) else frame - 1].mean(-1)
+    own, half = images[frame].mean(-1), images.shape[2] // 2
+    apart = [np.abs(np.roll(own, shift, axis=1) - other).mean() for shift in range(-half, half)]
+    return int(np.argmin(apart)) - half
 
 
 def about() -> dict[str, Any]:
