@@ -167,9 +167,14 @@ def test_camvid_broken_off_after_three_runs_still_draws_its_frames(module, monke
     colors = tuple((20 * number, 10, 10) for number in range(11))
     tiny = SegmentationSet("tiny", tuple("abcdefghijk"), images, masks, colors)
     monkeypatch.setattr(camvid, "sets", lambda: dict.fromkeys(("train", "val", "test"), tiny))
-    monkeypatch.setattr(camvid, "SETTINGS", replace(camvid.SETTINGS, steps=1, batch=1, crop=32))
+    monkeypatch.setattr(camvid, "SETTINGS", replace(camvid.SETTINGS, steps=1, batch=2, crop=32))
     monkeypatch.setattr(camvid, "load_imagenet", lambda encoder, name: None)
-    monkeypatch.setattr(camvid, "NETWORK", camvid.NETWORK | {"head": 8})
+    monkeypatch.setattr(camvid, "NETWORK", camvid.NETWORK | {"head": 8, "width_mult": 0.25})
+    monkeypatch.setattr(camvid, "LOOKS", (1,))
+    monkeypatch.setattr(
+        camvid, "TRIED", {"learning_rate": (1e-3,), "encoder_factor": (1.0,), "weights": ("none",)}
+    )
+    camvid.SELECTION.complete()  # with what it chooses, the others run
     calls, train = [], camvid.train
 
     def until(count):
@@ -187,6 +192,7 @@ def test_camvid_broken_off_after_three_runs_still_draws_its_frames(module, monke
     monkeypatch.setattr(camvid, "train", until(99))
     camvid.EXPERIMENT.complete(1)
     assert len(calls) == len(camvid.VARIANTS)
+    assert not camvid.SELECTION.missing() and camvid.chosen()["weights"] == "none"
     stored = results.load("camvid_fcn")
     assert set(stored["frames"]) == {"worst", "median", "best"}
     for kind, frame in stored["frames"].items():
@@ -194,6 +200,56 @@ def test_camvid_broken_off_after_three_runs_still_draws_its_frames(module, monke
         assert (results.FOLDER / f"camvid_{kind}.jpg").exists()
     order = [stored["frames"][kind]["FCN-8s"] for kind in ("worst", "median", "best")]
     assert order == sorted(order)
+
+
+def test_errors_are_counted_by_distance_and_in_holes(module):
+    camvid = module("camvid_fcn")
+    mask = np.zeros((9, 80), np.uint8)
+    mask[:, 40:] = 3
+    assert camvid.distance_from_border(mask)[0].tolist() == [*range(40, 0, -1), *range(1, 41)]
+    found = mask.copy()
+    found[4, 60] = 0  # enclosed by what was rightly named, 21 pixels from the border
+    found[0, 70] = 0  # at the image's border: a notch, and not a hole
+    found[4, 40] = 0  # beside the border, and joined with what lies beyond
+    got = camvid.details(found[None], mask[None])
+    assert got["distances"] == (1, 2, 4, 8, 16, 32)
+    assert got["pixels"] == [18, 18, 36, 72, 144, 288, 144]
+    assert got["errors"] == [1, 0, 0, 0, 0, 2, 0]
+    assert got["holes"] == 1 and got["largest_holes"] == {"pixels": 1, "frame": 0}
+    mask[4, 60] = 255  # void counts nowhere
+    got = camvid.details(found[None], mask[None])
+    assert sum(got["pixels"]) == 9 * 80 - 1 and got["holes"] == 0
+
+
+def test_a_mask_that_was_rolled_is_found(module):
+    camvid = module("camvid_fcn")
+    rng = np.random.default_rng(0)
+    mask = rng.integers(0, 11, (6, 40), dtype=np.uint8)
+    found = camvid.shift_of_mask(np.stack([np.roll(mask, -7, axis=1), mask]), 0)
+    assert found["columns"] == 7 and found["agreement_rolled"] == 1 > found["agreement"]
+    images = rng.integers(0, 256, (6, 40, 3), dtype=np.uint8)
+    images = np.stack([images, np.roll(images, -3, axis=1), images])
+    shift = module("camvid_ceilings").shift_of_photograph
+    assert [shift(images, frame) for frame in range(3)] == [-3, 3, -3]
+
+
+def test_coarse_labels_are_averages_and_fitted_ones_are_better(module):
+    ceilings = module("camvid_ceilings")
+    mask = np.zeros((64, 96), np.uint8)
+    mask[:, 48:] = 1
+    mask[0, 0] = 255
+    coarse = ceilings.averaged(mask, 2, 32)
+    assert coarse.shape == (1, 2, 2, 3)
+    assert coarse[0, 1].tolist() == [[0, 0.5, 1]] * 2
+    assert coarse[0, 0, 0, 0] == 1023 / 1024  # void is nothing
+    assert ceilings.averaged(mask[:40, :50], 2, 32).shape == (1, 2, 2, 2)  # padded as by an FCN
+    found = ceilings._labels(ceilings.averaged(mask[:40, :50], 2, 32), 32, (40, 50))
+    assert found.shape == (40, 50)
+    thin = np.zeros((64, 64), np.uint8)
+    thin[:, 20:27] = 1
+    plain = ceilings._labels(ceilings.averaged(thin, 2, 16), 16, thin.shape)
+    better = ceilings.fitted(thin, 2, 16)
+    assert (plain != thin).sum() > (better != thin).sum()
 
 
 def test_nothing_that_the_book_shows_is_missing(module, monkeypatch):
@@ -210,6 +266,6 @@ def test_nothing_that_the_book_shows_is_missing(module, monkeypatch):
         assert not study.missing(), study.name
         assert len(study.missing(study.seeds + 1)) > 0 or study.seeds == 1
         # Nor have settings changed since the runs; those that need data are asked when it is there.
-        if study.name not in ("camvid_fcn", "dcgan_guidelines", "dcgan_mnist"):
+        if study.name not in ("camvid_selection", "camvid_fcn", "dcgan_guidelines", "dcgan_mnist"):
             stored = results.load(study.name)
             campaign._compare(study.name, stored, json.loads(json.dumps(study.about())))

@@ -85,7 +85,7 @@ def machine(tmp_path_factory):
 @pytest.fixture(scope="module")
 def broken(machine):
     """All parts, with a file of data that is broken: what was said, and what is stored."""
-    (machine.data / "camvid_240x180.npz").write_bytes(b"no archive")
+    (machine.data / "camvid_480x360.npz").write_bytes(b"no archive")
     done = machine.measure()
     return done, machine.stored()
 
@@ -93,7 +93,7 @@ def broken(machine):
 @pytest.fixture(scope="module")
 def whole(machine, broken):
     """The same again without the broken file."""
-    (machine.data / "camvid_240x180.npz").unlink()
+    (machine.data / "camvid_480x360.npz").unlink()
     done = machine.measure()
     return done, machine.stored()
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import camvid_ceilings
 import camvid_fcn
 import dcgan_guidelines
 import dcgan_mnist
@@ -34,6 +35,8 @@ from upconv import results
 def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Experiment]:
     """Return all experiments, ordered so that each reads only what earlier ones have written."""
     return [
+        camvid_ceilings.EXPERIMENT,
+        camvid_fcn.SELECTION,
         camvid_fcn.EXPERIMENT,
         skip_ablation.EXPERIMENT,
         skip_ablation.SCENES_EXPERIMENT,
