@@ -1,4 +1,4 @@
-"""FCN-32s, 16s, 8s, 4s and 2s on CamVid at 480 × 360, three seeds each: three hours on one CPU core.
+"""FCN-32s, 16s, 8s, 4s and 2s on CamVid at 480 × 360, three seeds each: three hours on one core.
 
 First ``camvid_selection``: short runs of FCN-8s choose the settings by their score on the
 validation split. ``camvid_fcn`` reads the choice; the test split takes no part in it. With seed 0
