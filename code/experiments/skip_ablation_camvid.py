@@ -1,4 +1,4 @@
-"""The networks of ``skip_ablation`` on CamVid, with the encoder frozen: about 15 minutes.
+"""The networks of ``skip_ablation`` on CamVid, with the encoder frozen: about 40 minutes.
 
 The maps of all frames and of their mirror images are computed once. All networks then get equal
 features, and what differs is the decoder's. The learning rate of each network is chosen on the
@@ -22,8 +22,8 @@ from upconv.data import VOID, camvid
 from upconv.options import IMAGENET_MEAN
 from upconv.training import Settings
 
-SETTINGS = Settings(steps=240, batch=4, crop=(192, 256), precision="bf16")
-SELECTION = {"steps": 120, "seed": 100}
+SETTINGS = Settings(steps=480, batch=4, crop=(192, 256), precision="bf16")
+SELECTION = {"steps": 240, "seed": 100}
 BLOCKS = 10  # of consecutive test frames, to be drawn anew: neighbors show nearly the same
 
 
