@@ -38,7 +38,6 @@ VERDICTS = ("holds", "holds, corrected", "fails", CITED)
 # Pages whose claims are still checked in ``with`` blocks, without wrong candidates.
 WITHOUT_CONTROLS = (
     "03_fcn",
-    "04_skip_ablation",
     "05_unet",
     "06_dcgan",
     "07_style_transfer",

@@ -1,4 +1,4 @@
-"""Figures of an ablation: losses, runs between floor and ceiling, pairs, and where a skip helps."""
+"""Figures of an ablation: losses, runs between floor and ceiling, pairs, and maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from upconv.figures.theme import COLORS, INK
 from upconv.statistics import interval
@@ -31,11 +31,17 @@ def losses(panels: Mapping[str, Mapping[str, Sequence[float]]], steps: int) -> F
         ax.set_title(title)
         ax.set_xlabel("step")
         ax.set_yscale("log")
-        ax.yaxis.set_major_formatter("{x:.2g}")
+        for formatted in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            formatted(FuncFormatter(_legible))
         ax.grid(axis="y", which="both")
         ax.legend(fontsize=8, ncols=2 if len(curves) > 4 else 1)
     axes[0, 0].set_ylabel("cross-entropy")
     return figure
+
+
+def _legible(value: float, _: int) -> str:
+    """A few of the marks of a logarithmic axis."""
+    return f"{value:g}" if f"{value:.0e}"[0] in "125" else ""
 
 
 def standing(
@@ -104,34 +110,8 @@ def pairs(panels: Mapping[str, tuple[Mapping[str, Sequence[float]], str]]) -> Fi
     return figure
 
 
-def by_distance(
-    curves: Mapping[str, Sequence[float]], edges: Sequence[float], label: str, least: float
-) -> Figure:
-    """Draw curves over the distance of a pixel from the nearest border.
-
-    Parameters
-    ----------
-    edges
-        Ends of the bins of distances, one more than values in a curve.
-    least
-        Lower end of the vertical axis.
-    """
-    figure, ax = plt.subplots(figsize=(7.6, 2.9))
-    middle = np.sqrt(np.asarray(edges[:-1]) * np.asarray(edges[1:]))
-    for name, values in curves.items():
-        ax.plot(middle, values, "o-", label=name, ms=5)
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("distance from the nearest border of a digit, in pixels")
-    ax.set_ylabel(label)
-    ax.set_ylim(bottom=least)
-    ax.grid(axis="y")
-    ax.legend()
-    return figure
-
-
 def decoder_maps(rows: Mapping[str, Mapping[str, np.ndarray]], count: int = 5) -> Figure:
-    """Show maps of several networks side by side, all maps of a row on one scale.
+    """Show maps of several networks side by side; in a row, all maps of a network have one scale.
 
     Parameters
     ----------
@@ -143,18 +123,15 @@ def decoder_maps(rows: Mapping[str, Mapping[str, np.ndarray]], count: int = 5) -
         len(rows), count * len(networks), figsize=(7.6, 0.95 * len(rows) + 0.4), squeeze=False
     )
     for line, (layer, found) in zip(axes, rows.items(), strict=True):
-        most = max(np.quantile(np.abs(maps), 0.999) for maps in found.values())
-        low = 0 if min(maps.min() for maps in found.values()) >= 0 else -most
         for start, maps in zip(range(0, count * len(networks), count), found.values(), strict=True):
+            most = float(np.abs(maps).max()) or 1.0
             order = np.argsort(maps.std((1, 2)))[::-1]
-            for place in range(count):
-                ax = line[start + place]
+            for ax, place in zip(line[start : start + count], order, strict=False):
+                ax.imshow(maps[place], cmap="viridis", vmin=min(0.0, maps.min()), vmax=most)
+            for ax in line[start : start + count]:
                 ax.set_xticks([])
                 ax.set_yticks([])
                 ax.spines[:].set_visible(False)
-                if place < len(order):
-                    cmap = "viridis" if low == 0 else "RdBu_r"
-                    ax.imshow(maps[order[place]], cmap=cmap, vmin=low, vmax=most)
         shape = " × ".join(map(str, next(iter(found.values())).shape))
         line[0].set_ylabel(f"{layer}\n{shape}", rotation=0, ha="right", va="center", fontsize=8)
     for start, name in enumerate(networks):
