@@ -79,7 +79,7 @@ def standing(
         ax.text(mean, place - 0.3, f"{mean:.3f}", color=INK, fontsize=8, va="bottom", ha="center")
     for place, (name, value) in enumerate(lines.items()):
         ax.axvline(value, color=COLORS.gray, lw=1, ls="--", zorder=0)
-        ax.text(value, -0.95 - 0.55 * (place % 2), name, fontsize=8, color=INK, ha="center",
+        ax.text(value, -0.95 - 0.4 * (place % 2), name, fontsize=8, color=INK, ha="center",
                 va="bottom")  # fmt: skip
     ax.set_yticks(range(len(runs)), list(runs))
     ax.set_ylim(len(runs) - 0.5, -0.9)
@@ -120,7 +120,7 @@ def decoder_maps(rows: Mapping[str, Mapping[str, np.ndarray]], count: int = 5) -
     """
     networks = list(next(iter(rows.values())))
     figure, axes = plt.subplots(
-        len(rows), count * len(networks), figsize=(7.6, 0.95 * len(rows) + 0.4), squeeze=False
+        len(rows), count * len(networks), figsize=(7.6, 0.66 * len(rows) + 0.4), squeeze=False
     )
     for line, (layer, found) in zip(axes, rows.items(), strict=True):
         for start, maps in zip(range(0, count * len(networks), count), found.values(), strict=True):
