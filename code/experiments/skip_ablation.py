@@ -190,7 +190,7 @@ EXPERIMENT = Experiment(
     keys=of_seeds(name=NETWORKS),
     run=run,
     about=about,
-    seeds=10,
+    seeds=3,
     show=("mean_iou", "rate"),
 )
 SELECTION_EXPERIMENT = replace(

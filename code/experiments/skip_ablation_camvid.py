@@ -117,7 +117,7 @@ EXPERIMENT = Experiment(
     keys=of_seeds(name=NETWORKS),
     run=run,
     about=about,
-    seeds=5,
+    seeds=3,
     show=("mean_iou", "rate"),
 )
 SELECTION_EXPERIMENT = replace(
