@@ -117,7 +117,7 @@ EXPERIMENT = Experiment(
     keys=of_seeds(name=NETWORKS),
     run=run,
     about=about,
-    seeds=3,
+    seeds=5,
     show=("mean_iou", "rate"),
 )
 SELECTION_EXPERIMENT = replace(
