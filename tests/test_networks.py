@@ -31,6 +31,8 @@ NETWORKS = [
     ("variants.FeatureSumFCN", {"classes": 2, "skips": True} | SMALL, (45, 70)),
     ("variants.FeatureSumFCN", {"classes": 2, "skips": False} | LIGHT, (45, 70)),
     ("variants.ConcatFCN", {"classes": 4} | SMALL, (45, 70)),
+    ("variants.SumFCN", {"classes": 4} | SMALL, (45, 70)),
+    ("variants.SkiplessFCN", {"classes": 4, "stride": 4} | LITE, (31, 64)),
     ("variants.ConcatFCN", {"classes": 4, "stride": 4} | LIGHT, (31, 64)),
     ("variants.FeatureSumFCN", {"classes": 2, "skips": True} | LITE, (45, 70)),
     ("variants.ConcatFCN", {"classes": 4, "stride": 4} | LITE, (31, 64)),

@@ -20,7 +20,6 @@ from upconv.quiz import quiz
 
 # Pages still in the first edition's form, and why.
 EXCEPTIONS = {
-    "04_skip_ablation": "has its turn with the segmentation chapters",
     "05_unet": "has its turn with the segmentation chapters",
     "06_dcgan": "has its turn with the chapters on images made",
     "07_style_transfer": "has its turn with the chapters on images made",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from upconv.statistics import interval, paired
+from upconv.statistics import bootstrap, holm, interval, paired
 
 
 def test_interval_is_students():
@@ -47,3 +47,52 @@ def test_too_few_runs_are_refused():
         paired([1, 2, 3], [1, 2])
     with pytest.raises(ValueError, match="first: got 1, expected at least two runs"):
         paired([1.0], [2.0])
+
+
+def test_holm_is_its_definition():
+    """Reject the smallest at 0.05 / m, the next at 0.05 / (m - 1), … until one is not rejected."""
+    rng = np.random.default_rng(3)
+    for count in (1, 2, 5, 9):
+        for _ in range(50):
+            p = rng.uniform(0, 1, count) ** 4
+            rejected, order = np.zeros(count, bool), np.argsort(p)
+            for place, which in enumerate(order):
+                if p[which] > 0.05 / (count - place):
+                    break
+                rejected[which] = True
+            assert np.array_equal(holm(p) <= 0.05, rejected)
+            bonferroni, fdr = np.minimum(count * p, 1), stats.false_discovery_control(p)
+            assert (fdr <= holm(p) + 1e-12).all() and (holm(p) <= bonferroni + 1e-12).all()
+
+
+def test_holm_refuses_what_is_no_probability():
+    for wrong in ([0.1, 1.2], [-0.1], [float("nan")], [[0.1]]):
+        with pytest.raises(ValueError, match="p_values: got"):
+            holm(wrong)
+    assert holm([]).tolist() == []
+
+
+def test_a_bootstrap_over_equal_groups_is_that_of_the_runs():
+    runs = np.random.default_rng(4).normal(5, 1, 12)
+    low, high = bootstrap(np.repeat(runs[:, None], 3, axis=1), lambda total: total / 3)
+    theirs = stats.bootstrap((runs,), np.mean, method="percentile", random_state=0)
+    assert (low, high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.06)
+
+
+def test_a_bootstrap_over_equal_runs_is_that_of_the_groups():
+    groups = np.random.default_rng(5).normal(5, 1, 9)
+    low, high = bootstrap(np.tile(groups, (4, 1)), lambda total: total / 9)
+    theirs = stats.bootstrap((groups,), np.mean, method="percentile", random_state=0)
+    assert (low, high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.08)
+
+
+def test_a_bootstrap_of_both_is_wider_than_of_the_runs_alone():
+    rng = np.random.default_rng(6)
+    counts = 5 + rng.normal(0, 0.3, (10, 1, 2)) + rng.normal(0, 1, (1, 5, 2))
+    score = lambda total: total[:, 0] - total[:, 1]  # noqa: E731
+    low, high = bootstrap(counts, score)
+    assert high - low > 4 * interval(score(counts.sum(1))).half
+    assert (low, high) == bootstrap(counts, score)  # the same draws again
+    for wrong in (counts[:1], counts[:, :1], counts[0, 0]):
+        with pytest.raises(ValueError, match="counts: got"):
+            bootstrap(wrong, score)

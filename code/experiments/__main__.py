@@ -21,6 +21,8 @@ import dcgan_mnist
 import gallery
 import playground
 import skip_ablation
+import skip_ablation_64
+import skip_ablation_camvid
 import style_sheet
 import style_studies
 import unet_ablation
@@ -38,10 +40,17 @@ def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Ex
         camvid_ceilings.EXPERIMENT,
         camvid_fcn.SELECTION,
         camvid_fcn.EXPERIMENT,
+        skip_ablation.SELECTION_EXPERIMENT,
+        skip_ablation.LIMITS_EXPERIMENT,
         skip_ablation.EXPERIMENT,
         skip_ablation.SCENES_EXPERIMENT,
         why_skips.EXPERIMENT,
         why_skips.CONTROLS_EXPERIMENT,
+        skip_ablation_64.EXPERIMENT,
+        skip_ablation_64.SCENES_EXPERIMENT,
+        skip_ablation_camvid.SELECTION_EXPERIMENT,
+        skip_ablation_camvid.LIMITS_EXPERIMENT,
+        skip_ablation_camvid.EXPERIMENT,
         *unet_ablation.EXPERIMENTS,
         unet_micrographs.EXPERIMENT,
         dcgan_guidelines.EXPERIMENT,
@@ -82,7 +91,7 @@ def main() -> None:
         elif not arguments.names:
             stored = len(results.resume(experiment.name).get(experiment.part, []))
             missing = len(experiment.missing(arguments.seeds))
-            print(f"{experiment.name:18} {experiment.part:7} {stored:3} stored {missing:3} missing")
+            print(f"{experiment.name:20} {experiment.part:9} {stored:3} stored {missing:3} missing")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def segment(
 
 def street(task: Task) -> tuple[Any, Any, Any, str]:
     """Return CamVid and its training settings, or digit scenes of half the size."""
-    import skip_ablation
+    import skip_ablation_64
     from camvid_fcn import SETTINGS, class_weights
 
     from upconv import data
@@ -62,7 +62,7 @@ def street(task: Task) -> tuple[Any, Any, Any, str]:
         count = (8, 2) if task.smallest else (800, 100)
         training = data.digit_scenes(count[0], 128)
         test = data.digit_scenes(count[1], 128, split="test")
-        weights = skip_ablation.SETTINGS.class_weights
+        weights = skip_ablation_64.SETTINGS.class_weights
         settings = replace(settings, crop=128, flip=False)
         words = "digit scenes, 128 × 128, for there was no CamVid"
     return training, test, replace(settings, class_weights=weights), words
@@ -94,7 +94,7 @@ def fcn(task: Task) -> Iterator[Row]:
 
 def skips(task: Task) -> Iterator[Row]:
     """Chapter 4: the same network with and without skips, for the same number of steps."""
-    from skip_ablation import SETTINGS
+    from skip_ablation_64 import SETTINGS
 
     from upconv import data, zoo
 

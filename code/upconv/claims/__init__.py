@@ -37,7 +37,6 @@ CITED = "not for a cell"
 VERDICTS = ("holds", "holds, corrected", "fails", CITED)
 # Pages whose claims are still checked in ``with`` blocks, without wrong candidates.
 WITHOUT_CONTROLS = (
-    "04_skip_ablation",
     "05_unet",
     "06_dcgan",
     "07_style_transfer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -23,8 +24,10 @@ _MNIST = {"train": slice(0, 8000), "test": slice(8000, 10_000)}
 
 
 @cache
-def _materials(split: str, source: str) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    which, names = _SPLITS[split]
+def _materials(
+    split: str, source: str, names: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    which = _SPLITS[split][0]
     if source == "mnist":
         digits, which = mnist("test", 28), _MNIST[split]
         images, labels = digits.images[which] / 255, np.asarray(digits.labels)[which]
@@ -49,6 +52,7 @@ def digit_scenes(
     noise: float = 0.04,
     texture: float = 1.0,
     source: str = "digits",
+    photographs: Sequence[str] | None = None,
 ) -> SegmentationSet:
     """Generate scenes of real handwritten digits over real photographs, with exact masks.
 
@@ -73,6 +77,9 @@ def digit_scenes(
     source
         "digits", 8 × 8 pixels, included in scikit-learn; or "mnist", finer, to be downloaded: of
         its 10,000 test digits, the first 8,000 are used for training.
+    photographs
+        Names among :data:`upconv.data.PHOTOS` to write on instead of the split's: one alone tells
+        what a network owes to it.
 
     Returns
     -------
@@ -82,13 +89,23 @@ def digit_scenes(
     Raises
     ------
     ValueError
-        If the split or source is unknown, a count or size is below 1, or a range is empty.
+        If the split, source or a photograph is unknown, a count or size is below 1, or a range is
+        empty.
     DataUnavailable
         If MNIST is requested and cannot be downloaded.
+
+    Examples
+    --------
+    >>> scenes = digit_scenes(2, size=32, height=(14.0, 16.0), photographs=("moon",))
+    >>> scenes.images.shape, scenes.masks.shape
+    ((2, 32, 32, 3), (2, 32, 32))
     """
     _check(split, source, count, size, digits, height)
+    names = _SPLITS[split][1] if photographs is None else tuple(photographs)
+    if not names:
+        refuse("photographs", "none", "at least one")
     rng = np.random.default_rng([seed, sorted(_SPLITS).index(split)])
-    materials, cell = _materials(split, source), _SOURCES[source]
+    materials, cell = _materials(split, source, names), _SOURCES[source]
     images, masks = _scenes(rng, materials, cell, count, size, digits, height, texture)
     if noise:
         images = images + noise * rng.standard_normal(images.shape, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""FCN with a popular mistake, and three relatives: as ``upconv.torch.variants.fcn``."""
+"""FCN with a popular mistake, and its relatives: as ``upconv.torch.variants.fcn``."""
 
 from __future__ import annotations
 
@@ -143,6 +143,69 @@ def ConcatFCN(
     >>> {s: network.get_layer(f"decoder.{s}").kernel.shape[2] for s in (16, 8)}  # 6 and the map's
     {16: 38, 8: 22}
     """
+    sizes = (classes, stride, encoder, width_mult, head, head_kernel, hidden)
+    return _joined("concatenation", *sizes)
+
+
+def SumFCN(
+    classes: int,
+    stride: int = 8,
+    encoder: str = "vgg16",
+    width_mult: float = 1.0,
+    head: int = 4096,
+    head_kernel: int = 7,
+    hidden: int = 64,
+) -> keras.Model:
+    """:func:`ConcatFCN` whose skips are added, after a 1 × 1 convolution to ``hidden`` channels.
+
+    Parameters as of :class:`upconv.torch.variants.ConcatFCN`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown encoder.
+
+    Examples
+    --------
+    >>> network = variants.SumFCN(classes=5, width_mult=1 / 16, head=64, hidden=6)
+    >>> {s: network.get_layer(f"decoder.{s}").kernel.shape[2] for s in (16, 8)}
+    {16: 6, 8: 6}
+    """
+    return _joined("sum", classes, stride, encoder, width_mult, head, head_kernel, hidden)
+
+
+def SkiplessFCN(
+    classes: int,
+    stride: int = 8,
+    encoder: str = "vgg16",
+    width_mult: float = 1.0,
+    head: int = 4096,
+    head_kernel: int = 7,
+    hidden: int = 64,
+) -> keras.Model:
+    """:func:`ConcatFCN` without the skips, and all else as it is.
+
+    Parameters as of :class:`upconv.torch.variants.ConcatFCN`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown encoder.
+
+    Examples
+    --------
+    >>> sizes = {"classes": 5, "width_mult": 1 / 16, "head": 64, "hidden": 6}
+    >>> variants.SumFCN(**sizes).count_params() - variants.SkiplessFCN(**sizes).count_params()
+    300
+    """
+    return _joined("none", classes, stride, encoder, width_mult, head, head_kernel, hidden)
+
+
+def _joined(
+    join: str, classes: int, stride: int, encoder: str, width_mult: float, head: int,
+    head_kernel: int, hidden: int,
+) -> keras.Model:  # fmt: skip
+    """Upsample, join, convolve."""
     image, maps, crop = _start(encoder, width_mult, None, pad=True)
     x = layers.Dropout(0.5)(conv(maps[32], scaled(head, width_mult), head_kernel, "fc6", "relu"))
     x = layers.Dropout(0.5)(conv(x, scaled(head, width_mult), 1, "fc7", "relu"))
@@ -150,10 +213,14 @@ def ConcatFCN(
         x = layers.Conv2DTranspose(
             hidden, 4, 2, "same", activation="relu", kernel_initializer="he_normal", name=f"up.{s}"
         )(x)
-        x = layers.Concatenate(name=f"concatenate.{s}")([x, maps[s]])
+        if join == "concatenation":
+            x = layers.Concatenate(name=f"concatenate.{s}")([x, maps[s]])
+        elif join == "sum":
+            x = layers.Add(name=f"add.{s}")([x, conv(maps[s], hidden, 1, f"project.{s}")])
         x = conv(x, hidden, 3, f"decoder.{s}", "relu")
     x = conv(x, classes, 1, "score")
-    return keras.Model(image, crop(upsample(x, classes, stride, "up_last")), name="concat")
+    name = {"concatenation": "concat", "sum": "sum", "none": "skipless"}[join]
+    return keras.Model(image, crop(upsample(x, classes, stride, "up_last")), name=name)
 
 
 @renamed(**ARGUMENTS["EightfoldFCN"])

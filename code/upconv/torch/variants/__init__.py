@@ -5,7 +5,14 @@ alone they have the same weights, by the same names, and compute the same.
 """
 
 from upconv.torch.variants.dcgan import Discriminator, Generator
-from upconv.torch.variants.fcn import FCN, ConcatFCN, EightfoldFCN, FeatureSumFCN
+from upconv.torch.variants.fcn import (
+    FCN,
+    ConcatFCN,
+    EightfoldFCN,
+    FeatureSumFCN,
+    SkiplessFCN,
+    SumFCN,
+)
 from upconv.torch.variants.unet import UNet
 
 __all__ = [
@@ -15,5 +22,7 @@ __all__ = [
     "EightfoldFCN",
     "FeatureSumFCN",
     "Generator",
+    "SkiplessFCN",
+    "SumFCN",
     "UNet",
 ]

@@ -1,4 +1,4 @@
-"""FCN with a popular mistake, and three relatives, for comparison."""
+"""FCN with a popular mistake, and its relatives, for comparison."""
 
 from __future__ import annotations
 
@@ -146,6 +146,8 @@ class ConcatFCN(Segmenter):
     {'16': 38, '8': 22}
     """
 
+    join = "concatenation"
+
     def __init__(
         self, classes: int, stride: int = 8, encoder: str = "vgg16", width_mult: float = 1.0,
         head: int = 4096, head_kernel: int = 7, hidden: int = 64,
@@ -158,11 +160,14 @@ class ConcatFCN(Segmenter):
         self.fc6 = nn.Conv2d(c[32], head, head_kernel, padding=head_kernel // 2)
         self.fc7 = nn.Conv2d(head, head, 1)
         self.dropout = nn.Dropout()
-        self.up, self.decoder = nn.ModuleDict(), nn.ModuleDict()
+        self.up, self.project, self.decoder = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         before = head
         for s in (s for s in (16, 8, 4, 2) if s >= stride):
             self.up[str(s)] = nn.ConvTranspose2d(before, hidden, 4, stride=2, padding=1)
-            self.decoder[str(s)] = nn.Conv2d(hidden + c[s], hidden, 3, padding=1)
+            if self.join == "sum":
+                self.project[str(s)] = nn.Conv2d(c[s], hidden, 1)
+            joined = hidden + c[s] if self.join == "concatenation" else hidden
+            self.decoder[str(s)] = nn.Conv2d(joined, hidden, 3, padding=1)
             before = hidden
         self.score = nn.Conv2d(before, classes, 1)
         he_initialize(self)
@@ -182,9 +187,50 @@ class ConcatFCN(Segmenter):
         x = self.dropout(self.fc7(x).relu())
         for stride, up in self.up.items():
             x = up(x).relu()  # (N, 64, H/16, W/16), (N, 64, H/8, W/8)
-            x = torch.cat([x, maps[int(stride)]], 1)  # (N, 576, …), (N, 320, …)
+            if self.join == "concatenation":
+                x = torch.cat([x, maps[int(stride)]], 1)  # (N, 576, …), (N, 320, …)
+            elif self.join == "sum":
+                x = x + self.project[stride](maps[int(stride)])  # (N, 64, …)
             x = self.decoder[stride](x).relu()  # (N, 64, …)
         return self.up_last(self.score(x))  # (N, classes, H, W)
+
+
+class SumFCN(ConcatFCN):
+    """:class:`ConcatFCN` whose skips are added: a 1 × 1 convolution gives them ``hidden`` channels.
+
+    Raises
+    ------
+    ValueError
+        For an unknown encoder.
+
+    Examples
+    --------
+    >>> network = variants.SumFCN(classes=5, width_mult=1 / 16, head=64, hidden=6)
+    >>> {s: layer.in_channels for s, layer in network.decoder.items()}
+    {'16': 6, '8': 6}
+    """
+
+    join = "sum"
+
+
+class SkiplessFCN(ConcatFCN):
+    """:class:`ConcatFCN` without the skips, and all else as it is.
+
+    Raises
+    ------
+    ValueError
+        For an unknown encoder.
+
+    Examples
+    --------
+    >>> sizes = {"classes": 5, "width_mult": 1 / 16, "head": 64, "hidden": 6}
+    >>> networks = variants.SkiplessFCN(**sizes), variants.SumFCN(**sizes)
+    >>> counts = [sum(weight.numel() for weight in network.parameters()) for network in networks]
+    >>> counts[1] - counts[0]  # the projections: 6 · 32 + 6 and 6 · 16 + 6
+    300
+    """
+
+    join = "none"
 
 
 @renamed(**ARGUMENTS["EightfoldFCN"])
