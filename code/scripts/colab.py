@@ -307,7 +307,7 @@ def edition(path: Path, book: Book) -> NotebookNode:
     if cited:
         text = references(book, chapter, list(dict.fromkeys(cited)))
         notebook.cells.append(new_markdown_cell(text, id="references"))
-    if trains(notebook):
+    if network or trains(notebook):
         notebook.metadata |= GPU
     return notebook
 
