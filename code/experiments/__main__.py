@@ -43,7 +43,6 @@ def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Ex
         skip_ablation.SELECTION_EXPERIMENT,
         skip_ablation.LIMITS_EXPERIMENT,
         skip_ablation.EXPERIMENT,
-        skip_ablation.SCENES_EXPERIMENT,
         why_skips.EXPERIMENT,
         why_skips.CONTROLS_EXPERIMENT,
         skip_ablation_64.EXPERIMENT,

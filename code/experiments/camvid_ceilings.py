@@ -64,7 +64,7 @@ def _labels(coarse: Tensor, stride: int, size: tuple[int, int]) -> np.ndarray:
 def run(key: Key) -> dict[str, Any]:
     data = sets()["test"]
     kind, stride, classes = key["kind"], key.get("stride", 0), len(data.classes)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(key["seed"])
     common = int(np.bincount(sets()["train"].masks.ravel(), minlength=classes)[:classes].argmax())
     everything, some = SegmentationScores(classes), SegmentationScores(classes)
     maps = []
@@ -91,10 +91,12 @@ def run(key: Key) -> dict[str, Any]:
 
 
 def keys(seeds: int) -> list[Key]:
+    varied = [("averaged", stride) for stride in STRIDES]
+    varied += [("constant", 0), ("random", 0)] + [("fitted", stride) for stride in STRIDES]
     return [
-        *({"kind": "averaged", "stride": stride} for stride in STRIDES),
-        *({"kind": kind, "stride": 0} for kind in ("constant", "random")),
-        *({"kind": "fitted", "stride": stride} for stride in STRIDES),
+        {"kind": kind, "stride": stride, "seed": seed}
+        for seed in range(seeds)
+        for kind, stride in varied
     ]
 
 
