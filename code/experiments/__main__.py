@@ -23,7 +23,12 @@ import skip_ablation
 import style_sheet
 import style_studies
 import unet_ablation
+import unet_best
+import unet_borders
+import unet_depth
+import unet_labels
 import unet_micrographs
+import unet_tricks
 import your_images
 from campaign import Experiment
 
@@ -38,6 +43,13 @@ def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Ex
         skip_ablation.SCENES_EXPERIMENT,
         *unet_ablation.EXPERIMENTS,
         unet_micrographs.EXPERIMENT,
+        unet_labels.SELECTION_EXPERIMENT,
+        unet_labels.EXPERIMENT,
+        unet_tricks.SELECTION_EXPERIMENT,
+        unet_tricks.EXPERIMENT,
+        unet_depth.EXPERIMENT,
+        unet_borders.EXPERIMENT,
+        unet_best.EXPERIMENT,
         dcgan_guidelines.EXPERIMENT,
         dcgan_mnist.EXPERIMENT,
         style_studies.experiment(style, what),

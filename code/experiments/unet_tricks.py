@@ -14,12 +14,11 @@ import slices
 import torch
 from campaign import Experiment, Key, of_seeds
 from torch import nn
+from unet_labels import FACTOR, SETTINGS, SIZES, WIDER
 
 from upconv import results
 from upconv.torch.variants import UNet
-from upconv.training import train
-
-from unet_labels import FACTOR, SETTINGS, SIZES, WIDER
+from upconv.training import Diverged, train
 
 RATES = {"adamw": (1e-3, 3e-3, 1e-2), "sgd": (1e-3, 1e-2, 1e-1)}
 PAPER = {
@@ -76,14 +75,12 @@ def fit(variant: str, rate: float, seed: int) -> dict[str, Any]:
     augmentation = differing.get("augmentation", "turned")
     torch.manual_seed(seed)
     network = build(variant)
-    training = slices.training_set(
-        slices.SPLIT["train"], augmentation, FACTOR, differing.get("w0")
-    )
+    training = slices.training_set(slices.SPLIT["train"], augmentation, FACTOR, differing.get("w0"))
     more = {"learning_rate": rate} | differing.get("settings", {})
     settings = slices.varied(SETTINGS, augmentation, seed, **more)
     try:
         history = train(network, training, settings, progress=False)
-    except ArithmeticError:  # Diverged: this rate is too high for it
+    except Diverged:  # this rate is too high for it
         return {"rate": rate, "diverged": True, "validation_error": 1.0}
     return {
         "rate": rate,

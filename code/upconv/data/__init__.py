@@ -8,8 +8,8 @@ from upconv.data._format import MaskFormat
 from upconv.data._images import digits, image_files, square_images
 from upconv.data._instances import border_weights, split_touching_instances, with_border_weights
 from upconv.data._isbi2012 import isbi2012
-from upconv.data._mask_rules import find_mask_format
 from upconv.data._marked_cells import marked_cells
+from upconv.data._mask_rules import find_mask_format
 from upconv.data._masks import read_mask
 from upconv.data._membranes import membranes
 from upconv.data._mnist import fashion_mnist, mnist, read_idx
