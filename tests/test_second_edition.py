@@ -22,7 +22,6 @@ from upconv.quiz import quiz
 EXCEPTIONS = {
     "03_fcn": "has its turn with the segmentation chapters",
     "04_skip_ablation": "has its turn with the segmentation chapters",
-    "05_unet": "has its turn with the segmentation chapters",
     "06_dcgan": "has its turn with the chapters on images made",
     "07_style_transfer": "has its turn with the chapters on images made",
 }

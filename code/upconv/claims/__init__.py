@@ -39,7 +39,6 @@ VERDICTS = ("holds", "holds, corrected", "fails", CITED)
 WITHOUT_CONTROLS = (
     "03_fcn",
     "04_skip_ablation",
-    "05_unet",
     "06_dcgan",
     "07_style_transfer",
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+from scipy.signal import correlate2d
 from skimage.metrics import contingency_table
 
 from upconv.exercises import Exercise
@@ -107,10 +108,47 @@ def _depth_for_cases() -> Iterator[dict[str, Any]]:
         yield {"reach": reach}
 
 
+def _level(x: np.ndarray, skip: np.ndarray, up: tuple, conv1: tuple, conv2: tuple) -> np.ndarray:
+    # Sum by sum. In a transposed convolution of stride 2 and kernel 2, nothing overlaps.
+    weight, bias = up
+    height, width = 2 * x.shape[2], 2 * x.shape[3]
+    large = np.empty((weight.shape[1], height, width))
+    for i in range(2):
+        for j in range(2):
+            large[:, i::2, j::2] = np.tensordot(weight[:, :, i, j], x[0], (0, 0))
+    top, left = (skip.shape[2] - height) // 2, (skip.shape[3] - width) // 2
+    joined = [skip[0, :, top : top + height, left : left + width], large + bias[:, None, None]]
+    maps = np.concatenate(joined)
+    for weight, bias in (conv1, conv2):
+        found = [
+            sum(correlate2d(one, kernel, "valid") for one, kernel in zip(maps, row, strict=True))
+            for row in weight
+        ]
+        maps = np.maximum(np.stack(found) + bias[:, None, None], 0)
+    return maps[None]
+
+
+def _level_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(506)
+    for channels, height, width, more in ((1, 4, 4, 0), (2, 5, 4, 4), (3, 6, 7, 8)):
+
+        def layer(*shape: int, out: int) -> tuple[np.ndarray, np.ndarray]:
+            return rng.normal(size=shape), rng.normal(size=out)
+
+        yield {
+            "x": rng.normal(size=(1, 2 * channels, height, width)),
+            "skip": rng.normal(size=(1, channels, 2 * height + more, 2 * width + more)),
+            "up": layer(2 * channels, channels, 2, 2, out=channels),
+            "conv1": layer(channels, 2 * channels, 3, 3, out=channels),
+            "conv2": layer(channels, channels, 3, 3, out=channels),
+        }
+
+
 EXERCISES = {
     "5.1": Exercise("does it fit?", _fits, _fits_cases),
     "5.2": Exercise("the weight of a wall", _middle_weight, _middle_weight_cases),
     "5.3": Exercise("mirror, mirror", _mirror, _mirror_cases),
     "5.4": Exercise("together or apart?", _v_rand, _v_rand_cases),
     "5.5": Exercise("how deep must it be?", _depth_for, _depth_for_cases),
+    "5.6": Exercise("one level of the U", _level, _level_cases),
 }

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
@@ -172,10 +173,15 @@ def weighted(image: np.ndarray, instances: np.ndarray, weights: Mapping[str, np.
     figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.25))
     show_image(axes[0], image / 255, "image")
     show_image(axes[1], colorize_instances(instances), "objects")
+    least = min(float(found.min()) for found in weights.values())
     largest = max(float(found.max()) for found in weights.values())
+    scale = LogNorm(least, largest)  # a factor of two is a step, wherever it is
     for ax, (name, found) in zip(axes[2:], weights.items(), strict=True):
-        shown = show_image(ax, found, name, cmap="magma", vmin=0, vmax=largest)
-    figure.colorbar(shown.images[0], ax=axes[2:], shrink=0.75, pad=0.02, label="weight")
+        shown = show_image(ax, found, name, cmap="magma", norm=scale)
+    bar = figure.colorbar(shown.images[0], ax=axes[2:], shrink=0.75, pad=0.02, label="weight")
+    ticks = [tick for tick in (0.5, 1, 2, 5, 10, 20) if least <= tick <= largest]
+    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    bar.minorticks_off()
     return figure
 
 
@@ -217,20 +223,33 @@ def tiled(
     return figure
 
 
-def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]]) -> Figure:
+def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]], truth: np.ndarray) -> Figure:
     """Show segmentations with colored instances, and their scores.
 
     Parameters
     ----------
     cases
         Name → (numbered instances, text below).
+    truth : (H, W) of int
+        The true instances: each one found has the color of the one that it covers most of.
     """
     count = len(cases)
-    figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 0.85))
+    figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 1.0))
     for ax, (name, (numbers, words)) in zip(axes, cases.items(), strict=True):
-        show_image(ax, colorize_instances(numbers), name)
+        show_image(ax, colorize_instances(_numbered_as(truth, numbers)), name)
         ax.set_xlabel(words, fontsize=8, color=INK)
     return figure
+
+
+def _numbered_as(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Number the instances found as the true ones that they share most pixels with."""
+    names = np.zeros(found.max() + 1, truth.dtype)
+    for number in range(1, len(names)):
+        counts = np.bincount(truth[found == number])
+        counts[0] = 0
+        names[number] = counts.argmax() if counts.any() else truth.max() + number
+    result: np.ndarray = names[found]
+    return result
 
 
 def batch(images: np.ndarray, masks: np.ndarray, weights: np.ndarray) -> Figure:
