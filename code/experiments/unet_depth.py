@@ -21,7 +21,7 @@ from upconv.torch.variants import UNet
 from upconv.training import Settings, train
 
 DEPTHS = (1, 2, 3, 4)
-NETWORK = {"base_channels": 16, "padded": True, "norm": "batch", "dropout": 0.0}
+NETWORK = {"base_channels": 12, "padded": True, "norm": "batch", "dropout": 0.0}
 TASKS = ("walls", "marks")
 SETTINGS = Settings(steps=400, batch=4, crop=128, learning_rate=4e-3, vertical_flip=True)
 IMAGES = {"train": 60, "test": 20}
