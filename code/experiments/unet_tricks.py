@@ -83,7 +83,8 @@ def fit(variant: str, rate: float, seed: int, share: float = 1.0) -> dict[str, A
     try:
         history = train(network, training, settings, progress=False)
     except Diverged:  # this rate is too high for it
-        return {"rate": rate, "diverged": True, "validation_error": 1.0}
+        worst = {"validation_error": 1.0, "pixel_error": 1.0, "v_rand": 0.0, "v_info": 0.0}
+        return {"rate": rate, "diverged": True} | worst
     return {
         "rate": rate,
         "differing": differing,
