@@ -132,7 +132,7 @@ def _level_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(506)
     for channels, height, width, more in ((1, 4, 4, 0), (2, 5, 4, 4), (3, 6, 7, 8)):
 
-        def layer(*shape: int, out: int) -> tuple[np.ndarray, np.ndarray]:
+        def layer(*shape: int, out: int) -> Layer:
             return rng.normal(size=shape), rng.normal(size=out)
 
         yield {
