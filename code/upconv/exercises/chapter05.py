@@ -108,7 +108,10 @@ def _depth_for_cases() -> Iterator[dict[str, Any]]:
         yield {"reach": reach}
 
 
-def _level(x: np.ndarray, skip: np.ndarray, up: tuple, conv1: tuple, conv2: tuple) -> np.ndarray:
+Layer = tuple[np.ndarray, np.ndarray]  # weight and bias
+
+
+def _level(x: np.ndarray, skip: np.ndarray, up: Layer, conv1: Layer, conv2: Layer) -> np.ndarray:
     # Sum by sum. In a transposed convolution of stride 2 and kernel 2, nothing overlaps.
     weight, bias = up
     height, width = 2 * x.shape[2], 2 * x.shape[3]
