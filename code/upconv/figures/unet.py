@@ -236,12 +236,12 @@ def split_and_merge(cases: Mapping[str, tuple[np.ndarray, str]], truth: np.ndarr
     count = len(cases)
     figure, axes = plt.subplots(1, count, figsize=(7.6, 7.6 / count + 1.0))
     for ax, (name, (numbers, words)) in zip(axes, cases.items(), strict=True):
-        show_image(ax, colorize_instances(_numbered_as(truth, numbers)), name)
+        show_image(ax, colorize_instances(numbered_as(truth, numbers)), name)
         ax.set_xlabel(words, fontsize=8, color=INK)
     return figure
 
 
-def _numbered_as(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+def numbered_as(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Number the instances found as the true ones that they share most pixels with."""
     names = np.zeros(found.max() + 1, truth.dtype)
     for number in range(1, len(names)):
