@@ -1,4 +1,4 @@
-"""U-Net on real micrographs at full size: held-out slices of ISBI 2012, and nuclei.
+"""U-Net on held-out slices of ISBI 2012, and on nuclei, at full size: 47 minutes of CPU.
 
 Crops keep their pixels: they are mirrored and turned by quarters, not interpolated, since test
 images are not interpolated either. Thresholds are chosen on validation images.
@@ -27,10 +27,10 @@ from upconv.training import Settings, train
 NETWORK = {"base_channels": 16, "depth": 4, "padded": True, "norm": "batch", "dropout": 0.5}
 SETTINGS = {
     "isbi2012": Settings(
-        steps=2000, batch=8, crop=128, learning_rate=3e-3, brightness_contrast_jitter=0.1
+        steps=1900, batch=8, crop=128, learning_rate=3e-3, brightness_contrast_jitter=0.1
     ),
     "dsb2018": Settings(
-        steps=1500, batch=8, crop=128, learning_rate=3e-3, vertical_flip=True, zoom=(0.7, 1.4),
+        steps=1200, batch=8, crop=128, learning_rate=3e-3, vertical_flip=True, zoom=(0.7, 1.4),
         rotate=180, brightness_contrast_jitter=0.2,
     ),
 }  # fmt: skip

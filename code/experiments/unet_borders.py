@@ -1,4 +1,4 @@
-"""Whether weights on thin borders keep touching nuclei apart: Data Science Bowl 2018."""
+"""Whether weights on thin borders keep touching nuclei (DSB 2018) apart: 15 minutes of CPU."""
 
 from __future__ import annotations
 

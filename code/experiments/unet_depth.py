@@ -1,4 +1,4 @@
-"""What depth is for, and what skips and bottom carry: drawn cells, two tasks.
+"""What depth is for, and what skips and bottom carry, on drawn cells: 14 minutes of CPU.
 
 One task is local: find the walls. The other needs a look around: which cells have a mark?
 Networks of 1 to 4 poolings learn both. In the deepest, skips and bottom are then exchanged for
