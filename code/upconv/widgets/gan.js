@@ -135,33 +135,59 @@ export function network(outputs, { slope, norm, bounded, start }, source, from) 
   return { slope, bounded, layers, values, place };
 }
 
-/** What a network makes of so many inputs, and what `backward` needs: `live` in training, else with running statistics. */
+/** The sum of `count` products, in four sums at a time: one would have to wait for itself. */
+function product(a, from, b, at, count) {
+  if (count % 4) {
+    let sum = 0;
+    for (let j = 0; j < count; j++) sum += a[from + j] * b[at + j];
+    return sum;
+  }
+  let [p, q, r, s] = [0, 0, 0, 0];
+  for (let j = 0; j < count; j += 4) {
+    p += a[from + j] * b[at + j];
+    q += a[from + j + 1] * b[at + j + 1];
+    r += a[from + j + 2] * b[at + j + 2];
+    s += a[from + j + 3] * b[at + j + 3];
+  }
+  return p + q + (r + s);
+}
+
+/** Add a multiple of so many numbers to others. */
+function add(to, at, from, start, count, factor) {
+  for (let j = 0; j < count; j++) to[at + j] += factor * from[start + j];
+}
+
+/** Room for numbers that nobody keeps: making it anew each time takes as long as computing. */
+const rooms = new WeakMap();
+function room(layer, purpose, size) {
+  const own = rooms.get(layer) ?? rooms.set(layer, {}).get(layer);
+  return own[purpose + size] ?? (own[purpose + size] = new Float64Array(size));
+}
+
+/**
+ * What a network makes of so many inputs, and what `backward` needs until the next call: `live` in training,
+ * else with the running statistics of its batch norm.
+ */
 export function forward({ slope, bounded, layers, values }, input, count, live = false) {
   const tape = [];
-  let x = input;
-  layers.forEach((layer, depth) => {
+  for (let [depth, x] = [0, input]; depth < 3; depth++) {
+    const layer = layers[depth];
     const { inputs, units, weights, factors, shifts } = layer;
-    const y = new Float64Array(count * units);
+    const y = depth < 2 ? room(layer, "output", count * units) : new Float64Array(count * units);
     for (let i = 0; i < count; i++)
-      for (let u = 0; u < units; u++) {
-        let sum = 0;
-        const [row, column] = [i * inputs, weights + u * inputs];
-        for (let j = 0; j < inputs; j++) sum += values[column + j] * x[row + j];
-        y[i * units + u] = sum;
-      }
+      for (let u = 0; u < units; u++) y[i * units + u] = product(values, weights + u * inputs, x, i * inputs, inputs);
     const scales = factors < 0 ? null : normalize(layer, y, count, live);
-    const before = scales && y.slice();
-    for (let i = 0; i < count; i++)
-      for (let u = 0; u < units; u++) {
-        const at = i * units + u;
+    const normal = scales && y.slice();
+    for (let i = 0, at = 0; i < count; i++)
+      for (let u = 0; u < units; u++, at++) {
         const sum = (factors < 0 ? y[at] : values[factors + u] * y[at]) + values[shifts + u];
         if (depth < 2) y[at] = sum > 0 ? sum : slope * sum;
         else y[at] = bounded ? tanh(sum) : sum;
       }
-    tape.push({ input: x, normal: before, scales, output: y });
+    tape.push({ input: x, normal, scales, output: y });
     x = y;
-  });
-  return { output: x, tape };
+  }
+  return { output: tape[2].output, tape };
 }
 
 /** Bring a layer's numbers to mean 0 and variance 1; returns what each unit was divided by. */
@@ -188,7 +214,7 @@ export function backward({ slope, bounded, layers, values }, tape, outward, coun
   for (let depth = 2; depth >= 0; depth--) {
     const { inputs, units, weights, factors, shifts } = layers[depth];
     const { input, normal, scales, output } = tape[depth];
-    const inner = new Float64Array(count * units);
+    const inner = room(layers[depth], "inner", count * units);
     for (let i = 0; i < count * units; i++)
       inner[i] = back[i] * (depth < 2 ? (output[i] > 0 ? 1 : slope) : bounded ? 1 - output[i] * output[i] : 1);
     if (slopes)
@@ -207,14 +233,12 @@ export function backward({ slope, bounded, layers, values }, tape, outward, coun
         const factor = values[factors + u] / scales[u];
         for (let at = u; at < count * units; at += units) inner[at] = factor * (inner[at] - sum - normal[at] * along);
       }
-    const next = new Float64Array(count * inputs);
+    const next = depth ? room(layers[depth], "next", count * inputs).fill(0) : new Float64Array(count * inputs);
     for (let i = 0; i < count; i++)
       for (let u = 0; u < units; u++) {
         const one = inner[i * units + u];
-        if (one === 0) continue;
-        const [row, column] = [i * inputs, weights + u * inputs];
-        for (let j = 0; j < inputs; j++) next[row + j] += one * values[column + j];
-        if (slopes) for (let j = 0; j < inputs; j++) slopes[column + j] += one * input[row + j];
+        if (one !== 0) add(next, i * inputs, values, weights + u * inputs, inputs, one);
+        if (one !== 0 && slopes) add(slopes, weights + u * inputs, input, i * inputs, inputs, one);
       }
     back = next;
   }
