@@ -8,6 +8,7 @@ without any kernel: a small host hands it the state that the chapter stored.
 from upconv.widgets._explorer import MIME_TYPE, Explorer, source
 from upconv.widgets.convolution import ConvolutionExplorer
 from upconv.widgets.fourier import FourierExplorer
+from upconv.widgets.gan import GanExplorer
 from upconv.widgets.latent import LatentExplorer
 from upconv.widgets.learning import KernelLearningExplorer
 from upconv.widgets.pooling import PoolingExplorer
@@ -29,6 +30,7 @@ EXPLORERS = {
         ReceptiveFieldExplorer,
         ShapeExplorer,
         LatentExplorer,
+        GanExplorer,
         StyleExplorer,
     )
 }
@@ -39,6 +41,7 @@ __all__ = [
     "ConvolutionExplorer",
     "Explorer",
     "FourierExplorer",
+    "GanExplorer",
     "KernelLearningExplorer",
     "LatentExplorer",
     "PoolingExplorer",

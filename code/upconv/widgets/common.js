@@ -85,6 +85,12 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-bowl .ux-low canvas { aspect-ratio: 2.8; }
 :is(.ux-five, .ux-bowl) figcaption { min-height: 1.4em; }
 .ux-bowl .ux-legend { margin: 0.3rem 0 0.6rem; }
+.ux-stage.ux-gan { grid-template-columns: minmax(0, 5fr) minmax(0, 3fr); }
+:is(.ux-gan, .ux-game) canvas { cursor: default; }
+.ux-gan canvas.ux-draw { cursor: crosshair; }
+.ux-gan .ux-plot canvas { aspect-ratio: 3; }
+.ux-gan > div > figure + figure { margin-top: 0.4rem !important; }
+.ux-game .ux-plot canvas { aspect-ratio: 5 / 2; }
 .ux [hidden] { display: none !important; }
 @media (max-width: 620px) {
   .ux-stage, .ux-stage.ux-four { grid-template-columns: repeat(2, minmax(0, 1fr)); }
@@ -94,6 +100,10 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
   .ux-five > figure { grid-column: span 2; }
   .ux-five > figure:nth-child(n + 4) { grid-column: span 3; }
   .ux-stage.ux-pair, .ux-stage.ux-latent, .ux-stage.ux-style { grid-template-columns: 1fr; }
+  .ux-stage.ux-gan { grid-template-columns: 1fr; }
+  .ux-gan > div { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.9rem; }
+  .ux-gan > div > figure + figure { margin-top: 0 !important; }
+  .ux-gan .ux-plot canvas { aspect-ratio: 1; }
   .ux-stage.ux-frequency { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .ux-frequency .ux-wide canvas { aspect-ratio: 4 / 3; }
   .ux-stage.ux-replicas { grid-template: none / repeat(2, minmax(0, 1fr)); grid-auto-flow: row; }

@@ -388,3 +388,411 @@ export function measure(drawn, { centers, deviation }, { sorted }) {
     distance: apart(projections(drawn), sorted),
   };
 }
+
+// ---- the page ----------------------------------------------------------------------------------
+
+const DATA = { ring: "ring of 8", grid: "grid of 25", moons: "two moons", spiral: "spiral", drawing: "your drawing" };
+const BUDGET = 7; // milliseconds of training in a frame: the rest is the page's
+const HALF = 1.05; // of the plane that is shown
+const FIELD = 36; // values of a field per side
+const PUSHED = 140; // samples with an arrow
+const STRETCH = 0.03; // length of an arrow by the slope
+const FEW = 0.35; // of the data's width: less is one place
+const REAL = 250; // real points drawn
+
+/** One of some numbers. */
+const pick = (label, options) => ({
+  label, options: () => options,
+  refuse: (v) => (Object.keys(options).some((one) => Number(one) === v) ? "" : refusal(label, v, Object.keys(options).join(", "))),
+  write: String, read: Number,
+});
+
+export const STATE = {
+  data: choice("real points", DATA),
+  drawing: table("your drawing", 1, CELLS * CELLS, [[0, CELLS - 1], [0, CELLS - 1]]),
+  loss: choice("loss of G", { ns: "−log D", minimax: "log(1 − D)" }),
+  smooth: flag("D's label of real points", "1", "0.9"),
+  norm: flag("batch norm in G"),
+  start: choice("first weights", { he: "He's", small: "0.02 (DCGAN)" }),
+  leaky: flag("D's activation", "ReLU", "LeakyReLU"),
+  beta: pick("Adam's β₁", { 0.5: "0.5 (DCGAN)", 0.9: "0.9" }),
+  rate: pick("learning rate of G", { 0.0002: "0.0002", 0.001: "0.001", 0.002: "0.002", 0.005: "0.005" }),
+  ratio: pick("rate of D / of G", { 0.25: "¼", 0.5: "½", 1: "1", 2: "2", 4: "4" }),
+  turns: whole("D's steps per step of G", 1, 5),
+  seed: whole("seed", 0, 999),
+  show: choice("show", { grid: "G's grid", push: "what its loss wants" }),
+  steps: whole("steps", 0, MOST),
+};
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+const width2 = (points) => {
+  const n = points.length / 2;
+  let [x, y, sum] = [0, 0, 0];
+  for (let i = 0; i < n; i++) [x, y] = [x + points[2 * i] / n, y + points[2 * i + 1] / n];
+  for (let i = 0; i < n; i++) sum += ((points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2) / n;
+  return Math.sqrt(sum);
+};
+
+function render({ model, el }) {
+  const ui = frame({ model, el, title: "GAN explorer", state: STATE, update, draw });
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const z = seenNoise();
+  let game = null;
+  let key = null; // the settings that the game has
+  let yard = null; // real points to compare with, of `yardOf`
+  let yardOf = null;
+  let running = false;
+  let handle = null; // of the next frame
+  let seen = true; // in view
+  let drawnAt = 0;
+
+  const [plane, inputs] = [ui.view(), ui.view()];
+  const [bars, curves, far] = [ui.view("ux-plot"), ui.view("ux-plot"), ui.view("ux-plot")];
+  inputs.caption.textContent = "G's noise, colored by what D says of the point it becomes";
+  const [verdict, numbers] = [ui.line("ux-long ux-longer", true), ui.line("ux-long ux-longer")];
+
+  // ---- playing ----
+  const ran = ui.button("Run", () => (running ? stop() : run()));
+  const stepped = ui.button("Step", () => go(1));
+  const more = ui.button("100 steps", () => go(100));
+  const again = ui.button("Start over", () => {
+    if (running) stop();
+    ui.change({ steps: 0 });
+  });
+
+  function go(count) {
+    if (running) stop();
+    ui.change({ steps: Math.min(MOST, model.get("steps") + count) });
+  }
+  function run() {
+    if (game.step >= MOST) ui.change({ steps: 0 }, true);
+    running = true;
+    ran.textContent = "Pause";
+    pump();
+    ui.redraw();
+  }
+  function stop() {
+    running = false;
+    ran.textContent = "Run";
+    ui.change({ steps: game.step });
+  }
+  ui.reset.addEventListener("click", () => running && stop());
+
+  /** Train a little in the next frame: what is asked for, or, while it runs and is in view, without end. */
+  function pump() {
+    if (handle === null && (running ? seen : game.step < model.get("steps"))) handle = requestAnimationFrame(train);
+  }
+
+  function train() {
+    handle = null;
+    const end = running ? MOST : model.get("steps");
+    const begun = performance.now();
+    while (game.step < end && performance.now() - begun < BUDGET) {
+      advance(game);
+      if (game.step % EVERY === 0) note();
+    }
+    const now = performance.now();
+    const shown = !still.matches || game.step >= end || (running && now - drawnAt > 1000);
+    if (shown) drawnAt = now;
+    if (running) {
+      if (game.step >= MOST) return stop();
+      if (shown) ui.change({ steps: game.step }, true);
+    } else if (shown) {
+      ui.loading(game.step < end);
+      ui.redraw();
+    }
+    pump();
+  }
+
+  const watcher = new IntersectionObserver((entries) => {
+    seen = entries.at(-1).isIntersecting;
+    if (game) pump();
+  });
+  watcher.observe(el);
+  ui.cleaners.push(() => {
+    watcher.disconnect();
+    cancelAnimationFrame(handle);
+  });
+
+  function note() {
+    const { covered, distance } = measure(drawnFrom(game, z), game.data, yard);
+    game.measured.push({ step: game.step, covered, distance });
+  }
+
+  // ---- computing ----
+  function update() {
+    const names = Object.keys(STATE).filter((name) => !["show", "steps"].includes(name));
+    const settings = Object.fromEntries(names.map((name) => [name, model.get(name)]));
+    const asked = JSON.stringify(settings);
+    const restart = () => {
+      game = newGame(settings);
+      const data = JSON.stringify(game.data);
+      if (data !== yardOf) [yard, yardOf] = [yardstick(game.data), data];
+      note();
+    };
+    if (asked !== key) {
+      key = asked;
+      restart();
+      if (running) model.set("steps", 0);
+    } else if (game.step > model.get("steps")) restart();
+    ui.loading(!running && game.step < model.get("steps"));
+    pump();
+  }
+
+  // ---- drawing by the reader ----
+  let erases = false;
+  const hand = drawing(plane.canvas, () => CELLS + 2, () => model.get("data") === "drawing",
+    ({ row, column }, first) => {
+      const cell = [row - 1, column - 1];
+      if (cell.some((x) => x < 0 || x >= CELLS)) return;
+      const cells = model.get("drawing");
+      const had = cells.some((one) => one[0] === cell[0] && one[1] === cell[1]);
+      if (first) erases = had;
+      if (had !== erases) return;
+      ui.change({ drawing: had ? cells.filter((one) => one[0] !== cell[0] || one[1] !== cell[1]) : [...cells, cell] }, true);
+    },
+    () => model.save_changes(), () => ui.redraw());
+
+  // ---- drawing ----
+  /** A canvas with two of its pixels for one of the page, cleared: {pen, width, height, color}. */
+  function paper({ canvas }) {
+    const [width, height] = [Math.max(canvas.clientWidth, 120), Math.max(canvas.clientHeight, 60)];
+    if (canvas.width !== 2 * width || canvas.height !== 2 * height) Object.assign(canvas, { width: 2 * width, height: 2 * height });
+    const pen = canvas.getContext("2d");
+    pen.setTransform(2, 0, 0, 2, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    pen.font = "11px system-ui, sans-serif";
+    pen.textBaseline = "middle";
+    pen.lineJoin = "round";
+    const style = getComputedStyle(canvas);
+    return { pen, width, height, color: (name) => style.getPropertyValue(`--ux-${name}`).trim() };
+  }
+
+  function line(pen, points) {
+    pen.beginPath();
+    points.forEach(([x, y], i) => pen[i ? "lineTo" : "moveTo"](x, y));
+    pen.stroke();
+  }
+
+  const small = element("canvas", { width: FIELD, height: FIELD });
+  /** What D says, as colors from that of samples to that of real points. */
+  function field({ pen, width, color }, half, believed) {
+    const places = new Float64Array(2 * FIELD * FIELD);
+    const place = (i) => ((i + 0.5) / FIELD) * 2 * half - half;
+    for (let i = 0; i < FIELD * FIELD; i++) places.set([place(i % FIELD), -place(Math.floor(i / FIELD))], 2 * i);
+    const [low, middle, high] = ["hot", "card", "go"].map((name) => color(name).match(/[0-9a-f]{2}/gi).map((x) => parseInt(x, 16)));
+    const dots = small.getContext("2d");
+    const image = dots.createImageData(FIELD, FIELD);
+    believed(places).forEach((p, i) => {
+      const [end, t] = [p < 0.5 ? low : high, 1.3 * Math.abs(p - 0.5)];
+      image.data.set([...middle.map((x, k) => Math.round(x + (end[k] - x) * t)), 255], 4 * i);
+    });
+    dots.putImageData(image, 0, 0);
+    pen.imageSmoothingEnabled = true;
+    pen.drawImage(small, 0, 0, width, width);
+  }
+
+  /** Lines of the noise's square, as G maps them: a list of lists of points. */
+  function sheetLines(map) {
+    const lines = [];
+    for (const along of [0, 1])
+      for (let k = 0; k <= 10; k++) {
+        const points = new Float64Array(82);
+        for (let i = 0; i <= 40; i++) {
+          points[2 * i + along] = i / 20 - 1;
+          points[2 * i + 1 - along] = k / 5 - 1;
+        }
+        lines.push({ edge: k % 10 === 0, points: map(points) });
+      }
+    return lines;
+  }
+
+  function drawSheet(pen, color, to, map) {
+    pen.strokeStyle = color("ink");
+    for (const { edge, points } of sheetLines(map)) {
+      pen.globalAlpha = edge ? 0.75 : 0.4;
+      pen.lineWidth = edge ? 1.6 : 0.8;
+      line(pen, Array.from({ length: 41 }, (_, i) => to(points[2 * i], points[2 * i + 1])));
+    }
+    pen.globalAlpha = 1;
+  }
+
+  function marks(pen, points, count, to, fill, edge, radius, diamond = false) {
+    pen.fillStyle = fill;
+    pen.strokeStyle = edge;
+    pen.lineWidth = 0.8;
+    for (let i = 0; i < count; i++) {
+      const [x, y] = to(points[2 * i], points[2 * i + 1]);
+      pen.beginPath();
+      if (diamond) {
+        pen.moveTo(x, y - radius);
+        pen.lineTo(x + radius, y);
+        pen.lineTo(x, y + radius);
+        pen.lineTo(x - radius, y);
+        pen.closePath();
+      } else pen.arc(x, y, radius, 0, 2 * Math.PI);
+      pen.fill();
+      pen.stroke();
+    }
+  }
+
+  function drawPlane(samples, found) {
+    const { pen, width, color } = paper(plane);
+    const to = (x, y) => [((x + HALF) / (2 * HALF)) * width, ((HALF - y) / (2 * HALF)) * width];
+    field({ pen, width, color }, HALF, (points) => belief(game, points));
+    const radius = width > 300 ? 2.4 : 1.8;
+    marks(pen, yard.points, REAL, to, color("go"), color("card"), radius);
+    if (model.get("show") === "grid") {
+      drawSheet(pen, color, to, (points) => drawnFrom(game, points));
+      marks(pen, samples, SEEN, to, color("hot"), color("card"), 1.3 * radius, true);
+    } else {
+      const { slopes } = wanted(game.judge, samples.slice(0, 2 * PUSHED), model.get("loss"));
+      pen.strokeStyle = color("ink");
+      pen.lineWidth = 1.2;
+      for (let i = 0; i < PUSHED; i++) {
+        const [x, y, dx, dy] = [samples[2 * i], samples[2 * i + 1], -slopes[2 * i], -slopes[2 * i + 1]];
+        const length = Math.hypot(dx, dy) || 1;
+        const reach = Math.min(STRETCH * length, 0.3) / length;
+        const [tipX, tipY] = [x + reach * dx, y + reach * dy];
+        line(pen, [to(x, y), to(tipX, tipY)]);
+        const head = Math.min(0.025, 0.4 * reach * length) / length;
+        line(pen, [to(tipX - head * (dx + 0.6 * dy), tipY - head * (dy - 0.6 * dx)), to(tipX, tipY), to(tipX - head * (dx - 0.6 * dy), tipY - head * (dy + 0.6 * dx))]);
+      }
+      marks(pen, samples, PUSHED, to, color("hot"), color("card"), 1.3 * radius, true);
+      found.push = mean(Array.from({ length: PUSHED }, (_, i) => Math.hypot(slopes[2 * i], slopes[2 * i + 1])));
+    }
+    if (hand.focused()) {
+      const cell = width / (CELLS + 2);
+      pen.strokeStyle = color("ink");
+      pen.lineWidth = 2;
+      pen.strokeRect(hand.cursor.column * cell, hand.cursor.row * cell, cell, cell);
+    }
+    plane.caption.textContent = model.get("data") === "drawing" ? "the plane: draw on it with pointer, or arrow keys and space" : "the plane, colored by what D says";
+    const cursor = hand.focused() ? ` Cursor in row ${hand.cursor.row}, column ${hand.cursor.column}.` : "";
+    plane.canvas.setAttribute("aria-label", `the plane: real points (${DATA[model.get("data")]}) and samples; D says ${belief(game, yard.points.slice(0, 200)).reduce((a, b) => a + b / 100, 0).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples on average. ${found.covered} of ${found.counts.length} modes covered.${found.push === undefined ? "" : ` The mean push on a sample is ${found.push.toFixed(2)}.`}${cursor}`);
+    hand.offer();
+  }
+
+  function drawInputs() {
+    const { pen, width, color } = paper(inputs);
+    const to = (x, y) => [((x + 1.02) / 2.04) * width, ((1.02 - y) / 2.04) * width];
+    field({ pen, width, color }, 1.02, (points) => belief(game, drawnFrom(game, points)));
+    drawSheet(pen, color, to, (points) => points);
+    const share = mean(belief(game, drawnFrom(game, z)).map((p) => Number(p > 0.5)));
+    inputs.canvas.setAttribute("aria-label", `the square of noise with its grid; of ${percent(share)} of it D takes the result for real`);
+  }
+
+  function drawBars({ counts }) {
+    const { pen, width, height, color } = paper(bars);
+    const fair = SEEN / counts.length;
+    const y = (n) => height - 3 - (Math.min(n / fair, 4) / 4) * (height - 8);
+    counts.forEach((n, k) => {
+      const [x, wide] = [(k / counts.length) * width, width / counts.length];
+      pen.fillStyle = n >= fair / 4 ? color("go") : color("hot");
+      pen.fillRect(x + 0.1 * wide, Math.min(y(n), height - 5), 0.8 * wide, height - 3 - Math.min(y(n), height - 5));
+    });
+    pen.strokeStyle = color("ink");
+    pen.lineWidth = 1.2;
+    pen.setLineDash([5, 3]);
+    line(pen, [[0, y(fair)], [width, y(fair)]]);
+    pen.setLineDash([]);
+    bars.caption.textContent = `samples near each ${counts.length === 8 || counts.length === 25 ? "mode" : "piece"}; dashed: its share`;
+    bars.canvas.setAttribute("aria-label", `samples near each: ${counts.join(", ")}; a fair share is ${Math.round(fair)}`);
+  }
+
+  /** Lines over the steps; `most` at the top. */
+  function plot(view, lines, level, most, digits) {
+    const { pen, width, height, color } = paper(view);
+    const last = [100, 200, 500, 1000, 2000, 4000, MOST].find((end) => end >= game.step);
+    const to = (step, value) => [LEFT + (step / last) * (width - LEFT - 4), height - 18 - (Math.min(Math.max(value, 0), most) / most) * (height - 26)];
+    pen.fillStyle = color("soft");
+    pen.strokeStyle = color("line");
+    pen.lineWidth = 1;
+    pen.textAlign = "right";
+    for (const value of [0, most / 2, most]) {
+      line(pen, [to(0, value), to(last, value)]);
+      pen.fillText(value.toFixed(digits), LEFT - 5, to(0, value)[1]);
+    }
+    for (const step of [last / 2, last]) pen.fillText(step === last ? `${last} steps` : step, to(step, 0)[0], height - 7);
+    pen.setLineDash([5, 3]);
+    pen.strokeStyle = color("ink");
+    line(pen, [to(0, level), to(last, level)]);
+    pen.setLineDash([]);
+    for (const [name, points] of lines) {
+      pen.strokeStyle = color(name);
+      pen.lineWidth = 1.8;
+      line(pen, points.map(([step, value]) => to(step, value)));
+    }
+  }
+
+  /** One of the losses, means of so many steps that the line can be read. */
+  function smoothed(which) {
+    const all = game.losses;
+    const block = Math.max(1, Math.ceil(all.length / 120));
+    return Array.from({ length: Math.floor(all.length / block) }, (_, i) =>
+      [(i + 0.5) * block, mean(all.slice(i * block, (i + 1) * block).map((pair) => pair[which]))]);
+  }
+
+  function drawPlots(found) {
+    const minimax = model.get("loss") === "minimax";
+    const own = smoothed(1).map(([step, value]) => [step, minimax ? -value : value]);
+    plot(curves, [["go", smoothed(0)], ["hot", own]], 2 * Math.LN2, 3, 1);
+    curves.caption.textContent = `losses: D's (blue) and ${minimax ? "minus " : ""}G's (orange); dashed: D's if it cannot tell`;
+    const [lost, pair] = [game.losses.slice(-50), (which) => mean(game.losses.slice(-50).map((one) => one[which])).toFixed(2)];
+    curves.canvas.setAttribute("aria-label", lost.length ? `losses, mean of the last ${lost.length} steps: D's ${pair(0)}, G's ${pair(1)}` : "no losses yet");
+    const most = Math.max(...game.measured.map(({ distance }) => distance / yard.floor), 4);
+    plot(far, [["hot", [...game.measured.map(({ step, distance }) => [step, distance / yard.floor]), [game.step, found.distance / yard.floor]]]], 1, Math.ceil(most / 2) * 2, 0);
+    far.caption.textContent = "distance of the samples from the data; dashed, 1: that of other real points";
+    far.canvas.setAttribute("aria-label", `distance from the data: ${(found.distance / yard.floor).toFixed(1)} times that of real points now, ${(game.measured[0].distance / yard.floor).toFixed(1)} times at the start`);
+  }
+
+  function draw() {
+    const samples = drawnFrom(game, z);
+    const found = measure(samples, game.data, yard);
+    const said = belief(game, samples);
+    const truly = belief(game, yard.points);
+    found.said = mean(said);
+    drawPlane(samples, found);
+    drawInputs();
+    drawBars(found);
+    drawPlots(found);
+    const pieces = ["ring", "grid"].includes(model.get("data")) ? "modes" : "pieces";
+    const [times, wide] = [(found.distance / yard.floor).toFixed(1), width2(samples) / width2(yard.points)];
+    const all = found.counts.length;
+    const waits = !running && game.step < model.get("steps");
+    verdict.setAttribute("aria-live", running || waits ? "off" : "polite"); // a run tells how it ends
+    const tale = marked`Step ${game.step}: <b>${found.covered} of ${all}</b> ${pieces} covered; <b>${percent(found.near)}</b> of the samples lie near one.`;
+    let more = "";
+    if (wide < FEW) more = marked` <span class="ux-bad">All in one place:</span> the samples are spread ${wide.toFixed(2)} times as wide as the data.`;
+    else if (found.near >= 0.5 && found.covered <= all / 2) more = marked` <span class="ux-bad">Collapsed:</span> what it draws looks real, but most of the data is missing.`;
+    else if (found.covered === all && found.near >= 0.8) more = marked` <b>Nothing is missing.</b>`;
+    verdict.replaceChildren(tale, more);
+    const right = mean([...said.map((p) => Number(p < 0.5)), ...truly.map((p) => Number(p >= 0.5))]);
+    const pushed = found.push === undefined ? "" : ` Its loss pushes a sample by ${found.push.toFixed(2)} on average.`;
+    numbers.textContent = `The samples are ${times} times as far from the data as other real points. D says ${mean(truly).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples, and is right in ${percent(right)}: ½ and 50 % if it cannot tell.${pushed}`;
+  }
+
+  const key2 = (name, text) => {
+    const span = element("span", { textContent: text });
+    span.style.setProperty("--key", `var(--ux-${name})`);
+    return span;
+  };
+  return ui.begin(
+    element("div", { className: "ux-row" }, ui.list("data"), ui.number("seed"), ui.list("show"), ui.number("steps"), ui.reset),
+    element("div", { className: "ux-row ux-gap" },
+      ui.list("loss"), ui.list("smooth"), ui.list("norm"), ui.list("start"), ui.list("leaky"), ui.list("beta"),
+      ui.list("rate"), ui.list("ratio"), ui.number("turns")),
+    element("div", { className: "ux-row ux-gap" }, ran, stepped, more, again,
+      element("div", { className: "ux-legend" }, key2("go", "real points ●, and where D says real"), key2("hot", "samples ◆, and where D says drawn"))),
+    ui.error,
+    element("div", { className: "ux-stage ux-gan" }, plane.node, element("div", {}, inputs.node, bars.node)),
+    verdict,
+    element("div", { className: "ux-stage ux-pair ux-game" }, curves.node, far.node),
+    numbers,
+  );
+}
+
+const LEFT = 28; // of the axes' numbers, in pixels of the page
+
+export default { render };
