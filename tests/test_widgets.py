@@ -15,6 +15,7 @@ from upconv.widgets import (
     MIME_TYPE,
     ConvolutionExplorer,
     FourierExplorer,
+    GanExplorer,
     KernelLearningExplorer,
     LatentExplorer,
     PoolingExplorer,
@@ -26,6 +27,8 @@ from upconv.widgets import (
     source,
 )
 from upconv.widgets._explorer import encode_photo, from_url
+from upconv.widgets._game import BATCH, SEEN, Game, mode_counts, noise, seen_noise
+from upconv.widgets.gan import RATES, RATIOS, SETTINGS
 from upconv.widgets.latent import cell as latent_cell
 from upconv.widgets.shape import boxes, some_networks
 
@@ -349,6 +352,195 @@ def test_kernels_to_learn_are_what_they_are_called(page):
     assert KernelLearningExplorer().kernel == kernels["edges"].tolist()
 
 
+def gan_settings(count: int):
+    rng = np.random.default_rng(6)
+    for _ in range(count):
+        cells = np.unique(rng.integers(0, 12, (rng.integers(1, 9), 2)), axis=0)
+        yield GanExplorer(
+            data=str(rng.choice(["ring", "grid", "moons", "spiral", "drawing"])),
+            drawing=cells.tolist(),
+            loss=str(rng.choice(["ns", "minimax"])),
+            start=str(rng.choice(["he", "small"])),
+            **{name: bool(rng.integers(2)) for name in ("smooth", "norm", "leaky")},
+            beta=float(rng.choice([0.5, 0.9])),
+            rate=float(rng.choice(RATES)),
+            ratio=float(rng.choice(RATIOS)),
+            turns=int(rng.integers(1, 6)),
+            seed=int(rng.integers(1000)),
+            steps=int(rng.integers(1, 9)),
+        )
+
+
+def torch_game(explorer: GanExplorer):
+    """The explorer's game played by PyTorch: losses, slopes of the first steps, and networks."""
+    import torch
+    from torch import nn
+
+    def built(network):
+        layers, left = [], iter(network.parameters)
+        for depth in range(3):
+            weights = torch.tensor(next(left))
+            normed = network.norm and depth < 2
+            layers.append(nn.Linear(*weights.shape[::-1], bias=not normed, dtype=torch.float64))
+            layers[-1].weight.data = weights
+            if normed:
+                layers.append(nn.BatchNorm1d(len(weights), dtype=torch.float64))
+                next(left)
+            nn.init.zeros_(layers[-1].bias)
+            next(left)
+            layers.append(nn.LeakyReLU(network.slope) if network.slope else nn.ReLU())
+        return nn.Sequential(*layers[:-1], nn.Tanh() if network.bounded else nn.Identity())
+
+    def slopes(network):
+        return torch.cat([p.grad.ravel() for p in network.parameters()]).numpy()
+
+    game = Game({name: getattr(explorer, name) for name in SETTINGS})
+    maker, judge = built(game.maker), built(game.judge)
+    betas = (explorer.beta, 0.999)
+    makers = torch.optim.Adam(maker.parameters(), explorer.rate, betas)
+    judges = torch.optim.Adam(judge.parameters(), explorer.rate * explorer.ratio, betas)
+    judged, at, losses, first = nn.BCEWithLogitsLoss(), 0, [], []
+    ones = torch.ones(BATCH, 1, dtype=torch.float64)
+    for _ in range(explorer.steps):
+        for _ in range(explorer.turns):
+            points = torch.tensor(game.data.sample(BATCH, game.source, at))
+            z = torch.tensor(noise(BATCH, game.source, at + 3 * BATCH))
+            at += 5 * BATCH
+            target = 0.9 * ones if explorer.smooth else ones
+            loss = judged(judge(points), target) + judged(judge(maker(z).detach()), 0 * ones)
+            judges.zero_grad()
+            loss.backward()
+            first += [slopes(judge)] if not first else []
+            judges.step()
+        says = judge(maker(torch.tensor(noise(BATCH, game.source, at))))
+        at += 2 * BATCH
+        own = judged(says, ones) if explorer.loss == "ns" else -judged(says, 0 * ones)
+        makers.zero_grad()
+        own.backward()
+        first += [slopes(maker)] if len(first) < 2 else []
+        makers.step()
+        losses.append([loss.item(), own.item()])
+    z = torch.tensor(seen_noise())
+    with torch.no_grad():
+        ends = [nn.utils.parameters_to_vector(net.parameters()).numpy() for net in (maker, judge)]
+        drawn = maker.eval()(z)
+        return losses, first, ends, drawn.numpy(), torch.sigmoid(judge(drawn))[:, 0].numpy()
+
+
+PLAY = """(m, all) => {
+    const numbers = (x) => [...x];
+    return all.map(({ steps, ...settings }) => {
+        const first = m.newGame(settings), game = m.newGame(settings);
+        const points = m.real(first.data, m.BATCH, first.source, 0);
+        const drawn = m.forward(
+            first.maker, m.noise(m.BATCH, first.source, 3 * m.BATCH), m.BATCH, true).output;
+        const { slopes } = m.judged(first.judge, points, drawn, settings.smooth);
+        for (let i = 0; i < steps; i++) m.advance(game);
+        const samples = m.drawnFrom(game, m.seenNoise());
+        const yard = m.yardstick(game.data);
+        return {
+            begun: numbers(m.newGame(settings).maker.values), centers: game.data.centers,
+            points: numbers(points), slopes: numbers(slopes), losses: game.losses,
+            maker: numbers(game.maker.values), judge: numbers(game.judge.values),
+            samples: numbers(samples), said: numbers(m.belief(game, samples)),
+            floor: yard.floor, ...m.measure(samples, game.data, yard),
+        };
+    });
+}"""
+
+
+def test_a_game_of_the_page_is_that_of_the_module_and_of_pytorch(page):
+    """Gradients, steps of Adam, batch norm and its running statistics, samples and measures."""
+    explorers = list(gan_settings(80))
+    settings = [{name: getattr(one, name) for name in (*SETTINGS, "steps")} for one in explorers]
+    results = module(page, "gan").evaluate(PLAY, settings)
+    close = {"rtol": 0, "atol": 1e-8}
+    for explorer, result in zip(explorers, results, strict=True):
+        game = Game({name: getattr(explorer, name) for name in SETTINGS})
+        np.testing.assert_allclose(result["begun"], game.maker.flat, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(result["centers"], explorer.modes, rtol=0, atol=1e-13)
+        points = game.data.sample(BATCH, game.source, 0)
+        np.testing.assert_allclose(result["points"], points.ravel(), rtol=0, atol=1e-13)
+        losses, slopes, (maker, judge), drawn, said = torch_game(explorer)
+        np.testing.assert_allclose(result["slopes"], slopes[0], rtol=0, atol=1e-12)
+        for name, expected, own in (
+            ("losses", losses, explorer.losses),
+            ("maker", maker, explorer.game.maker.flat),
+            ("judge", judge, explorer.game.judge.flat),
+            ("samples", drawn.ravel(), explorer.generated.ravel()),
+            ("said", said, explorer.probability(explorer.generated)),
+        ):
+            np.testing.assert_allclose(result[name], expected, **close, err_msg=name)
+            np.testing.assert_allclose(result[name], own, **close, err_msg=name)
+        assert result["counts"] == explorer.counts.tolist()
+        assert result["covered"] == explorer.covered
+        assert result["near"] == pytest.approx(explorer.near)
+        assert result["distance"] == pytest.approx(explorer.distance, abs=1e-8)
+        assert result["floor"] == pytest.approx(explorer.floor, abs=1e-10)
+    for name in ("data", "loss", "smooth", "norm", "start", "leaky", "beta", "turns"):
+        assert len({getattr(explorer, name) for explorer in explorers}) > 1, name
+
+
+def test_slopes_of_the_generator_are_those_of_pytorch(page):
+    """After the discriminator's first steps; and where its loss wants each sample to go."""
+    explorers = list(gan_settings(30))
+    for explorer in explorers:
+        explorer.steps, explorer.turns = 1, 1
+    settings = [{name: getattr(one, name) for name in SETTINGS} for one in explorers]
+    results = module(page, "gan").evaluate(
+        """(m, all) => all.map((settings) => {
+            const game = m.newGame(settings);
+            m.advance(game);
+            const again = m.newGame(settings);
+            m.forward(again.maker, m.noise(m.BATCH, again.source, 3 * m.BATCH), m.BATCH, true);
+            const z = m.noise(m.BATCH, again.source, 5 * m.BATCH);
+            const { slopes } = m.fooled(again.maker, game.judge, z, settings.loss);
+            const drawn = m.drawnFrom(again, z);
+            return { slopes: [...slopes], drawn: [...drawn],
+                     judge: [...game.judge.values],
+                     wanted: [...m.wanted(game.judge, drawn, settings.loss).slopes],
+                     near: [1e-5, -1e-5].map((h) => m.wanted(game.judge,
+                         drawn.map((x, i) => i === 6 ? x + h : x), settings.loss).loss) };
+        })""",
+        settings,
+    )
+    for explorer, result in zip(explorers, results, strict=True):
+        _, slopes, _, _, _ = torch_game(explorer)
+        np.testing.assert_allclose(result["slopes"], slopes[1], rtol=0, atol=1e-10)
+        slope = (result["near"][0] - result["near"][1]) / 2e-5 * BATCH  # of the mean
+        assert result["wanted"][6] == pytest.approx(slope, abs=1e-5)
+
+
+def test_the_same_numbers_in_every_browser_are_the_right_ones(page):
+    """exp, log, cosine and sine of sums and products alone, against NumPy's."""
+    x = np.concatenate([np.linspace(-300, 300, 999), np.linspace(-3, 3, 999)])
+    y, turns = 10 ** np.linspace(-12, 12, 999), np.linspace(0, 1, 999)
+    found = module(page, "gan").evaluate(
+        "(m, [x, y, turns]) => [x.map(m.exp), y.map(m.log), turns.map(m.turn)]",
+        [x.tolist(), y.tolist(), turns.tolist()],
+    )
+    np.testing.assert_allclose(found[0], np.exp(x), rtol=2e-15)
+    np.testing.assert_allclose(found[1], np.log(y), rtol=2e-15, atol=1e-16)
+    circle = np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], 1)
+    np.testing.assert_allclose(found[2], circle, rtol=0, atol=1e-15)
+
+
+def test_gan_explorer_in_python():
+    explorer = GanExplorer(steps=0)
+    assert explorer.losses.shape == (0, 2) and len(explorer.modes) == 8
+    assert explorer.distance > 3 * explorer.floor  # nothing is learned
+    explorer.steps = 200
+    game = explorer.game
+    assert explorer.game is game and len(game.losses) == 200
+    assert explorer.losses[-50:, 0].mean() < 1.4  # what it loses if it cannot tell: log 4
+    explorer.steps = 100  # goes back: the game is played again
+    assert explorer.game is not game and len(explorer.losses) == 100
+    explorer.data = "grid"
+    assert explorer.counts.shape == (25,)
+    real = explorer.game.data.sample(SEEN, 0, 0)
+    assert mode_counts(real, explorer.game.data).sum() > 0.97 * SEEN  # within three deviations
+
+
 def test_pooling_of_the_page_is_that_of_the_module(page):
     rng = np.random.default_rng(3)
     settings = [
@@ -654,6 +846,15 @@ def test_mending_pads_to_the_next_size_that_fits():
         (KernelLearningExplorer, "kernel", np.zeros((6, 6))),
         (KernelLearningExplorer, "rate", 0),
         (KernelLearningExplorer, "steps", 501),
+        (GanExplorer, "data", "cats"),
+        (GanExplorer, "drawing", []),
+        (GanExplorer, "drawing", [[0, 12]]),
+        (GanExplorer, "loss", "hinge"),
+        (GanExplorer, "beta", 0.7),
+        (GanExplorer, "rate", 0.1),
+        (GanExplorer, "turns", 0),
+        (GanExplorer, "seed", 1000),
+        (GanExplorer, "steps", 6001),
         (PoolingExplorer, "input", [[1, 2], [3]]),
         (PoolingExplorer, "pooling", "median"),
         (ReceptiveFieldExplorer, "layers", []),

@@ -585,7 +585,7 @@ function render({ model, el }) {
     const dots = small.getContext("2d");
     const image = dots.createImageData(FIELD, FIELD);
     believed(places).forEach((p, i) => {
-      const [end, t] = [p < 0.5 ? low : high, 1.3 * Math.abs(p - 0.5)];
+      const [end, t] = [p < 0.5 ? low : high, 0.62 * (1 - (1 - Math.abs(2 * p - 1)) ** 2)];
       image.data.set([...middle.map((x, k) => Math.round(x + (end[k] - x) * t)), 255], 4 * i);
     });
     dots.putImageData(image, 0, 0);
@@ -668,7 +668,8 @@ function render({ model, el }) {
       pen.lineWidth = 2;
       pen.strokeRect(hand.cursor.column * cell, hand.cursor.row * cell, cell, cell);
     }
-    plane.caption.textContent = model.get("data") === "drawing" ? "the plane: draw on it with pointer, or arrow keys and space" : "the plane, colored by what D says";
+    const arrows = found.push === undefined ? "" : `; arrows: where G's loss pushes samples, by ${found.push.toFixed(2)} on average`;
+    plane.caption.textContent = `${model.get("data") === "drawing" ? "draw here, or press arrow keys and space" : "the plane, colored by what D says"}${arrows}`;
     const cursor = hand.focused() ? ` Cursor in row ${hand.cursor.row}, column ${hand.cursor.column}.` : "";
     plane.canvas.setAttribute("aria-label", `the plane: real points (${DATA[model.get("data")]}) and samples; D says ${belief(game, yard.points.slice(0, 200)).reduce((a, b) => a + b / 100, 0).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples on average. ${found.covered} of ${found.counts.length} modes covered.${found.push === undefined ? "" : ` The mean push on a sample is ${found.push.toFixed(2)}.`}${cursor}`);
     hand.offer();
@@ -769,8 +770,7 @@ function render({ model, el }) {
     else if (found.covered === all && found.near >= 0.8) more = marked` <b>Nothing is missing.</b>`;
     verdict.replaceChildren(tale, more);
     const right = mean([...said.map((p) => Number(p < 0.5)), ...truly.map((p) => Number(p >= 0.5))]);
-    const pushed = found.push === undefined ? "" : ` Its loss pushes a sample by ${found.push.toFixed(2)} on average.`;
-    numbers.textContent = `The samples are ${times} times as far from the data as other real points. D says ${mean(truly).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples, and is right in ${percent(right)}: ½ and 50 % if it cannot tell.${pushed}`;
+    numbers.textContent = `The samples are ${times} times as far from the data as other real points. D says ${mean(truly).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples, and is right in ${percent(right)}: ½ and 50 % if it cannot tell.`;
   }
 
   const key2 = (name, text) => {

@@ -90,7 +90,7 @@ class GanExplorer(Explorer):
     turns = traitlets.Int(1, min=1, max=5).tag(sync=True)
     seed = traitlets.Int(0, min=0, max=999).tag(sync=True)
     show = traitlets.Enum(["grid", "push"], "grid").tag(sync=True)
-    steps = traitlets.Int(500, min=0, max=MOST).tag(sync=True)
+    steps = traitlets.Int(1000, min=0, max=MOST).tag(sync=True)
 
     @traitlets.default("drawing")
     def _some_drawing(self) -> list[list[int]]:
