@@ -29,6 +29,7 @@ TITLES = {
     "receptive": "Receptive field explorer",
     "shape": "Shape explorer",
     "latent": "Latent explorer",
+    "gan": "GAN explorer",
     "style": "Style explorer",
 }
 
@@ -569,6 +570,126 @@ def test_reader_compares_weights_and_layers_of_a_style(explorers):
     np.testing.assert_array_equal(grey_values(canvas), middle)
 
 
+def told(box) -> tuple[int, int, int]:
+    """Step, modes covered, and how many percent of the samples lie near one."""
+    found = re.search(r"Step (\d+): (\d+) of \d+ \w+ covered; (\d+) %", box.inner_text())
+    return tuple(int(number) for number in found.groups())
+
+
+def test_reader_lets_a_game_run_and_sees_it_collapse(at):
+    page = at("gan-1:steps=0")
+    box = find(page, "gan")
+    expect(box).to_contain_text("Step 0: ")
+    begun = told(box)
+    box.get_by_role("button", name="Step", exact=True).click()
+    expect(box).to_contain_text("Step 1: ")
+    box.get_by_role("button", name="Run").click()
+    expect(box).to_contain_text(re.compile(r"Step (?!0|1:)\d{2,}: "))
+    box.get_by_role("button", name="Pause").click()
+    stopped = told(box)[0]
+    page.wait_for_url(f"**#gan-1:steps={stopped}")  # what runs goes into the address when it rests
+    enter(box, "steps", 1000)
+    expect(box).not_to_have_attribute("aria-busy", "true")
+    healthy = told(box)
+    assert healthy[0] == 1000 and healthy[1] >= 6 > begun[1]
+    # The same game again, from another state and by the address: the same to the last digit.
+    said = box.inner_text()
+    other = find(at("gan-1:steps=1000"), "gan")
+    expect(other).to_contain_text("Step 1000: ")
+    assert other.inner_text() == said
+    # The first weights of DCGAN, without its batch norm: the samples stay in one place.
+    choose(box, "first weights", "small")
+    expect(box).to_contain_text("Step 1000: ")
+    expect(box).not_to_have_attribute("aria-busy", "true")
+    assert told(box)[1] <= 3
+    for picture in box.locator("canvas").all():
+        assert grey_values(picture).std() > 3
+    assert "NaN" not in box.inner_text()
+    assert page.complaints == []
+
+
+def test_reader_draws_what_is_real(at):
+    page = at("gan-1:steps=0&data=drawing&drawing=5,5")
+    box = find(page, "gan")
+    expect(box).to_contain_text("of 1 pieces covered")
+    canvas = box.locator("canvas").first
+    drag(page, canvas, (1.5 / 14, 1.5 / 14), (4.5 / 14, 1.5 / 14))
+    expect(box).to_contain_text("of 5 pieces covered")
+    canvas.focus()
+    expect(canvas).to_have_attribute("aria-label", re.compile("Cursor in row 1, column 4"))
+    for key in ["ArrowDown", "Space"]:
+        canvas.press(key)
+    expect(box).to_contain_text("of 6 pieces covered")
+    page.wait_for_url("**drawing=5,5;0,0;0,1;0,2;0,3;1,3**")
+    canvas.press("Space")  # rubs it out again
+    expect(box).to_contain_text("of 5 pieces covered")
+    drag(page, canvas, (0.5 / 14, 0.5 / 14))  # the rim is no part of it
+    expect(box).to_contain_text("of 5 pieces covered")
+    find(at("gan-1:data=drawing&drawing=5,5&steps=0"), "gan")
+    assert page.complaints == []
+
+
+def test_only_cell_of_a_drawing_stays(at):
+    box = find(at("gan-1:steps=0&data=drawing&drawing=5,5"), "gan")
+    canvas = box.locator("canvas").first
+    drag(box.page, canvas, (6.5 / 14, 6.5 / 14))
+    expect(box.get_by_role("alert")).to_contain_text("1 to 144 rows")
+    expect(box).to_contain_text("of 1 pieces covered")
+
+
+def test_a_game_rests_out_of_view_and_moves_little_for_who_wants_that(chromium, served):
+    context = chromium.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{served}{PAGE}#gan-1:steps=0")
+    box = find(page, "gan")
+    assert told(box)[0] == 0  # nothing runs by itself
+    box.get_by_role("button", name="Run").click()
+    expect(box).to_contain_text(re.compile(r"Step [1-9]\d+: "))
+    drawn = box.evaluate(
+        """async (box) => {
+            let count = 0;
+            const line = box.querySelector(".ux-line");
+            const watcher = new MutationObserver(() => count++);
+            watcher.observe(line, { childList: true });
+            const begun = performance.now();
+            do await new Promise(requestAnimationFrame); while (performance.now() - begun < 2500);
+            watcher.disconnect();
+            return count;
+        }"""
+    )
+    assert drawn <= 3  # a picture a second
+    page.evaluate("scrollTo(0, 0)")
+    step = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
+        done(document.querySelector("#gan-1 input[type=number][aria-label=steps], #gan-1 .ux-line")
+            .textContent))))"""
+    page.wait_for_timeout(300)
+    before = page.evaluate(step)
+    page.wait_for_timeout(2500)
+    assert page.evaluate(step) == before
+    find(page, "gan")
+    expect(box).not_to_contain_text(before)  # it goes on where it was
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_a_game_keeps_its_height(visit, served, width):
+    page = visit(
+        f"{served}{PAGE}#gan-1:steps=0", viewport={"width": width, "height": 900}
+    )
+    box = find(page, "gan")
+    heights = set()
+    for step in (0, 40, 120):
+        enter(box, "steps", step)
+        for start in ("small", "he"):
+            choose(box, "first weights", start)
+            for shown in ("push", "grid"):
+                choose(box, "show", shown)
+                expect(box).not_to_have_attribute("aria-busy", "true")
+                heights.add(round(box.bounding_box()["height"]))
+    assert len(heights) == 1, heights
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 # ---- what all of them do -------------------------------------------------------------------
 
 
@@ -605,6 +726,7 @@ def test_settings_are_in_the_address(at):
         "shape-1:network=constructor&size=1.5",
         "latent-1:first=9&second=1.5&third=x",
         "style-1:weight=7&layer=-1",
+        "gan-1:data=cats&drawing=&beta=0.7&rate=x&ratio=3&turns=0&seed=1e9&steps=-1&norm=maybe",
     ],
 )
 def test_nonsense_in_the_address_is_left_out(at, visit, served, fragment):

@@ -36,6 +36,12 @@ CASES = {
         "explorer.steps, explorer.learned.shape, len(explorer.path)",
         "(2, (3, 3), 3)",
     ),
+    "GanExplorer": (
+        "steps",
+        20,
+        "explorer.steps, explorer.generated.shape, len(explorer.losses)",
+        "(20, (500, 2), 20)",
+    ),
     "PoolingExplorer": ("window K", 3, "explorer.stride, explorer.pooled.shape", "(3, (2, 2))"),
     "ReceptiveFieldExplorer": ("input size", 100, "explorer.map_sizes[-1]", "3"),
     "ShapeExplorer": ("input size", 540, "explorer.size, explorer.fitting_size", "(540, 544)"),

@@ -519,7 +519,7 @@ def test_the_same_numbers_in_every_browser_are_the_right_ones(page):
         "(m, [x, y, turns]) => [x.map(m.exp), y.map(m.log), turns.map(m.turn)]",
         [x.tolist(), y.tolist(), turns.tolist()],
     )
-    np.testing.assert_allclose(found[0], np.exp(x), rtol=2e-15)
+    np.testing.assert_allclose(np.array(found[0], float), np.exp(x), rtol=2e-15)
     np.testing.assert_allclose(found[1], np.log(y), rtol=2e-15, atol=1e-16)
     circle = np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], 1)
     np.testing.assert_allclose(found[2], circle, rtol=0, atol=1e-15)

@@ -58,16 +58,18 @@ const tanh = (x) => {
 const sigmoid = (x) => 1 / (1 + exp(-x));
 const softplus = (x) => Math.max(x, 0) + log(1 + exp(-Math.abs(x))); // of −x: −log D; of x: −log(1 − D)
 
+const WORD = 4294967296; // 2 to the 32
+
 /** The number of a place in a stream of random numbers from 0 to 1: Mulberry32's. */
 function uniform(start, place) {
   let t = (start + Math.imul(place + 1, 0x6d2b79f5)) | 0;
   t = Math.imul(t ^ (t >>> 15), t | 1);
   t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  return ((t ^ (t >>> 14)) >>> 0) / WORD;
 }
 
 /** Where a stream starts: those of two seeds, or of two purposes, have nothing in common. */
-const stream = (seed, purpose) => Math.floor(uniform(seed * 8 + purpose, 0) * 2 ** 32);
+const stream = (seed, purpose) => Math.floor(uniform(seed * 8 + purpose, 0) * WORD);
 const [WEIGHTS, TRAINING, LOOKING, COMPARING] = [0, 1, 2, 3];
 
 /** Two normal numbers (Box and Muller, 1958), from places `at` and `at + 1`. */
@@ -198,7 +200,7 @@ function normalize({ units, mean, variance }, y, count, live) {
     if (live) {
       middle = spread = 0;
       for (let i = 0; i < count; i++) middle += y[i * units + u] / count;
-      for (let i = 0; i < count; i++) spread += (y[i * units + u] - middle) ** 2 / count;
+      for (let i = 0; i < count; i++) spread += ((y[i * units + u] - middle) * (y[i * units + u] - middle)) / count;
       mean[u] = KEPT * mean[u] + (1 - KEPT) * middle;
       variance[u] = KEPT * variance[u] + ((1 - KEPT) * spread * count) / (count - 1);
     }
@@ -376,7 +378,8 @@ export function measure(drawn, { centers, deviation }, { sorted }) {
   for (let i = 0; i < count; i++) {
     let [best, nearest] = [Infinity, 0];
     centers.forEach(([x, y], k) => {
-      const far = (drawn[2 * i] - x) ** 2 + (drawn[2 * i + 1] - y) ** 2;
+      const [across, up] = [drawn[2 * i] - x, drawn[2 * i + 1] - y];
+      const far = across * across + up * up;
       if (far < best) [best, nearest] = [far, k];
     });
     if (best <= 9 * deviation * deviation) counts[nearest] += 1;
@@ -430,7 +433,7 @@ const width2 = (points) => {
   const n = points.length / 2;
   let [x, y, sum] = [0, 0, 0];
   for (let i = 0; i < n; i++) [x, y] = [x + points[2 * i] / n, y + points[2 * i + 1] / n];
-  for (let i = 0; i < n; i++) sum += ((points[2 * i] - x) ** 2 + (points[2 * i + 1] - y) ** 2) / n;
+  for (let i = 0; i < n; i++) sum += (Math.hypot(points[2 * i] - x, points[2 * i + 1] - y) ** 2) / n;
   return Math.sqrt(sum);
 };
 
@@ -446,6 +449,7 @@ function render({ model, el }) {
   let handle = null; // of the next frame
   let seen = true; // in view
   let drawnAt = 0;
+  let waited = 0; // frames
 
   const [plane, inputs] = [ui.view(), ui.view()];
   const [bars, curves, far] = [ui.view("ux-plot"), ui.view("ux-plot"), ui.view("ux-plot")];
@@ -488,12 +492,13 @@ function render({ model, el }) {
     handle = null;
     const end = running ? MOST : model.get("steps");
     const begun = performance.now();
-    while (game.step < end && performance.now() - begun < BUDGET) {
+    const hurry = !running && ++waited % 4; // what the reader has asked for is drawn now and then
+    while (game.step < end && performance.now() - begun < (hurry ? 2 : 1) * BUDGET) {
       advance(game);
       if (game.step % EVERY === 0) note();
     }
     const now = performance.now();
-    const shown = !still.matches || game.step >= end || (running && now - drawnAt > 1000);
+    const shown = game.step >= end || (still.matches ? running && now - drawnAt > 1000 : !hurry);
     if (shown) drawnAt = now;
     if (running) {
       if (game.step >= MOST) return stop();
