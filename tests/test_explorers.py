@@ -673,9 +673,7 @@ def test_a_game_rests_out_of_view_and_moves_little_for_who_wants_that(chromium, 
 
 @pytest.mark.parametrize("width", [1280, 390, 320])
 def test_a_game_keeps_its_height(visit, served, width):
-    page = visit(
-        f"{served}{PAGE}#gan-1:steps=0", viewport={"width": width, "height": 900}
-    )
+    page = visit(f"{served}{PAGE}#gan-1:steps=0", viewport={"width": width, "height": 900})
     box = find(page, "gan")
     heights = set()
     for step in (0, 40, 120):

@@ -135,9 +135,7 @@ class Network:
             x = y
         return x, tape
 
-    def backward(
-        self, tape: list[Any], outward: np.ndarray
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
+    def backward(self, tape: list[Any], outward: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """From slopes in the outputs to those in the inputs, and in each of the parameters."""
         slopes: list[np.ndarray] = []
         for depth in (2, 1, 0):

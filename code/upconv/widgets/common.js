@@ -87,6 +87,7 @@ html[data-theme="dark"] .ux, body[data-jp-theme-light="false"] .ux, html[theme="
 .ux-bowl .ux-legend { margin: 0.3rem 0 0.6rem; }
 .ux-stage.ux-gan { grid-template-columns: minmax(0, 5fr) minmax(0, 3fr); }
 :is(.ux-gan, .ux-game) canvas { cursor: default; }
+.ux-stage.ux-gan > figure figcaption { min-height: 3.5em; }
 .ux-gan canvas.ux-draw { cursor: crosshair; }
 .ux-gan .ux-plot canvas { aspect-ratio: 3; }
 .ux-gan > div > figure + figure { margin-top: 0.4rem !important; }

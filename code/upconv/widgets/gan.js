@@ -673,8 +673,9 @@ function render({ model, el }) {
       pen.lineWidth = 2;
       pen.strokeRect(hand.cursor.column * cell, hand.cursor.row * cell, cell, cell);
     }
-    const arrows = found.push === undefined ? "" : `; arrows: where G's loss pushes samples, by ${found.push.toFixed(2)} on average`;
-    plane.caption.textContent = `${model.get("data") === "drawing" ? "draw here, or press arrow keys and space" : "the plane, colored by what D says"}${arrows}`;
+    const own = model.get("data") === "drawing";
+    const arrows = found.push === undefined ? "" : `arrows: pushes of G's loss, ${found.push.toFixed(2)} on average`;
+    plane.caption.textContent = own ? `draw here${arrows ? `; ${arrows}` : ", or press arrow keys and space"}` : arrows || "the plane, colored by what D says";
     const cursor = hand.focused() ? ` Cursor in row ${hand.cursor.row}, column ${hand.cursor.column}.` : "";
     plane.canvas.setAttribute("aria-label", `the plane: real points (${DATA[model.get("data")]}) and samples; D says ${belief(game, yard.points.slice(0, 200)).reduce((a, b) => a + b / 100, 0).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples on average. ${found.covered} of ${found.counts.length} modes covered.${found.push === undefined ? "" : ` The mean push on a sample is ${found.push.toFixed(2)}.`}${cursor}`);
     hand.offer();
