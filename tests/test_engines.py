@@ -308,7 +308,7 @@ TRAINED = """async () => {
 
 @pytest.mark.parametrize("settings", ["", "norm=yes&data=moons&", "loss=minimax&turns=3&seed=7&"])
 def test_a_game_is_the_same_to_the_last_digit(other, reference, site, settings):
-    """The engines round exp and log differently, and a game makes differences grow: it uses neither."""
+    """Engines round exp and log differently, and a game makes that grow: it uses neither."""
     said = []
     for engine in (reference, other):
         engine.goto("about:blank")

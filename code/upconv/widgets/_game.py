@@ -1,4 +1,4 @@
-"""The game of a generator and a discriminator of points, in NumPy, number by number as in gan.js."""
+"""The game of a generator and a discriminator of points, in NumPy, as gan.js has it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def mixture(data: str, drawing: Sequence[Sequence[int]]) -> Mixture:
         return Mixture(0.36 * np.stack([columns, rows], -1) - 0.72, 0.03)
     if data == "moons":
         half = circle(np.linspace(0, 0.5, 16))
-        size = np.array([0.58, 0.7])
-        upper, lower = half + (-0.5, -0.25), -half + (0.5, 0.25)
+        shift, size = np.array([0.5, 0.25]), np.array([0.58, 0.7])
+        upper, lower = half - shift, shift - half
         return Mixture(np.concatenate([upper, lower]) * size, 0.04)
     if data == "spiral":
         t = np.linspace(0, 1, 24)
@@ -84,7 +84,7 @@ def noise(count: int, start: int, at: int) -> np.ndarray:
 
 @dataclass
 class Network:
-    """Two numbers, two hidden layers, and ``outputs`` numbers, with their slopes and Adam's state."""
+    """From two numbers by two hidden layers to ``outputs`` numbers, with Adam's state."""
 
     outputs: int
     slope: float

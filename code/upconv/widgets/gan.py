@@ -69,7 +69,8 @@ class GanExplorer(Explorer):
     seed
         0 to 999.
     show
-        What the page draws over the field: the generator's "grid", or how its loss would "push" points.
+        What the page draws over the field: the generator's "grid", or how its loss would "push"
+        samples.
     steps
         0 to 6000.
     """
