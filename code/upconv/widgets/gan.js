@@ -582,74 +582,69 @@ function render({ model, el }) {
 
   const small = element("canvas", { width: FIELD, height: FIELD });
   /** What D says, as colors from that of samples to that of real points. */
-  function field({ pen, width, color }, half, believed) {
-    const places = new Float64Array(2 * FIELD * FIELD);
-    const place = (i) => ((i + 0.5) / FIELD) * 2 * half - half;
-    for (let i = 0; i < FIELD * FIELD; i++) places.set([place(i % FIELD), -place(Math.floor(i / FIELD))], 2 * i);
+  function field({ pen, width, color }, half, side, believed) {
+    const places = new Float64Array(2 * side * side);
+    const place = (i) => ((i + 0.5) / side) * 2 * half - half;
+    for (let i = 0; i < side * side; i++) [places[2 * i], places[2 * i + 1]] = [place(i % side), -place(Math.floor(i / side))];
     const [low, middle, high] = ["hot", "card", "go"].map((name) => color(name).match(/[0-9a-f]{2}/gi).map((x) => parseInt(x, 16)));
     const dots = small.getContext("2d");
-    const image = dots.createImageData(FIELD, FIELD);
+    const image = dots.createImageData(side, side);
     believed(places).forEach((p, i) => {
       const [end, t] = [p < 0.5 ? low : high, 0.62 * (1 - (1 - Math.abs(2 * p - 1)) ** 2)];
-      image.data.set([...middle.map((x, k) => Math.round(x + (end[k] - x) * t)), 255], 4 * i);
+      for (let k = 0; k < 3; k++) image.data[4 * i + k] = Math.round(middle[k] + (end[k] - middle[k]) * t);
+      image.data[4 * i + 3] = 255;
     });
     dots.putImageData(image, 0, 0);
     pen.imageSmoothingEnabled = true;
-    pen.drawImage(small, 0, 0, width, width);
+    pen.drawImage(small, 0, 0, side, side, 0, 0, width, width);
   }
 
-  /** Lines of the noise's square, as G maps them: a list of lists of points. */
-  function sheetLines(map) {
-    const lines = [];
-    for (const along of [0, 1])
-      for (let k = 0; k <= 10; k++) {
-        const points = new Float64Array(82);
-        for (let i = 0; i <= 40; i++) {
-          points[2 * i + along] = i / 20 - 1;
-          points[2 * i + 1 - along] = k / 5 - 1;
-        }
-        lines.push({ edge: k % 10 === 0, points: map(points) });
-      }
-    return lines;
-  }
+  const across = Array.from({ length: 22 * 41 }, (_, i) => { // the lines of a grid, one after another
+    const [line, at] = [Math.floor(i / 41) % 11, i % 41];
+    return i < 11 * 41 ? [at / 20 - 1, line / 5 - 1] : [line / 5 - 1, at / 20 - 1];
+  }).flat();
+  const sheet = Float64Array.from(across);
 
-  function drawSheet(pen, color, to, map) {
+  function drawSheet(pen, color, to, points) {
     pen.strokeStyle = color("ink");
-    for (const { edge, points } of sheetLines(map)) {
+    for (let k = 0; k < 22; k++) {
+      const edge = (k % 11) % 10 === 0;
       pen.globalAlpha = edge ? 0.75 : 0.4;
       pen.lineWidth = edge ? 1.6 : 0.8;
-      line(pen, Array.from({ length: 41 }, (_, i) => to(points[2 * i], points[2 * i + 1])));
+      line(pen, Array.from({ length: 41 }, (_, i) => to(points[2 * (41 * k + i)], points[2 * (41 * k + i) + 1])));
     }
     pen.globalAlpha = 1;
   }
 
+  /** Dots or diamonds, all in one path: above their edges, what overlaps is one spot. */
   function marks(pen, points, count, to, fill, edge, radius, diamond = false) {
-    pen.fillStyle = fill;
-    pen.strokeStyle = edge;
-    pen.lineWidth = 0.8;
-    for (let i = 0; i < count; i++) {
-      const [x, y] = to(points[2 * i], points[2 * i + 1]);
+    const places = Array.from({ length: count }, (_, i) => to(points[2 * i], points[2 * i + 1]));
+    for (const [color, r] of [[edge, radius + 0.8], [fill, radius]]) {
       pen.beginPath();
-      if (diamond) {
-        pen.moveTo(x, y - radius);
-        pen.lineTo(x + radius, y);
-        pen.lineTo(x, y + radius);
-        pen.lineTo(x - radius, y);
-        pen.closePath();
-      } else pen.arc(x, y, radius, 0, 2 * Math.PI);
+      for (const [x, y] of places)
+        if (diamond) {
+          pen.moveTo(x, y - r);
+          pen.lineTo(x + r, y);
+          pen.lineTo(x, y + r);
+          pen.lineTo(x - r, y);
+          pen.closePath();
+        } else {
+          pen.moveTo(x + r, y);
+          pen.arc(x, y, r, 0, 2 * Math.PI);
+        }
+      pen.fillStyle = color;
       pen.fill();
-      pen.stroke();
     }
   }
 
   function drawPlane(samples, found) {
     const { pen, width, color } = paper(plane);
     const to = (x, y) => [((x + HALF) / (2 * HALF)) * width, ((HALF - y) / (2 * HALF)) * width];
-    field({ pen, width, color }, HALF, (points) => belief(game, points));
+    field({ pen, width, color }, HALF, FIELD, (points) => belief(game, points));
     const radius = width > 300 ? 2.4 : 1.8;
     marks(pen, yard.points, REAL, to, color("go"), color("card"), radius);
     if (model.get("show") === "grid") {
-      drawSheet(pen, color, to, (points) => drawnFrom(game, points));
+      drawSheet(pen, color, to, drawnFrom(game, sheet));
       marks(pen, samples, SEEN, to, color("hot"), color("card"), 1.3 * radius, true);
     } else {
       const { slopes } = wanted(game.judge, samples.slice(0, 2 * PUSHED), model.get("loss"));
@@ -677,17 +672,16 @@ function render({ model, el }) {
     const arrows = found.push === undefined ? "" : `arrows: pushes of G's loss, ${found.push.toFixed(2)} on average`;
     plane.caption.textContent = own ? `draw here${arrows ? `; ${arrows}` : ", or press arrow keys and space"}` : arrows || "the plane, colored by what D says";
     const cursor = hand.focused() ? ` Cursor in row ${hand.cursor.row}, column ${hand.cursor.column}.` : "";
-    plane.canvas.setAttribute("aria-label", `the plane: real points (${DATA[model.get("data")]}) and samples; D says ${belief(game, yard.points.slice(0, 200)).reduce((a, b) => a + b / 100, 0).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples on average. ${found.covered} of ${found.counts.length} modes covered.${found.push === undefined ? "" : ` The mean push on a sample is ${found.push.toFixed(2)}.`}${cursor}`);
+    plane.canvas.setAttribute("aria-label", `the plane: real points (${DATA[model.get("data")]}) and samples; D says ${found.truly.toFixed(2)} of real points and ${found.said.toFixed(2)} of samples on average. ${found.covered} of ${found.counts.length} modes covered.${found.push === undefined ? "" : ` The mean push on a sample is ${found.push.toFixed(2)}.`}${cursor}`);
     hand.offer();
   }
 
-  function drawInputs() {
+  function drawInputs(said) {
     const { pen, width, color } = paper(inputs);
     const to = (x, y) => [((x + 1.02) / 2.04) * width, ((1.02 - y) / 2.04) * width];
-    field({ pen, width, color }, 1.02, (points) => belief(game, drawnFrom(game, points)));
-    drawSheet(pen, color, to, (points) => points);
-    const share = mean(belief(game, drawnFrom(game, z)).map((p) => Number(p > 0.5)));
-    inputs.canvas.setAttribute("aria-label", `the square of noise with its grid; of ${percent(share)} of it D takes the result for real`);
+    field({ pen, width, color }, 1.02, 28, (points) => belief(game, drawnFrom(game, points)));
+    drawSheet(pen, color, to, sheet);
+    inputs.canvas.setAttribute("aria-label", `the square of noise with its grid; of ${percent(mean(said.map((p) => Number(p > 0.5))))} of it D takes the result for real`);
   }
 
   function drawBars({ counts }) {
@@ -760,8 +754,9 @@ function render({ model, el }) {
     const said = belief(game, samples);
     const truly = belief(game, yard.points);
     found.said = mean(said);
+    found.truly = mean(truly);
     drawPlane(samples, found);
-    drawInputs();
+    drawInputs(said);
     drawBars(found);
     drawPlots(found);
     const pieces = ["ring", "grid"].includes(model.get("data")) ? "modes" : "pieces";
@@ -776,7 +771,7 @@ function render({ model, el }) {
     else if (found.covered === all && found.near >= 0.8) more = marked` <b>Nothing is missing.</b>`;
     verdict.replaceChildren(tale, more);
     const right = mean([...said.map((p) => Number(p < 0.5)), ...truly.map((p) => Number(p >= 0.5))]);
-    numbers.textContent = `The samples are ${times} times as far from the data as other real points. D says ${mean(truly).toFixed(2)} of real points and ${found.said.toFixed(2)} of samples, and is right in ${percent(right)}: ½ and 50 % if it cannot tell.`;
+    numbers.textContent = `The samples are ${times} times as far from the data as other real points. D says ${found.truly.toFixed(2)} of real points and ${found.said.toFixed(2)} of samples, and is right in ${percent(right)}: ½ and 50 % if it cannot tell.`;
   }
 
   const key2 = (name, text) => {
