@@ -525,6 +525,43 @@ def test_the_same_numbers_in_every_browser_are_the_right_ones(page):
     np.testing.assert_allclose(found[2], circle, rtol=0, atol=1e-15)
 
 
+def test_what_a_reader_is_to_try_shows_with_several_seeds(page):
+    """The page's numbers are the same on every machine, so the modes may be counted exactly."""
+    settings = {
+        "as it begins": {},
+        "momentum": {"beta": 0.9},
+        "a slow judge": {"ratio": 0.25},
+        "first weights": {"start": "small"},
+    }
+    first = {name: getattr(GanExplorer(), name) for name in SETTINGS}
+    covered, pushes = module(page, "gan").evaluate(
+        """(m, [first, settings, seeds]) => {
+            const z = m.seenNoise();
+            const played = (some, steps) => {
+                const game = m.newGame({ ...first, ...some });
+                while (game.step < steps) m.advance(game);
+                return game;
+            };
+            const covered = settings.map((some) => seeds.map((seed) => {
+                const game = played({ ...some, seed }, GanSteps);
+                return m.measure(m.drawnFrom(game, z), game.data, m.yardstick(game.data)).covered;
+            }));
+            const pushes = seeds.map((seed) => ["ns", "minimax"].map((loss) => {
+                const game = played({ start: "small", ratio: 4, turns: 5, loss, seed }, 20);
+                const { slopes } = m.wanted(game.judge, m.drawnFrom(game, z), loss);
+                return Math.hypot(...slopes);
+            }));
+            return [covered, pushes];
+        }""".replace("GanSteps", str(GanExplorer().steps)),
+        [first, list(settings.values()), [0, 1, 2]],
+    )
+    found = dict(zip(settings, covered, strict=True))
+    assert min(found.pop("as it begins")) >= 7, found
+    assert max(max(modes) for modes in found.values()) <= 3, found
+    # Where every sample is seen through, only one of the losses still pushes.
+    assert all(strong > 100 * weak for strong, weak in pushes), pushes
+
+
 def test_gan_explorer_in_python():
     explorer = GanExplorer(steps=0)
     assert explorer.losses.shape == (0, 2) and len(explorer.modes) == 8
