@@ -397,7 +397,8 @@ export function measure(drawn, { centers, deviation }, { sorted }) {
 const DATA = { ring: "ring of 8", grid: "grid of 25", moons: "two moons", spiral: "spiral", drawing: "your drawing" };
 const BUDGET = 7; // milliseconds of training in a frame: the rest is the page's
 const HALF = 1.05; // of the plane that is shown
-const FIELD = 36; // values of a field per side
+const FIELD = 30; // values of a field per side
+const FINE = 31; // points of a line of the grid
 const PUSHED = 140; // samples with an arrow
 const STRETCH = 0.03; // length of an arrow by the slope
 const FEW = 0.35; // of the data's width: less is one place
@@ -520,9 +521,17 @@ function render({ model, el }) {
     cancelAnimationFrame(handle);
   });
 
+  /** The samples of this step, measured: {step, samples, found}. */
+  function look() {
+    if (game.looked?.step !== game.step) {
+      const samples = drawnFrom(game, z);
+      game.looked = { step: game.step, samples, found: measure(samples, game.data, yard) };
+    }
+    return game.looked;
+  }
+
   function note() {
-    const { covered, distance } = measure(drawnFrom(game, z), game.data, yard);
-    game.measured.push({ step: game.step, covered, distance });
+    game.measured.push({ step: game.step, distance: look().found.distance });
   }
 
   // ---- computing ----
@@ -599,9 +608,10 @@ function render({ model, el }) {
     pen.drawImage(small, 0, 0, side, side, 0, 0, width, width);
   }
 
-  const across = Array.from({ length: 22 * 41 }, (_, i) => { // the lines of a grid, one after another
-    const [line, at] = [Math.floor(i / 41) % 11, i % 41];
-    return i < 11 * 41 ? [at / 20 - 1, line / 5 - 1] : [line / 5 - 1, at / 20 - 1];
+  const across = Array.from({ length: 22 * FINE }, (_, i) => { // the lines of a grid, one after another
+    const [line, at] = [Math.floor(i / FINE) % 11, i % FINE];
+    const along = (2 * at) / (FINE - 1) - 1;
+    return i < 11 * FINE ? [along, line / 5 - 1] : [line / 5 - 1, along];
   }).flat();
   const sheet = Float64Array.from(across);
 
@@ -611,7 +621,7 @@ function render({ model, el }) {
       const edge = (k % 11) % 10 === 0;
       pen.globalAlpha = edge ? 0.75 : 0.4;
       pen.lineWidth = edge ? 1.6 : 0.8;
-      line(pen, Array.from({ length: 41 }, (_, i) => to(points[2 * (41 * k + i)], points[2 * (41 * k + i) + 1])));
+      line(pen, Array.from({ length: FINE }, (_, i) => to(points[2 * (FINE * k + i)], points[2 * (FINE * k + i) + 1])));
     }
     pen.globalAlpha = 1;
   }
@@ -679,7 +689,7 @@ function render({ model, el }) {
   function drawInputs(said) {
     const { pen, width, color } = paper(inputs);
     const to = (x, y) => [((x + 1.02) / 2.04) * width, ((1.02 - y) / 2.04) * width];
-    field({ pen, width, color }, 1.02, 28, (points) => belief(game, drawnFrom(game, points)));
+    field({ pen, width, color }, 1.02, 22, (points) => belief(game, drawnFrom(game, points)));
     drawSheet(pen, color, to, sheet);
     inputs.canvas.setAttribute("aria-label", `the square of noise with its grid; of ${percent(mean(said.map((p) => Number(p > 0.5))))} of it D takes the result for real`);
   }
@@ -749,8 +759,8 @@ function render({ model, el }) {
   }
 
   function draw() {
-    const samples = drawnFrom(game, z);
-    const found = measure(samples, game.data, yard);
+    const { samples, found: measured } = look();
+    const found = { ...measured };
     const said = belief(game, samples);
     const truly = belief(game, yard.points);
     found.said = mean(said);
