@@ -56,6 +56,7 @@ STYLIZER_SCALES: dict[str, dict[str, int]] = {
 FEATURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "vgg19": ("conv3_1", ("conv1_1", "conv2_1", "conv3_1")),
     "squeezenet": ("fire5", ("conv1", "fire2", "fire3", "fire5")),
+    "efficientnet_lite0": ("block3_2", ("block1_1", "block2_2", "block3_2", "block4_3")),
     "random": ("conv3_1", ("conv1_1", "conv2_1", "conv3_1")),
 }
 
@@ -125,10 +126,12 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
     Parameters
     ----------
     name
-        "vgg19" and "squeezenet" have ImageNet's weights. "random" is a VGG-19 with He's weights
+        "vgg19", "squeezenet" and "efficientnet_lite0" have ImageNet's weights; the last come with
+        a Python package. "random" is a VGG-19 with He's weights
         of this seed, every channel scaled to mean 0 and variance 1: nothing is fetched.
     layers
-        The papers' names: "conv1_1" to "relu5_4" of VGG-19; "conv1", "fire2" to "fire9".
+        The papers' names: "conv1_1" to "relu5_4" of VGG-19; "conv1", "fire2" to "fire9"; "block1_1" to
+        "block7_1" of EfficientNet-Lite0.
 
     Raises
     ------
@@ -144,8 +147,8 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
     from upconv import data
     from upconv import torch as room
 
-    if name == "squeezenet":
-        network = room.SqueezeNet()
+    if name in ("squeezenet", "efficientnet_lite0"):
+        network = room.SqueezeNet() if name == "squeezenet" else room.EfficientNetLite0().eval()
         for layer in layers:
             check_choice("layers", layer, list(network.tags))
         return room.load_imagenet(network, name)

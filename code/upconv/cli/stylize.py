@@ -26,6 +26,8 @@ from upconv.cli.options import (
 from upconv.zoo import FEATURES
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")  # what stylize writes
+# What Gatys et al. (2016) read of VGG-19. Ours reads less by default, and says so.
+PAPER = ("conv4_2", ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"))
 
 
 def add(commands: Any) -> None:
@@ -42,18 +44,20 @@ def add(commands: Any) -> None:
     stylize.add_argument(
         "--features", choices=FEATURES, default="vgg19",
         help="network that measures the style: vgg19 (548 MB download), squeezenet (5 MB, faster, "
-        "wider swirls) or random (no download; colors and grain) [vgg19]",
+        "wider swirls), efficientnet_lite0 (weights from a Python package) or random (no download; colors and grain) [vgg19]",
     )  # fmt: skip
     layers = stylize.add_argument(
         "--style-layers", metavar="NAME,...",
         help=f"style layers, named as in the papers [{','.join(FEATURES['vgg19'][1])}; "
-        f"squeezenet {','.join(FEATURES['squeezenet'][1])}]",
+        f"squeezenet {','.join(FEATURES['squeezenet'][1])}; "
+        f"efficientnet_lite0 {','.join(FEATURES['efficientnet_lite0'][1])}]",
     )  # fmt: skip
     rename_option(stylize, "--layers", layers)
     stylize.add_argument(
         "--content-layer", metavar="NAME",
         help=f"content layer [{FEATURES['vgg19'][0]}; "
-        f"squeezenet {FEATURES['squeezenet'][0]}]",
+        f"squeezenet {FEATURES['squeezenet'][0]}; "
+        f"efficientnet_lite0 {FEATURES['efficientnet_lite0'][0]}; the paper's is conv4_2]",
     )  # fmt: skip
     stylize.add_argument("--steps", type=up_to(MOST_STEPS), default=30, help="L-BFGS steps [30]")
     smooth = stylize.add_argument(
@@ -96,6 +100,7 @@ def run(options: argparse.Namespace) -> None:
         content_layer = options.content_layer
     if options.style_layers is not None:
         layers = tuple(name.strip() for name in options.style_layers.split(",") if name.strip())
+    say(options, _reading(options.features, content_layer, layers))
     network = zoo.features(options.features, (content_layer, *layers), options.seed)
     size = min(options.size, max(content.shape[:2]))
     # Up to three scales, as long as the coarsest is large enough for every layer.
@@ -129,6 +134,15 @@ def run(options: argparse.Namespace) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     height, width = image.shape[:2]
     print(f"{out}: {width} × {height}, {history.seconds:.0f} s")
+
+
+def _reading(features: str, content: str, style: tuple[str, ...]) -> str:
+    """What is read of which network; and that the paper's default is another, where it is."""
+    text = f"{features}: content from {content}, style from {', '.join(style)}"
+    if features != "vgg19" or (content, style) == PAPER:
+        return text
+    options = f"--content-layer {PAPER[0]} --style-layers {','.join(PAPER[1])}"
+    return f"{text}; Gatys et al. (2016) read deeper: {options}"
 
 
 def _check_overwriting(options: argparse.Namespace) -> None:

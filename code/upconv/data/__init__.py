@@ -26,6 +26,7 @@ from upconv.data.sets import (
     montage,
     palette,
 )
+from upconv.data.strokes import brushwork
 from upconv.deprecated import moved
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "MaskFormat",
     "SegmentationSet",
     "border_weights",
+    "brushwork",
     "camvid",
     "colorize",
     "colorize_instances",

@@ -339,6 +339,16 @@ class EfficientNetLite0(Encoder):
                 before, stride = after, 1
             self.channels[depth], self.ends[depth] = before, len(layers) - 1
         self.features = nn.Sequential(*layers)
+        self._halvings = {0} | {
+            self.tags[f"block{stage}_1"]
+            for stage, (_, _, stride, _, _) in enumerate(LITE0_BLOCKS, 1)
+            if stride == 2
+        }
+
+    def stride(self, name: str) -> int:
+        """Pixels of the image from one place of a block's map to the next."""
+        check_choice("name", name, list(self.tags))
+        return 2 ** sum(index <= self.tags[name] for index in self._halvings)
 
 
 # What segments: VGG-19 is for style alone.
