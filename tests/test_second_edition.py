@@ -24,7 +24,6 @@ EXCEPTIONS = {
     "04_skip_ablation": "has its turn with the segmentation chapters",
     "05_unet": "has its turn with the segmentation chapters",
     "06_dcgan": "has its turn with the chapters on images made",
-    "07_style_transfer": "has its turn with the chapters on images made",
 }
 GUESSES, QUESTIONS, EXERCISES = 3, 5, 6  # at least: a page, a page, a chapter
 UNSEEN = {"check", "exercise", "solution", "guess", "setup"}

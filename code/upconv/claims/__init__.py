@@ -41,7 +41,6 @@ WITHOUT_CONTROLS = (
     "04_skip_ablation",
     "05_unet",
     "06_dcgan",
-    "07_style_transfer",
 )
 
 _MARK = {"holds": "✓", "holds, corrected": "≈", "fails": "✗", CITED: "❝"}
