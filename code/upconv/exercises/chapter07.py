@@ -1,4 +1,4 @@
-"""Exercises of chapter 7, with references that do not use what the chapter shows."""
+"""Exercises of page 7, with references that do not use what the page shows."""
 
 from __future__ import annotations
 
@@ -8,23 +8,6 @@ from typing import Any
 import numpy as np
 
 from upconv.exercises import Exercise
-
-# VGG-19 layer by layer, as its paper's table has it.
-_NAMES = [
-    f"conv{block}_{number}"
-    for block, count in enumerate((2, 2, 4, 4, 4), 1)
-    for number in range(1, count + 1)
-]
-
-
-def _true_name(count: int) -> str:
-    return _NAMES[count - 1]
-
-
-def _true_name_cases() -> Iterator[dict[str, Any]]:
-    for count in (1, 2, 3, 4, 5, 8, 9, 13, 16):
-        yield {"count": count}
-
 
 def _gram_last(maps: np.ndarray) -> np.ndarray:
     # Product by product, summed over all places.
@@ -42,14 +25,14 @@ def _gram_last_cases() -> Iterator[dict[str, Any]]:
         yield {"maps": rng.normal(size=shape)}
 
 
-def _layer_energy(drawn: np.ndarray, style: np.ndarray, rows: int, columns: int) -> float:
+def _layer_loss(drawn: np.ndarray, style: np.ndarray, rows: int, columns: int) -> float:
     total = 0.0
     for ours, theirs in zip(drawn.flat, style.flat, strict=True):
         total += ((ours - theirs) / (2 * rows * columns * len(drawn))) ** 2
     return total
 
 
-def _layer_energy_cases() -> Iterator[dict[str, Any]]:
+def _layer_loss_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(703)
     for channels, rows, columns in ((1, 1, 1), (2, 3, 5), (5, 8, 4), (7, 2, 2)):
         drawn, style = rng.normal(size=(2, channels, channels)) * 10
@@ -77,7 +60,32 @@ def _pull_of_content_cases() -> Iterator[dict[str, Any]]:
         yield {"drawn": drawn + 0.01 * np.sign(drawn), "content": content}
 
 
-def _keep_colours(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
+def _style_step(maps: np.ndarray, wanted: np.ndarray, rate: float) -> tuple[np.ndarray, float]:
+    # The gradient by differences of the loss, which is a polynomial of degree four.
+    def loss(at: np.ndarray) -> float:
+        found = _gram_last(np.moveaxis(at, 0, -1))
+        return float(((found - wanted) ** 2).sum()) / (2 * maps.size) ** 2
+
+    stepped, width = maps.astype(float).copy(), 1e-2
+    for place in np.ndindex(maps.shape):
+        moved = np.zeros_like(maps)
+        moved[place] = width
+        near = loss(maps + moved) - loss(maps - moved)
+        far = loss(maps + 2 * moved) - loss(maps - 2 * moved)
+        stepped[place] -= rate * (8 * near - far) / (12 * width)
+    return stepped, loss(maps)
+
+
+def _style_step_cases() -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(706)
+    for channels, rows, columns in ((1, 1, 1), (2, 2, 3), (4, 3, 2), (3, 4, 4)):
+        maps, style = rng.normal(size=(2, channels, rows, columns)) * 2
+        wanted = _gram_last(np.moveaxis(style, 0, -1))
+        yield {"maps": maps, "wanted": wanted, "rate": 0.5}
+    yield {"maps": maps, "wanted": _gram_last(np.moveaxis(maps, 0, -1)), "rate": 3.0}
+
+
+def _keep_colors(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
     # Through YIQ and back: the drawing's Y, the content's I and Q.
     to_yiq = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
     # The rows of I and Q are rounded in the standard; grey has to have none of either.
@@ -87,7 +95,7 @@ def _keep_colours(drawn: np.ndarray, content: np.ndarray) -> np.ndarray:
     return mixed @ np.linalg.inv(to_yiq).T
 
 
-def _keep_colours_cases() -> Iterator[dict[str, Any]]:
+def _keep_colors_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(705)
     for shape in ((1, 1, 3), (2, 4, 3), (5, 3, 3)):
         drawn, content = rng.random((2, *shape))
@@ -96,15 +104,15 @@ def _keep_colours_cases() -> Iterator[dict[str, Any]]:
 
 
 EXERCISES = {
-    "7.1": Exercise("which layer is that?", _true_name, _true_name_cases),
-    "7.2": Exercise("Gram, channels last", _gram_last, _gram_last_cases),
-    "7.3": Exercise("the energy of a layer", _layer_energy, _layer_energy_cases),
-    "7.4": Exercise(
+    "7.1": Exercise("Gram, channels last", _gram_last, _gram_last_cases),
+    "7.2": Exercise("the loss of a layer", _layer_loss, _layer_loss_cases),
+    "7.3": Exercise(
         "where the ReLU stops the pull",
         _pull_of_content,
         _pull_of_content_cases,
         rtol=1e-5,
         atol=1e-7,
     ),
-    "7.5": Exercise("its own colours", _keep_colours, _keep_colours_cases),
+    "7.4": Exercise("a style step", _style_step, _style_step_cases, rtol=1e-6, atol=1e-8),
+    "7.5": Exercise("its own colors", _keep_colors, _keep_colors_cases),
 }
