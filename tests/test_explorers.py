@@ -93,7 +93,7 @@ def test_every_explorer_is_there_and_has_something_to_try():
         ("02_upsampling", ["pooling", "transposed", "shape"]),
         ("05_unet", ["shape"]),
         ("06_dcgan", ["latent"]),
-        ("07_style_transfer", ["style"]),
+        ("07b_what_layers_see", ["style"]),
     ],
 )
 def test_chapters_hold_explorers_where_they_teach(visit, served, chapter, names):

@@ -39,7 +39,7 @@ def test_a_new_chapter_runs_and_has_its_place(copy):
     assert done.returncode == 0, done.stderr
     notebook = copy / "chapters/08_diffusion.ipynb"
     contents = (copy / "_toc.yml").read_text(encoding="utf-8")
-    assert "chapters/07_style_transfer\n      - file: chapters/08_diffusion\n" in contents
+    assert "chapters/07b_what_layers_see\n      - file: chapters/08_diffusion\n" in contents
     command = ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", str(notebook)]
     subprocess.run(
         [sys.executable, "-m", *command],
@@ -59,8 +59,8 @@ def test_a_new_chapter_runs_and_has_its_place(copy):
 def test_a_new_chapter_comes_after_all_pages_of_the_last(copy):
     contents = copy / "_toc.yml"
     text = contents.read_text(encoding="utf-8")
-    last = "      - file: chapters/07_style_transfer\n"
-    below = "        sections:\n          - file: chapters/07b_more\n"
+    last = "          - file: chapters/07b_what_layers_see\n"
+    below = "          - file: chapters/07c_more\n"
     contents.write_text(text.replace(last, last + below), encoding="utf-8")
     assert lay_out(copy, "diffusion", "Diffusion").returncode == 0
     new = "      - file: chapters/08_diffusion\n"

@@ -107,7 +107,7 @@ function render({ model, el }) {
     explained(
       ["what content is", "07_style_transfer.html#content"],
       ["what a style is", "07_style_transfer.html#style"],
-      ["painting by optimization", "07_style_transfer.html#drawing"],
+      ["painting by optimization", "07_style_transfer.html#the-loop-that-paints"],
       ["one kernel everywhere", "01_cnn_fourier.html#one-sum-many-times"],
     ),
   );
