@@ -130,8 +130,8 @@ def features(name: str, layers: Collection[str], seed: int = 0) -> Any:
         a Python package. "random" is a VGG-19 with He's weights
         of this seed, every channel scaled to mean 0 and variance 1: nothing is fetched.
     layers
-        The papers' names: "conv1_1" to "relu5_4" of VGG-19; "conv1", "fire2" to "fire9"; "block1_1" to
-        "block7_1" of EfficientNet-Lite0.
+        The papers' names: "conv1_1" to "relu5_4" of VGG-19; "conv1", "fire2" to "fire9" of
+        SqueezeNet; "block1_1" to "block7_1" of EfficientNet-Lite0.
 
     Raises
     ------

@@ -44,7 +44,8 @@ def add(commands: Any) -> None:
     stylize.add_argument(
         "--features", choices=FEATURES, default="vgg19",
         help="network that measures the style: vgg19 (548 MB download), squeezenet (5 MB, faster, "
-        "wider swirls), efficientnet_lite0 (weights from a Python package) or random (no download; colors and grain) [vgg19]",
+        "wider swirls), efficientnet_lite0 (weights from a Python package) or random (no "
+        "download; colors and grain) [vgg19]",
     )  # fmt: skip
     layers = stylize.add_argument(
         "--style-layers", metavar="NAME,...",
@@ -60,6 +61,10 @@ def add(commands: Any) -> None:
         f"efficientnet_lite0 {FEATURES['efficientnet_lite0'][0]}; the paper's is conv4_2]",
     )  # fmt: skip
     stylize.add_argument("--steps", type=up_to(MOST_STEPS), default=30, help="L-BFGS steps [30]")
+    stylize.add_argument(
+        "--scales", type=up_to(16), metavar="N",
+        help="paint at N sizes, each twice the one before; more give larger structure [at most 3]",
+    )  # fmt: skip
     smooth = stylize.add_argument(
         "--variation-weight", type=number, default=0.0, help="weight of the total variation [0]"
     )
@@ -103,10 +108,12 @@ def run(options: argparse.Namespace) -> None:
     say(options, _reading(options.features, content_layer, layers))
     network = zoo.features(options.features, (content_layer, *layers), options.seed)
     size = min(options.size, max(content.shape[:2]))
-    # Up to three scales, as long as the coarsest is large enough for every layer.
+    # Up to three scales, or as many as asked for, as long as the coarsest is large enough for every layer.
     shortest = min(size * min(image.shape[:2]) / max(image.shape[:2]) for image in (content, style))
     deepest = max(network.stride(name) for name in (content_layer, *layers))
-    scales = min(3, (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length())
+    scales = min(
+        options.scales or 3, (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length()
+    )
     settings = StyleSettings(
         content_layers=(content_layer,), style_layers=layers, style_weight=options.weight,
         variation_weight=options.variation_weight, size=size, scales=max(1, scales),

@@ -9,6 +9,7 @@ import numpy as np
 
 from upconv.exercises import Exercise
 
+
 def _gram_last(maps: np.ndarray) -> np.ndarray:
     # Product by product, summed over all places.
     channels = maps.shape[-1]
