@@ -108,12 +108,11 @@ def run(options: argparse.Namespace) -> None:
     say(options, _reading(options.features, content_layer, layers))
     network = zoo.features(options.features, (content_layer, *layers), options.seed)
     size = min(options.size, max(content.shape[:2]))
-    # Up to three scales, or as many as asked for, as long as the coarsest is large enough for every layer.
+    # Up to three scales, or as many as asked for; the coarsest is large enough for every layer.
     shortest = min(size * min(image.shape[:2]) / max(image.shape[:2]) for image in (content, style))
     deepest = max(network.stride(name) for name in (content_layer, *layers))
-    scales = min(
-        options.scales or 3, (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length()
-    )
+    most = (size // 64).bit_length(), int(shortest // (2 * deepest)).bit_length()
+    scales = min(options.scales or 3, *most)
     settings = StyleSettings(
         content_layers=(content_layer,), style_layers=layers, style_weight=options.weight,
         variation_weight=options.variation_weight, size=size, scales=max(1, scales),

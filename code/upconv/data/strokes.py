@@ -53,12 +53,9 @@ def brushwork(height: int = 240, width: int = 360, seed: int = 0) -> np.ndarray:
     paths = [places]
     for _ in range(14):
         paths.append(paths[-1] + 2 * _directions(paths[-1], middles, turns))
-    for path, color in zip(
-        np.stack(paths, 1) * scale, colors.clip(0, 255).astype(int), strict=True
-    ):
-        brush.line(
-            [tuple(point) for point in path.tolist()], tuple(color.tolist()), 3 * scale, "curve"
-        )
+    colors = colors.clip(0, 255).astype(int)
+    for path, color in zip((np.stack(paths, 1) * scale).tolist(), colors.tolist(), strict=True):
+        brush.line([tuple(point) for point in path], tuple(color), 3 * scale, "curve")
     return np.asarray(canvas.resize((width, height), Image.Resampling.BOX))
 
 
@@ -67,5 +64,5 @@ def _directions(places: np.ndarray, middles: np.ndarray, turns: np.ndarray) -> n
     apart = places[:, None] - middles  # (N, swirls, 2)
     strength = turns / (np.sum(apart**2, 2) + 200)
     across = np.stack([-apart[..., 1], apart[..., 0]], 2)
-    found: np.ndarray = (strength[..., None] * across).sum(1) + (0.02, 0.0)
+    found: np.ndarray = (strength[..., None] * across).sum(1) + np.array([0.02, 0.0])
     return found / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9)

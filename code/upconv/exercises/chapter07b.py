@@ -26,15 +26,6 @@ def _true_name_cases() -> Iterator[dict[str, Any]]:
         yield {"count": count}
 
 
-def _true_name(count: int) -> str:
-    return _NAMES[count - 1]
-
-
-def _true_name_cases() -> Iterator[dict[str, Any]]:
-    for count in (1, 2, 3, 4, 5, 8, 9, 13, 16):
-        yield {"count": count}
-
-
 def _sees(name: str) -> int:
     # By walking back from one unit: how many units of each layer before it are needed.
     width = 1
