@@ -42,7 +42,7 @@ def experiments(style: Path | None, what: str, pictures: Path | None) -> list[Ex
         dcgan_mnist.EXPERIMENT,
         style_studies.experiment(style, what),
         style_sheet.experiment(style, what),
-        gallery.experiment(pictures),
+        *gallery.experiments(pictures),
         playground.EXPERIMENT,
         your_images.EXPERIMENT,
     ]
