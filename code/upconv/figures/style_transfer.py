@@ -164,7 +164,7 @@ def descents(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> F
         ax.yaxis.set_minor_formatter(NullFormatter())
         ax.grid(axis="y")
     axes[0].set_ylim(bottom=1e-2)
-    axes[0].set_ylabel("energy, weighted")
+    axes[0].set_ylabel("loss, weighted")
     axes[0].legend(fontsize=8, loc="lower right")
     return figure
 
@@ -179,7 +179,7 @@ def sizes(sides: Sequence[int], curves: Mapping[str, Sequence[float]]) -> Figure
     ax.set_yscale("log")
     ax.set_xticks(sides, [str(side) for side in sides])
     ax.set_xlabel("side of the picture, pixels")
-    ax.set_ylabel("style energy, smallest = 1")
+    ax.set_ylabel("style loss, smallest = 1")
     ax.legend(fontsize=8.5)
     ax.grid(axis="y")
     return figure
